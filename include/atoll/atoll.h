@@ -1,0 +1,149 @@
+/*
+ * libatoll: serve methods of a contract and call those of other services.
+ *
+ * A service:
+ *
+ *   static int get_item(struct atoll_call *call, const struct shop_stock_v1_GetItemRequest *in,
+ *                       struct shop_stock_v1_GetItemResponse *out) { … return ATOLL_OK; }
+ *   int main(void)
+ *   {
+ *       return shop_stock_v1_StockService_serve(&(struct shop_stock_v1_StockService){
+ *           .get_item = get_item});
+ *   }
+ *
+ * A caller, inside a handler or with a context of its own:
+ *
+ *   int status = shop_stock_v1_StockService_get_item(call, &request, &reply);
+ *
+ * The functions never abort the process, never write to its stdout or stderr, and never touch its
+ * signal handlers except where said. Times are nanoseconds, deadlines absolute CLOCK_MONOTONIC.
+ */
+#ifndef ATOLL_ATOLL_H
+#define ATOLL_ATOLL_H
+
+#include <atoll/message.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define ATOLL_EXPORT __attribute__((visibility("default")))
+#define ATOLL_PRINTF(f, a) __attribute__((format(printf, f, a)))
+#else
+#define ATOLL_EXPORT
+#define ATOLL_PRINTF(f, a)
+#endif
+
+/* Status codes: gRPC's 0 to 16 everywhere. */
+enum atoll_status {
+    ATOLL_OK = 0,
+    ATOLL_CANCELLED = 1,
+    ATOLL_UNKNOWN = 2,
+    ATOLL_INVALID_ARGUMENT = 3,
+    ATOLL_DEADLINE_EXCEEDED = 4,
+    ATOLL_NOT_FOUND = 5,
+    ATOLL_ALREADY_EXISTS = 6,
+    ATOLL_PERMISSION_DENIED = 7,
+    ATOLL_RESOURCE_EXHAUSTED = 8,
+    ATOLL_FAILED_PRECONDITION = 9,
+    ATOLL_ABORTED = 10,
+    ATOLL_OUT_OF_RANGE = 11,
+    ATOLL_UNIMPLEMENTED = 12,
+    ATOLL_INTERNAL = 13,
+    ATOLL_UNAVAILABLE = 14,
+    ATOLL_DATA_LOSS = 15,
+    ATOLL_UNAUTHENTICATED = 16,
+};
+
+/* "NOT_FOUND" …; "STATUS_n" for others (static buffer per code, never NULL). Any thread. */
+ATOLL_EXPORT const char *atoll_status_name(int status);
+ATOLL_EXPORT const char *atoll_version(void);
+
+/*
+ * Serves until SIGTERM or SIGINT (or the supervisor) asks to stop, then drains: no new request is
+ * taken, handlers that run are waited for. Says ready to the supervisor once everything is set up.
+ * Returns an exit code for main: 0 after a drained stop, 1 with the reason on stderr when the
+ * process was not started by atoll or the supervisor refused it.
+ */
+struct atoll_serve_options {
+    size_t size;          /* sizeof(struct atoll_serve_options) */
+    uint32_t threads_max; /* handlers that may run at once; 0: 16 */
+};
+ATOLL_EXPORT int atoll_serve(const struct atoll_service *services, size_t count,
+                             const struct atoll_serve_options *options);
+
+/*
+ * The context of one call: being served, or about to be made. A handler gets one and must not keep
+ * it after it returned. A context belongs to one thread at a time.
+ */
+/* A root context: no deadline yet (calls then get the default of 10 s), a new trace id. NULL: out
+ * of memory or not inside an atoll system. The caller frees it. */
+ATOLL_EXPORT struct atoll_call *atoll_call_new(void);
+ATOLL_EXPORT void atoll_call_free(struct atoll_call *call);
+/* Forgets replies and reason and takes a new trace id; deadline and metadata are cleared. */
+ATOLL_EXPORT void atoll_call_reset(struct atoll_call *call);
+
+/* Absolute CLOCK_MONOTONIC ns; 0: none. Nested calls inherit it; it can only be brought forward. */
+ATOLL_EXPORT uint64_t atoll_call_deadline(const struct atoll_call *call);
+ATOLL_EXPORT void atoll_call_set_deadline(struct atoll_call *call, uint64_t deadline_ns);
+ATOLL_EXPORT void atoll_call_set_timeout(struct atoll_call *call, uint64_t timeout_ns);
+/* 16 bytes; nested calls inherit it. Borrowed from the context. */
+ATOLL_EXPORT const uint8_t *atoll_call_trace_id(const struct atoll_call *call);
+/* Who calls: the service's name as the supervisor vouches for it ("door", "order"); "" in a root. */
+ATOLL_EXPORT const char *atoll_call_caller(const struct atoll_call *call);
+/* The caller's instance, "order.2". */
+ATOLL_EXPORT const char *atoll_call_caller_instance(const struct atoll_call *call);
+/* Metadata that came with the request; NULL when absent. Keys are lower case. Borrowed. */
+ATOLL_EXPORT const char *atoll_call_metadata(const struct atoll_call *call, const char *key);
+/* Metadata for the calls made with this context. 0, -EINVAL (bad key), -E2BIG, -ENOMEM. */
+ATOLL_EXPORT int atoll_call_set_metadata(struct atoll_call *call, const char *key,
+                                         const char *value);
+
+/* Memory that lives as long as the context (until reset): for replies. NULL: out of memory. */
+ATOLL_EXPORT void *atoll_alloc(struct atoll_call *call, size_t size);
+ATOLL_EXPORT struct atoll_str atoll_copy(struct atoll_call *call, const char *at, size_t len);
+ATOLL_EXPORT struct atoll_str atoll_printf(struct atoll_call *call, const char *format, ...)
+    ATOLL_PRINTF(2, 3);
+
+/* In a handler: `return atoll_fail(call, ATOLL_NOT_FOUND, "no item %d", id);`. Returns status. */
+ATOLL_EXPORT int atoll_fail(struct atoll_call *call, int status, const char *format, ...)
+    ATOLL_PRINTF(3, 4);
+/* For generated code: the method has no handler. */
+ATOLL_EXPORT int atoll_unimplemented(struct atoll_call *call);
+/* Why the last call made with (or failed in) this context failed; "" when it did not. Borrowed. */
+ATOLL_EXPORT const char *atoll_call_reason(const struct atoll_call *call);
+
+/*
+ * Calls a method and waits for the reply, from any thread. Generated client functions are one line
+ * around it. `in` is encoded, `out` is decoded into the context's memory. Returns the status;
+ * atoll_call_reason() tells why. Waits no longer than the deadline of the context.
+ */
+ATOLL_EXPORT int atoll_invoke(struct atoll_call *call, const struct atoll_service_desc *service,
+                              size_t method, const void *in, void *out);
+/*
+ * The same without waiting. `done` runs inside atoll_poll(), in the thread that calls it; until
+ * then call, out and in's memory belong to the library. 0: done will run exactly once; otherwise a
+ * status and done does not run.
+ */
+typedef void atoll_done(void *user, struct atoll_call *call, int status);
+ATOLL_EXPORT int atoll_invoke_async(struct atoll_call *call,
+                                    const struct atoll_service_desc *service, size_t method,
+                                    const void *in, void *out, atoll_done *done, void *user);
+/* Gives up on an asynchronous call: done runs with ATOLL_CANCELLED at the next atoll_poll(). */
+ATOLL_EXPORT void atoll_cancel(struct atoll_call *call);
+/* Readable: call atoll_poll(). For a foreign event loop; one per process. -errno on failure. */
+ATOLL_EXPORT int atoll_poll_fd(void);
+/* Runs the callbacks that are due, waiting at most timeout_ms (-1: no limit). How many ran. */
+ATOLL_EXPORT int atoll_poll(int timeout_ms);
+
+/* Bytes in, bytes out: for tools that know methods by name. Reply lives in the context. */
+ATOLL_EXPORT int atoll_invoke_bytes(struct atoll_call *call, const char *service,
+                                    const char *method, const void *in, size_t in_len,
+                                    const void **ret_out, size_t *ret_len);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

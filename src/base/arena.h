@@ -1,0 +1,40 @@
+/*
+ * Arena: many small allocations, one free. Blocks grow by doubling; a limit caps the whole, so
+ * that a peer's message cannot make us take more than its share.
+ *
+ * Not thread-safe: one owner at a time.
+ */
+#ifndef AT_BASE_ARENA_H
+#define AT_BASE_ARENA_H
+
+#include <stddef.h>
+
+#include "base/bytes.h"
+
+struct at_arena_block;
+
+struct at_arena {
+    struct at_arena_block *blocks; /* newest first */
+    char *at;                      /* free room of the newest block */
+    char *end;
+    size_t next_bytes;  /* size of the next block */
+    size_t taken_bytes; /* sum of all blocks */
+    size_t limit_bytes;
+};
+
+/* No memory is taken yet. first_bytes: size of the first block; limit_bytes: cap on all blocks. */
+void at_arena_init(struct at_arena *a, size_t first_bytes, size_t limit_bytes);
+/* Frees every block; the arena may be used again. */
+void at_arena_deinit(struct at_arena *a);
+/* Keeps the newest block, frees the others, forgets everything allocated. */
+void at_arena_reset(struct at_arena *a);
+/* Aligned to align (a power of two ≤ 16); NULL when out of memory or over the limit. */
+void *at_arena_alloc(struct at_arena *a, size_t size, size_t align);
+/* The same, zeroed, for count × size with overflow checked. */
+void *at_arena_zalloc(struct at_arena *a, size_t count, size_t size);
+/* A copy with a NUL behind it. */
+char *at_arena_copy(struct at_arena *a, struct at_bytes b);
+char *at_arena_printf(struct at_arena *a, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif

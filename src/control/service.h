@@ -1,0 +1,150 @@
+/*
+ * Supervisor ↔ instance: every message on the control socket that an instance inherits.
+ *
+ * The socket is SOCK_SEQPACKET; its number is in ATOLL_CONTROL_FD (3 unless said). One datagram =
+ * one message = head + fields in order (control/message.h). A reader takes the fields it knows and
+ * ignores what a newer version added behind them; a missing newer field reads as 0 or empty. So a
+ * field may be added at the end, and nothing may be removed or change its meaning.
+ *
+ *   instance → supervisor           supervisor → instance
+ *   HELLO   versions, contracts     WELCOME (+ fds)  or  REFUSED
+ *   READY
+ *   WANT    a service               OPEN (+ fds) for each of its ready instances, now and later;
+ *                                   EDGE when there is none or never will be
+ *   BROKEN  channel, reason         GONE  channel, reason (the peer died; how)
+ *   STOPPING                        STOP  drain, then exit
+ *                                   RESUME: a new supervisor took over; say HELLO again, READY when
+ *                                   it was said before, and WANT again (with what you still have)
+ *
+ * OPEN hands both sides what a channel needs (shm/channel.h); after that the supervisor is off the
+ * data path. Who the peer is, is what OPEN says: the supervisor vouches for it.
+ */
+#ifndef AT_CONTROL_SERVICE_H
+#define AT_CONTROL_SERVICE_H
+
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "control/message.h"
+
+/* Versions of this conversation that this build speaks. */
+#ifndef AT_CONTROL_VERSION
+#define AT_CONTROL_VERSION 1
+#endif
+#define AT_CONTROL_VERSION_MIN 1
+
+enum at_service_message {
+    AT_SERVICE_HELLO = 1,
+    AT_SERVICE_WELCOME = 2,
+    AT_SERVICE_REFUSED = 3,
+    AT_SERVICE_READY = 4,
+    AT_SERVICE_WANT = 5,
+    AT_SERVICE_OPEN = 6,
+    AT_SERVICE_EDGE = 7,
+    AT_SERVICE_GONE = 8,
+    AT_SERVICE_BROKEN = 9,
+    AT_SERVICE_STOP = 10,
+    AT_SERVICE_STOPPING = 11,
+    AT_SERVICE_RESUME = 12,
+};
+
+struct at_service_hello {
+    uint32_t version_min;
+    uint32_t version_max;
+    struct at_bytes library;   /* "libatoll 0.1.0" */
+    struct at_bytes contracts; /* full names of the services it serves, one a line */
+    uint64_t generation;       /* 0 at start; after RESUME: the one that WELCOME gave */
+};
+
+/* Fds: for roles, the listeners in the order of the configuration, then what `config` names. */
+struct at_service_welcome {
+    uint32_t version; /* the highest both speak */
+    uint64_t generation;
+    struct at_bytes system;
+    struct at_bytes service;
+    struct at_bytes instance; /* "cart.1" */
+    struct at_bytes config;   /* roles only: their slice of the plan, packed */
+};
+
+struct at_service_refused {
+    struct at_bytes reason;
+};
+
+struct at_service_ready {
+    struct at_bytes status; /* free text */
+};
+
+/* One of service or contract is given. Asked once per target; stays in force. */
+struct at_service_want {
+    uint64_t request;         /* chosen by the asker, not 0 */
+    struct at_bytes service;  /* "stock" */
+    struct at_bytes contract; /* "shop.stock.v1.StockService" */
+    struct at_bytes have;     /* after RESUME: channel ids still open, decimal, one a line */
+};
+
+enum at_service_side { AT_SIDE_CLIENT = 1, AT_SIDE_SERVER = 2 };
+enum at_service_open_flags {
+    AT_OPEN_MAY_STATE_CALLER = 1, /* the peer (a gateway) may state another caller's identity */
+};
+
+/* Fds: lifeline (SEQPACKET), my doorbell to wait on, the peer's doorbell to ring (eventfds). */
+struct at_service_open {
+    uint64_t channel; /* unique in the system's life */
+    uint64_t request; /* of the WANT; 0 on the server's side */
+    uint32_t side;    /* enum at_service_side: mine */
+    uint32_t flags;
+    struct at_bytes peer_service;
+    struct at_bytes peer_instance;
+    uint64_t peer_generation;
+};
+
+enum at_edge_state {
+    AT_EDGE_WAITING = 1, /* declared, but no instance is ready yet: keep waiting */
+    AT_EDGE_DENIED = 2,  /* not in `uses`: PERMISSION_DENIED, with the line to add */
+    AT_EDGE_UNKNOWN = 3, /* nobody serves that contract: UNIMPLEMENTED */
+    AT_EDGE_FAILED = 4,  /* the service was given up on: UNAVAILABLE, with its last words */
+};
+
+struct at_service_edge {
+    uint64_t request;
+    uint32_t state;
+    struct at_bytes service;
+    struct at_bytes reason; /* a sentence for people */
+};
+
+struct at_service_gone {
+    uint64_t channel;
+    struct at_bytes reason; /* "stock.1 was killed by signal 9" */
+};
+
+struct at_service_broken {
+    uint64_t channel;
+    struct at_bytes reason; /* which rule the peer broke */
+};
+
+struct at_service_stop {
+    uint64_t grace_ns;
+};
+
+struct at_service_stopping {
+    struct at_bytes reason;
+};
+
+struct at_service_resume {
+    uint64_t supervisor; /* count of supervisors so far */
+};
+
+extern const struct at_message_kind at_service_hello_kind;
+extern const struct at_message_kind at_service_welcome_kind;
+extern const struct at_message_kind at_service_refused_kind;
+extern const struct at_message_kind at_service_ready_kind;
+extern const struct at_message_kind at_service_want_kind;
+extern const struct at_message_kind at_service_open_kind;
+extern const struct at_message_kind at_service_edge_kind;
+extern const struct at_message_kind at_service_gone_kind;
+extern const struct at_message_kind at_service_broken_kind;
+extern const struct at_message_kind at_service_stop_kind;
+extern const struct at_message_kind at_service_stopping_kind;
+extern const struct at_message_kind at_service_resume_kind;
+
+#endif

@@ -1,0 +1,72 @@
+/*
+ * Unit tests that read as sentences. A file is
+ *
+ *   TEST(a_shorter_prefix_says_more) { … CHECK(…); }
+ *   TEST_MAIN("wire/http1")
+ *
+ * Check forks per test and bounds its time. Around each test the fixture counts open descriptors
+ * and children: a test that leaves one behind fails. fail_allocation(n) makes the n-th malloc,
+ * calloc or realloc of the code under test from now on fail (0 switches it off); the test program
+ * is linked with -Wl,--wrap for that.
+ */
+#ifndef AT_TEST_H
+#define AT_TEST_H
+
+#include <check.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef void at_test_body(void);
+
+struct at_test_case {
+    const char *name;
+    at_test_body *body;
+    struct at_test_case *next;
+};
+
+void at_test_register(struct at_test_case *t);
+int at_test_main(const char *suite);
+/* n-th allocation from now fails, once; 0: none does. */
+void fail_allocation(long n);
+/* Did the chosen allocation happen (and fail) since fail_allocation()? */
+bool allocation_failed(void);
+
+#define TEST(test_name)                                                                            \
+    static void test_name(void);                                                                   \
+    __attribute__((constructor)) static void register_##test_name(void)                            \
+    {                                                                                              \
+        static struct at_test_case t = {.name = #test_name, .body = test_name};                    \
+        at_test_register(&t);                                                                      \
+    }                                                                                              \
+    static void test_name(void)
+
+#define TEST_MAIN(suite)                                                                           \
+    int main(void)                                                                                 \
+    {                                                                                              \
+        return at_test_main(suite);                                                                \
+    }
+
+#define CHECK(expr) ck_assert(expr)
+#define CHECK_INT(a, b) ck_assert_int_eq((a), (b))
+#define CHECK_STR(a, b) ck_assert_str_eq((a), (b))
+/* A struct at_bytes against a string. */
+#define CHECK_BYTES(bytes, text)                                                                   \
+    do {                                                                                           \
+        struct at_bytes b_ = (bytes);                                                              \
+        const char *t_ = (text);                                                                   \
+        ck_assert_msg(at_bytes_equal(b_, at_bytes_of(t_)), "got \"%.*s\", expected \"%s\"",        \
+                      (int)b_.len, b_.at == NULL ? "" : (const char *)b_.at, t_);                  \
+    } while (0)
+/* Runs the statement with the n-th allocation failing, n = 1, 2, … until none was hit. */
+#define WITH_EACH_ALLOCATION_FAILING(statement)                                                    \
+    do {                                                                                           \
+        long n_ = 0;                                                                               \
+        do {                                                                                       \
+            ck_assert_msg(++n_ < 100000, "the allocation never stops failing");                    \
+            fail_allocation(n_);                                                                   \
+            statement;                                                                             \
+        } while (allocation_failed());                                                             \
+        fail_allocation(0);                                                                        \
+    } while (0)
+
+#endif
