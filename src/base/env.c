@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/check.h"
+#include "base/checks.h"
 #include "base/clock.h"
 
 static uint64_t real_now(struct at_env *env)

@@ -3,8 +3,8 @@
  * shared mapping: those are input and end in an error code. Not used in code that runs inside a
  * user's process (libatoll never aborts its host).
  */
-#ifndef AT_BASE_CHECK_H
-#define AT_BASE_CHECK_H
+#ifndef AT_BASE_CHECKS_H
+#define AT_BASE_CHECKS_H
 
 /* Writes "file:line: function: check failed: text" to stderr and aborts. */
 _Noreturn void at_check_failed(const char *file, int line, const char *function, const char *text);

@@ -1,4 +1,4 @@
-#include "base/check.h"
+#include "base/checks.h"
 
 #include <stdio.h>
 #include <stdlib.h>

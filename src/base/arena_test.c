@@ -1,0 +1,72 @@
+#include "base/arena.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "at_test.h"
+#include "base/bytes.h"
+
+TEST(allocations_are_aligned_and_do_not_overlap)
+{
+    struct at_arena a;
+    char *before = NULL;
+
+    at_arena_init(&a, 64, 1 << 20);
+    for (size_t i = 1; i < 200; i++) {
+        char *p = at_arena_alloc(&a, i, 8);
+
+        CHECK(p != NULL && (uintptr_t)p % 8 == 0);
+        memset(p, (int)i, i);
+        CHECK(before == NULL || before[i - 2] == (char)(i - 1));
+        before = p;
+    }
+    at_arena_deinit(&a);
+}
+
+TEST(the_limit_holds_to_the_byte_and_reset_gives_room_back)
+{
+    struct at_arena a;
+
+    at_arena_init(&a, 64, 256);
+    CHECK(at_arena_alloc(&a, 257, 1) == NULL);
+    CHECK(at_arena_alloc(&a, SIZE_MAX, 1) == NULL);
+    CHECK(at_arena_alloc(&a, 256, 1) != NULL);
+    CHECK(at_arena_alloc(&a, 1, 1) == NULL);
+    at_arena_reset(&a);
+    CHECK(at_arena_alloc(&a, 256, 1) != NULL);
+    at_arena_deinit(&a);
+}
+
+TEST(a_count_that_overflows_is_refused)
+{
+    struct at_arena a;
+
+    at_arena_init(&a, 64, SIZE_MAX);
+    CHECK(at_arena_zalloc(&a, SIZE_MAX / 2, 3) == NULL);
+    at_arena_deinit(&a);
+}
+
+TEST(text_is_copied_with_its_nul)
+{
+    struct at_arena a;
+
+    at_arena_init(&a, 64, 4096);
+    CHECK_STR(at_arena_copy(&a, at_bytes_of("abc")), "abc");
+    CHECK_STR(at_arena_printf(&a, "%d-%s", 7, "x"), "7-x");
+    at_arena_deinit(&a);
+}
+
+TEST(out_of_memory_is_null)
+{
+    WITH_EACH_ALLOCATION_FAILING({
+        struct at_arena a;
+
+        at_arena_init(&a, 64, 4096);
+        for (int i = 0; i < 8; i++) {
+            (void)at_arena_alloc(&a, 100, 1);
+        }
+        at_arena_deinit(&a);
+    });
+}
+
+TEST_MAIN("base/arena")

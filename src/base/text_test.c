@@ -1,0 +1,124 @@
+#include "base/text.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "at_test.h"
+#include "base/bytes.h"
+
+static uint64_t duration(const char *s)
+{
+    uint64_t ns = 0;
+
+    return at_text_parse_duration(at_bytes_of(s), &ns) ? ns : UINT64_MAX;
+}
+
+TEST(durations_are_sums_of_numbers_with_units)
+{
+    CHECK(duration("250ms") == 250000000U);
+    CHECK(duration("1m30s") == 90000000000U);
+    CHECK(duration("2h") == 7200000000000U);
+    CHECK(duration("10us") == 10000U);
+    CHECK(duration("10") == UINT64_MAX);
+    CHECK(duration("") == UINT64_MAX);
+    CHECK(duration("s") == UINT64_MAX);
+    CHECK(duration("-1s") == UINT64_MAX);
+    CHECK(duration("1x") == UINT64_MAX);
+    CHECK(duration("99999999999999999h") == UINT64_MAX);
+}
+
+static uint64_t size_of(const char *s)
+{
+    uint64_t n = 0;
+
+    return at_text_parse_size(at_bytes_of(s), &n) ? n : UINT64_MAX;
+}
+
+TEST(sizes_are_powers_of_1024)
+{
+    CHECK(size_of("64M") == 64U << 20);
+    CHECK(size_of("64MiB") == 64U << 20);
+    CHECK(size_of("64mb") == 64U << 20);
+    CHECK(size_of("4096") == 4096);
+    CHECK(size_of("1.5M") == UINT64_MAX);
+    CHECK(size_of("12 M") == UINT64_MAX);
+    CHECK(size_of("99999999999999999999T") == UINT64_MAX);
+}
+
+TEST(thousandths_take_up_to_three_decimals)
+{
+    uint64_t n = 0;
+
+    CHECK(at_text_parse_milli(at_bytes_of("0.50"), &n) && n == 500);
+    CHECK(at_text_parse_milli(at_bytes_of("2"), &n) && n == 2000);
+    CHECK(at_text_parse_milli(at_bytes_of("1.005"), &n) && n == 1005);
+    CHECK(!at_text_parse_milli(at_bytes_of("1.0005"), &n));
+    CHECK(!at_text_parse_milli(at_bytes_of("1."), &n));
+    CHECK(!at_text_parse_milli(at_bytes_of("x"), &n));
+}
+
+TEST(the_nearest_word_is_meant_and_a_far_one_is_not)
+{
+    static const char *const words[] = {"command", "environment", "restart", "uses"};
+
+    CHECK_STR(at_text_nearest(at_bytes_of("comand"), words, 4), "command");
+    CHECK_STR(at_text_nearest(at_bytes_of("enviroment"), words, 4), "environment");
+    CHECK_STR(at_text_nearest(at_bytes_of("use"), words, 4), "uses");
+    CHECK(at_text_nearest(at_bytes_of("zzz"), words, 4) == NULL);
+    CHECK(at_text_nearest(at_bytes_of(""), words, 4) == NULL);
+}
+
+static void check_visible(const char *in, const char *out)
+{
+    struct at_text t;
+
+    at_text_init(&t);
+    at_text_add_visible(&t, at_bytes_of(in));
+    CHECK_STR(at_text_str(&t), out);
+    at_text_deinit(&t);
+}
+
+TEST(nothing_visible_can_command_a_terminal)
+{
+    check_visible("caf\xC3\xA9\tok", "caf\xC3\xA9\tok");
+    check_visible("\x1b[2J", "\\x1b[2J");
+    check_visible("a\r\nb", "a\\x0d\\x0ab");
+    check_visible("\xC2\x9B", "\\xc2\\x9b"); /* C1 CSI */
+    check_visible("\xE2\x80\xAE"
+                  "evil",
+                  "\\xe2\\x80\\xaeevil"); /* right-to-left override */
+    check_visible("\xFF", "\\xff");
+}
+
+TEST(a_text_that_could_not_grow_stays_failed)
+{
+    WITH_EACH_ALLOCATION_FAILING({
+        struct at_text t;
+
+        at_text_init(&t);
+        for (int i = 0; i < 50; i++) {
+            at_text_addf(&t, "%d,", i);
+        }
+        CHECK(t.failed == allocation_failed());
+        at_text_deinit(&t);
+    });
+}
+
+TEST(a_taken_string_belongs_to_the_taker)
+{
+    struct at_text t;
+    char *taken;
+
+    at_text_init(&t);
+    taken = at_text_take(&t);
+    CHECK_STR(taken, "");
+    free(taken);
+    at_text_add_str(&t, "abc");
+    taken = at_text_take(&t);
+    CHECK_STR(taken, "abc");
+    CHECK(t.at == NULL);
+    free(taken);
+}
+
+TEST_MAIN("base/text")
