@@ -1,0 +1,24 @@
+/* Limits of a plan: it is judged as a stranger's bytes. Each line: what it stops. */
+#ifndef AT_PLAN_LIMITS_H
+#define AT_PLAN_LIMITS_H
+
+enum {
+    AT_PLAN_BYTES_MAX = 4 << 20,            /* a plan that eats the supervisor's memory */
+    AT_PLAN_MEMORY_MAX = 16 << 20,          /* a small plan that unpacks to a huge one */
+    AT_PLAN_CONTRACTS_BYTES_MAX = 64 << 20, /* descriptor sets that fill the machine */
+    AT_PLAN_SERVICES_MAX = 256,             /* quadratic work over services; roles included */
+    AT_PLAN_NAME_MAX = 40,             /* a name that overflows cgroup, socket and host names */
+    AT_PLAN_REPLICAS_MAX = 64,         /* a fork bomb by configuration */
+    AT_PLAN_INSTANCES_MAX = 1024,      /* the same, over all services */
+    AT_PLAN_ARGS_MAX = 256,            /* argument lists beyond execve's */
+    AT_PLAN_ENV_MAX = 512,             /* the same for the environment */
+    AT_PLAN_STRING_MAX = 32768,        /* one argument or variable that fills memory */
+    AT_PLAN_PATH_MAX = 4095,           /* a path that no system call takes */
+    AT_PLAN_CONTRACTS_MAX = 128,       /* contract names of one service */
+    AT_PLAN_CONTRACT_NAME_MAX = 255,   /* names that do not fit a control message */
+    AT_PLAN_LISTENERS_MAX = 13,        /* one WELCOME carries 16 descriptors, some are others */
+    AT_PLAN_NOFILE_MAX = 1 << 20,      /* beyond the kernel's own default ceiling */
+    AT_PLAN_GATEWAY_BYTES_MAX = 60000, /* a slice that does not fit a control message */
+};
+
+#endif

@@ -1,0 +1,158 @@
+/*
+ * The checked plan: what the CLI makes of atoll.yaml and what the supervisor runs.
+ *
+ * It travels packed, in a sealed memfd (plan/sealed.h), beside a second one that holds the
+ * contracts: FileDescriptorSets one behind another, of which each service has a slice. The
+ * supervisor judges both as a stranger's bytes: at_plan_unpack() either gives a plan in which every
+ * index, count, length and name is good, or refuses it. Nothing here knows YAML.
+ *
+ * Roles are services too (kind): `door` when the gateway listens, and `telemetry`. The packed form
+ * has a version; records may grow at their end, and older readers skip what they do not know.
+ *
+ * Pure, not thread-safe; a struct at_plan is read-only once made.
+ */
+#ifndef AT_PLAN_PLAN_H
+#define AT_PLAN_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/text.h"
+
+enum { AT_PLAN_VERSION = 1 };
+
+enum at_plan_result {
+    AT_PLAN_MALFORMED = 1, /* the bytes break the rules; the diag says which */
+};
+
+enum at_plan_kind {
+    AT_PLAN_SERVICE = 1,
+    AT_PLAN_GATEWAY = 2,   /* the role named "door" */
+    AT_PLAN_TELEMETRY = 3, /* the role named "telemetry" */
+};
+
+enum at_plan_restart {
+    AT_PLAN_RESTART_NO = 1,
+    AT_PLAN_RESTART_ON_FAILURE = 2, /* a signal or an exit status other than 0 */
+    AT_PLAN_RESTART_ALWAYS = 3,
+    AT_PLAN_RESTART_UNLESS_STOPPED = 4, /* as ALWAYS, but not after a stop by the operator */
+};
+
+enum at_plan_condition {
+    AT_PLAN_STARTED = 1, /* exec succeeded */
+    AT_PLAN_HEALTHY = 2, /* ready */
+};
+
+enum at_plan_ready {
+    AT_PLAN_READY_HELLO = 1, /* ready when it says READY on its control socket */
+    AT_PLAN_READY_EXEC = 2,  /* ready once exec succeeded */
+};
+
+struct at_plan_strings {
+    const char **at;
+    size_t count;
+};
+
+struct at_plan_indexes {
+    uint32_t *at; /* indexes of services */
+    size_t count;
+};
+
+struct at_plan_dependency {
+    uint32_t service;   /* index */
+    uint32_t condition; /* enum at_plan_condition */
+};
+
+struct at_plan_dependencies {
+    struct at_plan_dependency *at;
+    size_t count;
+};
+
+/* Strings are NUL-terminated and never NULL ("" when absent). Times are nanoseconds. */
+struct at_plan_service {
+    const char *name;
+    uint32_t kind;               /* enum at_plan_kind */
+    const char *executable;      /* absolute path; "" for roles: found by kind */
+    struct at_plan_strings argv; /* argv[0] as written; at least one, none for roles */
+    struct at_plan_strings env;  /* "NAME=value", its own only; ours are added at exec */
+    const char *cwd;             /* absolute */
+    struct at_plan_indexes uses; /* services it may call; sorted, no duplicates, not itself */
+    struct at_plan_dependencies depends_on; /* acyclic; sorted by service */
+    uint32_t restart;                       /* enum at_plan_restart */
+    uint32_t restart_max;                   /* ON_FAILURE: give up after so many; 0: never */
+    uint64_t backoff_min_ns;                /* the second restart in a row waits that long … */
+    uint64_t backoff_max_ns;                /* … doubled each time, up to this */
+    uint32_t backoff_exits;                 /* more exits than this … */
+    uint64_t backoff_window_ns;             /* … within this: failed */
+    uint64_t start_timeout_ns;              /* from exec to ready; > 0 */
+    uint32_t stop_signal;                   /* 1..64 */
+    uint64_t stop_grace_ns;                 /* from stop_signal to SIGKILL */
+    uint32_t replicas;                      /* 1..AT_PLAN_REPLICAS_MAX; 0: defined but not run */
+    uint64_t memory_bytes;                  /* limits per instance; 0: none */
+    uint32_t cpu_milli;                     /* thousandths of a CPU; 0: none */
+    uint32_t pids;                          /* 0: none */
+    uint32_t nofile;                        /* > 0 */
+    struct at_plan_strings contracts;       /* full names of the proto services it serves; sorted */
+    uint64_t contract_offset;               /* its FileDescriptorSet in the contracts memfd … */
+    uint64_t contract_bytes;                /* … ; 0: it has none */
+    uint32_t ready;                         /* enum at_plan_ready */
+    const char *file;                       /* where the configuration says it: "atoll.yaml" … */
+    uint32_t line;                          /* … the service's own line, from 1; 0: built in */
+    uint32_t uses_line;                     /* line of its `uses`; 0: it has none */
+};
+
+struct at_plan_listener {
+    const char *address; /* numeric: "127.0.0.1", "::1", "0.0.0.0", "::" */
+    uint32_t port;       /* 1..65535; 0: the kernel chooses */
+    struct at_plan_indexes services;
+    const char *file;
+    uint32_t line;
+};
+
+struct at_plan {
+    struct at_arena arena; /* owns everything below */
+    const char *system;
+    const char *project_dir; /* absolute, without symlinks */
+    uint64_t deadline_ns;    /* for calls that set none (policies.defaults.deadline); > 0 */
+    struct at_plan_service *services;
+    size_t service_count;
+    struct at_plan_listener *listeners;
+    size_t listener_count;
+};
+
+/* Empty, with an arena. Always safe to deinit. */
+void at_plan_init(struct at_plan *plan);
+void at_plan_deinit(struct at_plan *plan);
+
+/*
+ * Every rule of this header and of plan/limits.h; contracts_bytes is the size of the contracts
+ * memfd. 0, or AT_PLAN_MALFORMED and *diag (may be NULL) says what is wrong.
+ */
+int at_plan_check(const struct at_plan *plan, uint64_t contracts_bytes, struct at_diag *diag);
+/* Appends the packed plan to out. 0; -ENOMEM; -EMSGSIZE over AT_PLAN_BYTES_MAX. Does not check. */
+int at_plan_pack(const struct at_plan *plan, struct at_text *out);
+/*
+ * Judges and unpacks into *ret, which owns copies of everything (the caller deinits it). 0;
+ * AT_PLAN_MALFORMED with *diag (may be NULL); -ENOMEM. *ret is touched on success only.
+ */
+int at_plan_unpack(struct at_bytes in, uint64_t contracts_bytes, struct at_plan *ret,
+                   struct at_diag *diag);
+
+/* A DNS-label-like name: a-z first, then a-z 0-9 '-', not '-' last, ≤ AT_PLAN_NAME_MAX. */
+bool at_plan_is_name(struct at_bytes name);
+/* Full name of a proto service: identifiers with '.' between, ≤ AT_PLAN_CONTRACT_NAME_MAX. */
+bool at_plan_is_contract(struct at_bytes name);
+/* Index of the service, or -1. */
+int at_plan_find(const struct at_plan *plan, struct at_bytes name);
+/* Index of the (first) service that serves the contract, or -1. */
+int at_plan_provider(const struct at_plan *plan, struct at_bytes contract);
+/* Does `uses` of service `from` hold service `to`? */
+bool at_plan_may_call(const struct at_plan *plan, uint32_t from, uint32_t to);
+/* Index of the first service of that kind, or -1. */
+int at_plan_role(const struct at_plan *plan, enum at_plan_kind kind);
+
+#endif
