@@ -13,6 +13,7 @@
  *                                   EDGE when there is none or never will be
  *   BROKEN  channel, reason         GONE  channel, reason (the peer died; how)
  *   STOPPING                        STOP  drain, then exit
+ *                                   PIPES (+ fds) to telemetry only: what an instance writes
  *                                   RESUME: a new supervisor took over; say HELLO again, READY when
  *                                   it was said before, and WANT again (with what you still have)
  *
@@ -46,6 +47,7 @@ enum at_service_message {
     AT_SERVICE_STOP = 10,
     AT_SERVICE_STOPPING = 11,
     AT_SERVICE_RESUME = 12,
+    AT_SERVICE_PIPES = 13,
 };
 
 struct at_service_hello {
@@ -134,6 +136,16 @@ struct at_service_resume {
     uint64_t supervisor; /* count of supervisors so far */
 };
 
+/*
+ * To the telemetry role: read ends of an instance's stdout and stderr, non-blocking. Said again
+ * after telemetry was restarted: the pipes outlive their reader and keep what was not read.
+ */
+struct at_service_pipes {
+    struct at_bytes service;
+    struct at_bytes instance;
+    uint64_t generation; /* of the process that writes: a restarted instance has new pipes */
+};
+
 extern const struct at_message_kind at_service_hello_kind;
 extern const struct at_message_kind at_service_welcome_kind;
 extern const struct at_message_kind at_service_refused_kind;
@@ -146,5 +158,6 @@ extern const struct at_message_kind at_service_broken_kind;
 extern const struct at_message_kind at_service_stop_kind;
 extern const struct at_message_kind at_service_stopping_kind;
 extern const struct at_message_kind at_service_resume_kind;
+extern const struct at_message_kind at_service_pipes_kind;
 
 #endif
