@@ -2,6 +2,7 @@
 
 #include <check.h>
 #include <dirent.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,6 +60,19 @@ void fail_allocation(long n)
 bool allocation_failed(void)
 {
     return atomic_load(&hit);
+}
+
+void at_test_fail(const char *file, int line, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+
+    fail_allocation(0);
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    _ck_assert_failed(file, line, text, NULL);
+    abort(); /* not reached: Check ends the test's process */
 }
 
 void at_test_register(struct at_test_case *t)

@@ -15,6 +15,8 @@
 #include <check.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 
 typedef void at_test_body(void);
 
@@ -46,23 +48,48 @@ bool allocation_failed(void);
         return at_test_main(suite);                                                                \
     }
 
-#define CHECK(expr) ck_assert(expr)
-#define CHECK_INT(a, b) ck_assert_int_eq((a), (b))
-#define CHECK_STR(a, b) ck_assert_str_eq((a), (b))
+/*
+ * A check that holds touches nothing: Check itself allocates, and may run while the n-th
+ * allocation is due to fail.
+ */
+_Noreturn void at_test_fail(const char *file, int line, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#define CHECK(expr)                                                                                \
+    ((expr) ? (void)0 : at_test_fail(__FILE__, __LINE__, "does not hold: %s", #expr))
+#define CHECK_INT(a, b)                                                                            \
+    do {                                                                                           \
+        intmax_t a_ = (intmax_t)(a);                                                               \
+        intmax_t b_ = (intmax_t)(b);                                                               \
+        if (a_ != b_) {                                                                            \
+            at_test_fail(__FILE__, __LINE__, "%s is %jd, expected %jd", #a, a_, b_);               \
+        }                                                                                          \
+    } while (0)
+#define CHECK_STR(a, b)                                                                            \
+    do {                                                                                           \
+        const char *a_ = (a);                                                                      \
+        const char *b_ = (b);                                                                      \
+        if (a_ == NULL || strcmp(a_, b_) != 0) {                                                   \
+            at_test_fail(__FILE__, __LINE__, "%s is \"%s\", expected \"%s\"", #a,                  \
+                         a_ == NULL ? "(null)" : a_, b_);                                          \
+        }                                                                                          \
+    } while (0)
 /* A struct at_bytes against a string. */
 #define CHECK_BYTES(bytes, text)                                                                   \
     do {                                                                                           \
         struct at_bytes b_ = (bytes);                                                              \
         const char *t_ = (text);                                                                   \
-        ck_assert_msg(at_bytes_equal(b_, at_bytes_of(t_)), "got \"%.*s\", expected \"%s\"",        \
-                      (int)b_.len, b_.at == NULL ? "" : (const char *)b_.at, t_);                  \
+        if (!at_bytes_equal(b_, at_bytes_of(t_))) {                                                \
+            at_test_fail(__FILE__, __LINE__, "%s is \"%.*s\", expected \"%s\"", #bytes,            \
+                         (int)b_.len, b_.at == NULL ? "" : (const char *)b_.at, t_);               \
+        }                                                                                          \
     } while (0)
 /* Runs the statement with the n-th allocation failing, n = 1, 2, … until none was hit. */
 #define WITH_EACH_ALLOCATION_FAILING(statement)                                                    \
     do {                                                                                           \
         long n_ = 0;                                                                               \
         do {                                                                                       \
-            ck_assert_msg(++n_ < 100000, "the allocation never stops failing");                    \
+            CHECK(++n_ < 100000); /* else it never stops failing */                                \
             fail_allocation(n_);                                                                   \
             statement;                                                                             \
         } while (allocation_failed());                                                             \
