@@ -1,0 +1,87 @@
+/*
+ * The protobuf codec: one loop over schema tables, for generated structs and for messages whose
+ * tables were built at run time (pb/pool.h). Iterative: input chooses no stack depth.
+ *
+ * Decoding borrows: strings, bytes and unknown fields point into the input, which must be private
+ * (a peer must not be able to change it) and outlive the message. Everything else lives in the
+ * arena. A message may be decoded anywhere; nothing here is shared between threads.
+ *
+ * Encoding writes backwards from the end of the buffer, so that lengths of nested messages are
+ * known when their prefix is written and no size pass is needed. The result is deterministic:
+ * ascending field numbers, then the unknown fields in the order they came.
+ *
+ * Wire type of a known field not as declared: kept as an unknown field, as protobuf does.
+ */
+#ifndef AT_PB_CODEC_H
+#define AT_PB_CODEC_H
+
+#include <stddef.h>
+
+#include <atoll/message.h>
+
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "pb/fault.h"
+
+/* Positive results of encode, decode and size; the caller answers INVALID_ARGUMENT or the like. */
+enum at_pb_result {
+    AT_PB_OK = 0,
+    AT_PB_TRUNCATED = 1, /* a field goes beyond the end of its message */
+    AT_PB_BAD_VARINT,    /* longer than 10 bytes, or more than 64 bits */
+    AT_PB_BAD_TAG,       /* field number 0 or above 2^29 - 1, or wire type 6 or 7 */
+    AT_PB_BAD_GROUP,     /* a group ends that was not begun, or with another number */
+    AT_PB_BAD_LENGTH,    /* packed fixed-width values do not fill their length */
+    AT_PB_BAD_UTF8,      /* a string is not well-formed UTF-8 */
+    AT_PB_TOO_DEEP,      /* AT_PB_DEPTH_MAX */
+    AT_PB_TOO_BIG,       /* AT_PB_MESSAGE_MAX */
+    AT_PB_TOO_MANY,      /* AT_PB_COUNT_MAX */
+    AT_PB_NO_ROOM,       /* encode: the buffer is too small */
+};
+
+/* "a field goes beyond the end of its message" …; static. */
+const char *at_pb_result_text(int result);
+
+/*
+ * Decodes `in` into message, which has desc->struct_size bytes, aligned to 8, and is zeroed first.
+ * 0, an at_pb_result, or -ENOMEM (the arena is full). On failure the message is half filled and
+ * safe to read; fault (may be NULL) says where.
+ */
+int at_pb_decode(const struct atoll_message_desc *desc, struct at_bytes in, struct at_arena *arena,
+                 void *message, struct at_pb_fault *fault);
+/* The same without zeroing: merges into what an earlier decode with the same arena left. */
+int at_pb_merge(const struct atoll_message_desc *desc, struct at_bytes in, struct at_arena *arena,
+                void *message, struct at_pb_fault *fault);
+
+/*
+ * Encodes into the last bytes of [at, at + cap): *ret is where. 0, AT_PB_NO_ROOM, AT_PB_TOO_DEEP,
+ * AT_PB_TOO_BIG, AT_PB_BAD_UTF8 (a string that a peer would refuse).
+ */
+int at_pb_encode(const struct atoll_message_desc *desc, const void *message, void *at, size_t cap,
+                 struct at_bytes *ret);
+/* The exact number of bytes. 0, AT_PB_TOO_DEEP, AT_PB_TOO_BIG. */
+int at_pb_size(const struct atoll_message_desc *desc, const void *message, size_t *ret);
+/* Into the arena, of any size. Also -ENOMEM. */
+int at_pb_encode_in_arena(const struct atoll_message_desc *desc, const void *message,
+                          struct at_arena *arena, struct at_bytes *ret);
+
+/* NULL when the message has none. */
+const struct atoll_field_desc *at_pb_field_by_number(const struct atoll_message_desc *desc,
+                                                     uint32_t number);
+/* By lowerCamel or original name. */
+const struct atoll_field_desc *at_pb_field_by_name(const struct atoll_message_desc *desc,
+                                                   struct at_bytes name);
+/* The i-th field, i < field_count. */
+static inline const struct atoll_field_desc *at_pb_field(const struct atoll_message_desc *desc,
+                                                         size_t i)
+{
+    return (const struct atoll_field_desc *)((const char *)desc->fields + i * desc->field_stride);
+}
+
+/* NULL when the number has no name. */
+const char *at_pb_enum_name(const struct atoll_enum_desc *desc, int32_t number);
+bool at_pb_enum_number(const struct atoll_enum_desc *desc, struct at_bytes name, int32_t *ret);
+
+/* Is the field there: set, non-zero, non-empty, or with at least one element? */
+bool at_pb_has(const struct atoll_field_desc *field, const void *message);
+
+#endif

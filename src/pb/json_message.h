@@ -1,0 +1,71 @@
+/*
+ * The proto3 JSON mapping between messages and JSON, in one pass each way.
+ *
+ * Reading accepts lowerCamel and original field names, 64-bit integers as numbers or strings, enum
+ * names or numbers, base64 and base64url with or without padding, null as "absent". Writing prints
+ * lowerCamel names, 64-bit integers as strings, enum names (numbers without a name as numbers),
+ * bytes as base64. Unknown fields of the wire have no JSON form and are left out.
+ */
+#ifndef AT_PB_JSON_MESSAGE_H
+#define AT_PB_JSON_MESSAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <atoll/message.h>
+
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "pb/fault.h"
+#include "pb/json.h"
+
+enum at_json_read_flags {
+    AT_JSON_IGNORE_UNKNOWN = 1, /* members that the message does not have are stepped over */
+};
+
+enum at_json_write_flags {
+    AT_JSON_PRINT_DEFAULTS = 1, /* fields without presence even when 0, false or empty */
+    AT_JSON_ORIGINAL_NAMES = 2, /* item_id instead of itemId */
+    AT_JSON_ENUM_NUMBERS = 4,
+};
+
+enum at_json_result {
+    AT_JSON_OK = 0,
+    AT_JSON_BAD_TEXT = 1,  /* not JSON */
+    AT_JSON_BAD_VALUE = 2, /* JSON, but not this message */
+};
+
+/*
+ * JSON text into a message of desc->struct_size bytes, zeroed first. Strings without escapes borrow
+ * the text, everything else lives in the arena. 0, an at_json_result with fault filled in (may be
+ * NULL): "field quantity: 2147483648 is over the int32 limit", or -ENOMEM.
+ */
+int at_json_to_message(const struct atoll_message_desc *desc, struct at_bytes json, uint32_t flags,
+                       struct at_arena *arena, void *message, struct at_pb_fault *fault);
+
+/*
+ * The value of one field from JSON text, into a message that exists (for `body: "item"`): the text
+ * is what would stand behind the colon.
+ */
+int at_json_to_field(const struct atoll_message_desc *desc, const struct atoll_field_desc *field,
+                     struct at_bytes json, uint32_t flags, struct at_arena *arena, void *message,
+                     struct at_pb_fault *fault);
+
+/*
+ * One scalar field from plain text, as it stands in a path or query ("5", "true", "KIND_ADD");
+ * a repeated scalar field gets one more element. path names the field through sub-messages
+ * ("item.id"), which are made on the way. AT_JSON_BAD_VALUE: no such field (what says so and names
+ * the nearest), not a scalar, or no value of its type. The text may be borrowed.
+ */
+int at_json_set_from_text(const struct atoll_message_desc *desc, struct at_bytes path,
+                          struct at_bytes text, struct at_arena *arena, void *message,
+                          struct at_pb_fault *fault);
+
+/* The message as one JSON object. 0; -ENOMEM; AT_JSON_BAD_VALUE: nested deeper than the limit. */
+int at_json_from_message(const struct atoll_message_desc *desc, const void *message, uint32_t flags,
+                         struct at_json_writer *out);
+/* One field's value alone (for response_body). */
+int at_json_from_field(const struct atoll_message_desc *desc, const struct atoll_field_desc *field,
+                       const void *message, uint32_t flags, struct at_json_writer *out);
+
+#endif

@@ -1,0 +1,19 @@
+/* What a peer may ask of the codec. Each line names the attack that it stops. */
+#ifndef AT_PB_LIMITS_H
+#define AT_PB_LIMITS_H
+
+enum {
+    AT_PB_DEPTH_MAX = 100,          /* messages within messages: exhausting our stack of frames */
+    AT_PB_MESSAGE_MAX = 0x7FFFFFFF, /* bytes of one message: lengths that overflow 32-bit sums */
+    AT_PB_COUNT_MAX = 1 << 24,      /* elements of one repeated field: 2 bytes in, a struct out */
+    AT_PB_FIELD_NUMBER_MAX = 536870911,
+    AT_JSON_DEPTH_MAX = 200,      /* a million '[': exhausting the stack of containers */
+    AT_JSON_NUMBER_MAX = 400,     /* bytes of one number: quadratic conversion of long digits */
+    AT_POOL_MESSAGES_MAX = 65536, /* message types of one pool: a descriptor set as a memory bomb */
+    AT_POOL_FIELDS_MAX = 65535,   /* fields of one message type */
+    AT_POOL_NEST_MAX = 32,        /* types declared within types */
+    AT_POOL_HTTP_RULES_MAX = 32,  /* additional_bindings of one method */
+    AT_POOL_BYTES_MAX = 64 << 20, /* memory of one pool */
+};
+
+#endif
