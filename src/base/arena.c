@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bytes.h"
+
 struct at_arena_block {
     struct at_arena_block *next;
     size_t size;

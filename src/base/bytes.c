@@ -1,5 +1,7 @@
 #include "base/bytes.h"
 
+#include <cstdint>
+#include <stdint.h>
 #include <string.h>
 
 struct at_bytes at_bytes_of(const char *s)

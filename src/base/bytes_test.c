@@ -1,7 +1,6 @@
 #include "base/bytes.h"
 
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "at_test.h"

@@ -1,5 +1,6 @@
 #include "base/clock.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <time.h>
 

@@ -1,8 +1,11 @@
 #include "base/map.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "bytes.h"
 
 void at_map_init(struct at_map *m, uint64_t seed)
 {

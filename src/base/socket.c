@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,8 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "bytes.h"
+#include "error.h"
 
 enum { LISTEN_BACKLOG = 1024, PROC_NET_LINE_MAX = 512 };
 
@@ -228,15 +231,17 @@ static bool holds(const char *pid, const char *wanted)
     DIR *dir;
     const struct dirent *e;
     bool found = false;
+    int at;
 
     (void)snprintf(path, sizeof(path), "/proc/%.20s/fd", pid);
     dir = opendir(path);
     if (dir == NULL) {
         return false;
     }
-    while (!found && (e = readdir(dir)) != NULL) {
+    at = dirfd(dir);
+    while (!found && at >= 0 && (e = readdir(dir)) != NULL) {
         char link[64];
-        ssize_t n = readlinkat(dirfd(dir), e->d_name, link, sizeof(link) - 1);
+        ssize_t n = readlinkat(at, e->d_name, link, sizeof(link) - 1);
 
         if (n > 0) {
             link[n] = '\0';

@@ -1,6 +1,8 @@
 #include "base/socket.h"
 
+#include <check.h>
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>

@@ -1,9 +1,13 @@
 #include "base/text.h"
 
+#include <cstdint>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "bytes.h"
 
 void at_text_init(struct at_text *t)
 {

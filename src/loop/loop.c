@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -11,12 +12,11 @@
 #include "base/clock.h"
 #include "base/env.h"
 #include "base/fd.h"
-#include "base/list.h"
 #include "loop/limits.h"
 
 struct at_io {
     struct at_loop *loop;
-    struct at_list dead_link; /* in loop->dead once removed: freed at the end of the turn */
+    struct at_io *next_dead; /* in loop->dead once removed: freed at the end of the turn */
     at_io_fn *fn;
     void *user;
     int fd;
@@ -48,7 +48,7 @@ struct at_loop {
     size_t heap_used;
     size_t heap_cap;
     size_t timer_count; /* existing timers: the heap always has room for all of them */
-    struct at_list dead;
+    struct at_io *dead;
     at_turn_fn *turn_fn;
     void *turn_user;
     uint64_t now_ns;
@@ -74,7 +74,6 @@ int at_loop_new(struct at_env *env, struct at_loop **ret)
     loop->env = env;
     loop->signal_fd = -1;
     loop->wake_fd = -1;
-    at_list_init(&loop->dead);
     (void)sigemptyset(&loop->signals);
     loop->now_ns = at_env_now_ns(env);
     loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -100,9 +99,11 @@ fail:
 
 static void bury(struct at_loop *loop)
 {
-    at_list_foreach_safe (it, &loop->dead) {
-        at_list_remove(it);
-        free(at_container_of(it, struct at_io, dead_link));
+    while (loop->dead != NULL) {
+        struct at_io *io = loop->dead;
+
+        loop->dead = io->next_dead;
+        free(io);
     }
 }
 
@@ -154,7 +155,8 @@ struct at_io *at_io_remove(struct at_io *io)
     if (io != NULL) {
         (void)epoll_ctl(io->loop->epoll_fd, EPOLL_CTL_DEL, io->fd, NULL);
         io->fn = NULL;
-        at_list_append(&io->loop->dead, &io->dead_link);
+        io->next_dead = io->loop->dead;
+        io->loop->dead = io;
     }
     return NULL;
 }
