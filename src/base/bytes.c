@@ -1,6 +1,5 @@
 #include "base/bytes.h"
 
-#include <cstdint>
 #include <stdint.h>
 #include <string.h>
 

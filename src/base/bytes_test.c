@@ -1,6 +1,7 @@
 #include "base/bytes.h"
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "at_test.h"

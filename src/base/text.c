@@ -1,6 +1,5 @@
 #include "base/text.h"
 
-#include <cstdint>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -4,9 +4,11 @@
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "at_test.h"
+#include "base/clock.h"
 #include "base/env.h"
 #include "base/fd.h"
 
