@@ -1,0 +1,17 @@
+/* Help, the manual page and the completion scripts, all from the tables of verbs.c. */
+#ifndef AT_CLI_HELP_H
+#define AT_CLI_HELP_H
+
+#include <stdbool.h>
+
+#include "base/text.h"
+#include "cli/cli.h"
+
+/* `atoll help`. */
+void at_help_overview(struct at_text *out, bool colour);
+/* `atoll help VERB`. */
+void at_help_verb(struct at_text *out, const struct at_cli_verb *verb, bool colour);
+/* atoll(1) as roff. */
+void at_help_man(struct at_text *out);
+
+#endif

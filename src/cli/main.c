@@ -1,0 +1,34 @@
+/* atoll: the operator's command. */
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "cli/cli.h"
+
+int main(int argc, char **argv)
+{
+    static struct at_cli cli;
+    const char *trace = getenv("ATOLL_TRACE_ERRORS");
+
+    setlocale(LC_CTYPE, "C.UTF-8");
+    at_error_trace(trace != NULL && strcmp(trace, "1") == 0);
+    signal(SIGPIPE, SIG_IGN);
+    cli.out = stdout;
+    cli.err = stderr;
+    cli.out_is_tty = isatty(STDOUT_FILENO) == 1;
+    cli.err_is_tty = isatty(STDERR_FILENO) == 1;
+
+    int code = at_cli_parse(&cli, argc, argv);
+    if (code == 0) {
+        code = cli.verb->run(&cli);
+    }
+    /* A reader that went away (`atoll logs | head`) is no failure; a full disk is. */
+    if ((fflush(stdout) != 0 || ferror(stdout)) && code == 0) {
+        code = AT_EXIT_FAILURE;
+    }
+    return code;
+}

@@ -1,0 +1,230 @@
+/* The table from which parser, help, man page and completion are made. */
+#include "cli/cli.h"
+
+#define END_OPTIONS {.name = NULL}
+#define END_EXAMPLES {.command = NULL}
+#define END_EXITS {.what = NULL}
+#define ANY_WORDS AT_CLI_WORDS_MAX
+
+// clang-format off
+static const struct at_cli_option global_options[] = {
+    {.name = "file", .letter = 'f', .value = "FILE", .env = "ATOLL_FILE",
+     .what = "Read this file instead of atoll.yaml; given again, later files change earlier ones."},
+    {.name = "project", .letter = 'p', .value = "NAME", .env = "ATOLL_PROJECT",
+     .what = "Use this as the system's name instead of the file's."},
+    {.name = "output", .letter = 'o', .value = "FORM", .env = "ATOLL_OUTPUT", .choice = "table|json|jsonl",
+     .what = "Print data as a table, as one JSON value, or as one JSON object a line."},
+    {.name = "no-color", .env = "ATOLL_NO_COLOR", .what = "No colour, also on a terminal. NO_COLOR does the same."},
+    {.name = "quiet", .letter = 'q', .env = "ATOLL_QUIET", .what = "Only data and errors."},
+    {.name = "verbose", .letter = 'v', .env = "ATOLL_VERBOSE", .what = "Say more about what is done."},
+    {.name = "timeout", .value = "DURATION", .env = "ATOLL_TIMEOUT",
+     .what = "Give up after this long, such as 500ms, 3s or 1m30s; exit code 5."},
+    {.name = "help", .letter = 'h', .what = "Show the help of the verb."},
+    {.name = "version", .what = "Show the version."},
+    END_OPTIONS,
+};
+
+static const struct at_cli_option no_options[] = {END_OPTIONS};
+
+static const struct at_cli_option init_options[] = {
+    {.name = "demo", .value = "NAME", .choice = "shop", .what = "Copy a complete example that runs as it is."},
+    {.name = "list", .what = "List the examples that can be copied."},
+    END_OPTIONS,
+};
+static const struct at_cli_example init_examples[] = {
+    {.command = "atoll init", .what = "write a commented atoll.yaml here"},
+    {.command = "atoll init --demo shop", .what = "copy the shop into ./shop"},
+    END_EXAMPLES,
+};
+
+static const struct at_cli_option up_options[] = {
+    {.name = "detach", .letter = 'd', .env = "ATOLL_DETACH", .what = "Return when everything is ready and leave it running."},
+    {.name = "profile", .value = "NAME", .env = "ATOLL_PROFILE", .what = "Start the services of this profile too; may be given again."},
+    {.name = "no-logs", .what = "Do not follow the logs."},
+    END_OPTIONS,
+};
+static const struct at_cli_example up_examples[] = {
+    {.command = "atoll up", .what = "start everything, follow the logs, stop on Ctrl-C"},
+    {.command = "atoll up -d", .what = "start everything in the background"},
+    {.command = "atoll up cart", .what = "start cart and what it depends on"},
+    END_EXAMPLES,
+};
+static const struct at_cli_exit_note up_exits[] = {
+    {.code = AT_EXIT_UNKNOWN, .what = "there is no such service"},
+    {.code = AT_EXIT_TIMEOUT, .what = "not everything was ready in time; it was stopped again"},
+    {.code = AT_EXIT_NOT_READY, .what = "a service did not become ready; everything was stopped again"},
+    {.code = AT_EXIT_INTERRUPTED, .what = "Ctrl-C before everything was ready"},
+    END_EXITS,
+};
+
+static const struct at_cli_exit_note running_exits[] = {
+    {.code = AT_EXIT_NOT_RUNNING, .what = "the system is not running"},
+    {.code = AT_EXIT_UNKNOWN, .what = "there is no such service or instance"},
+    {.code = AT_EXIT_TIMEOUT, .what = "no answer in time"},
+    END_EXITS,
+};
+static const struct at_cli_example down_examples[] = {
+    {.command = "atoll down", .what = "stop everything; state and logs stay in .atoll"},
+    END_EXAMPLES,
+};
+static const struct at_cli_example ps_examples[] = {
+    {.command = "atoll ps", .what = "every instance"},
+    {.command = "atoll ps cart -o json | jq '.[0].pid'", .what = "the process of cart's first instance"},
+    END_EXAMPLES,
+};
+static const struct at_cli_option status_options[] = {
+    {.name = "lines", .letter = 'n', .value = "N", .what = "Show this many log lines of a service (10)."},
+    END_OPTIONS,
+};
+static const struct at_cli_example status_examples[] = {
+    {.command = "atoll status", .what = "the system on one page"},
+    {.command = "atoll status cart", .what = "one service with its last log lines"},
+    END_EXAMPLES,
+};
+
+static const struct at_cli_option logs_options[] = {
+    {.name = "follow", .letter = 'f', .what = "Go on with new lines as they come."},
+    {.name = "tail", .letter = 'n', .value = "N", .what = "Only the last N lines (all; 10 with --follow)."},
+    {.name = "since", .value = "WHEN", .what = "Only lines younger than this: 5m, 2h, or a time such as 2026-01-31T12:00:00Z."},
+    {.name = "until", .value = "WHEN", .what = "Only lines older than this."},
+    {.name = "timestamps", .letter = 't', .what = "Show the time of each line."},
+    {.name = "no-prefix", .what = "Do not show whose line it is."},
+    END_OPTIONS,
+};
+static const struct at_cli_example logs_examples[] = {
+    {.command = "atoll logs", .what = "everything, all instances merged in the order of time"},
+    {.command = "atoll logs -f cart stock.1", .what = "follow all of cart and one instance of stock"},
+    {.command = "atoll logs --since 10m -o jsonl", .what = "the last ten minutes for a program"},
+    END_EXAMPLES,
+};
+static const struct at_cli_exit_note logs_exits[] = {
+    {.code = AT_EXIT_UNKNOWN, .what = "there is no such service or instance, and no log of one"},
+    END_EXITS,
+};
+
+static const struct at_cli_option call_options[] = {
+    {.name = "header", .letter = 'H', .value = "KEY:VALUE", .what = "Send this metadata; may be given again."},
+    {.name = "list", .letter = 'l', .what = "List the methods instead of calling one."},
+    END_OPTIONS,
+};
+static const struct at_cli_example call_examples[] = {
+    {.command = "atoll call stock.GetItem '{\"itemId\":1}'", .what = "call a method by its short name"},
+    {.command = "atoll call shop.stock.v1.StockService/GetItem @request.json", .what = "by its full name, with a request from a file"},
+    {.command = "atoll call --list", .what = "every method of the system"},
+    END_EXAMPLES,
+};
+static const struct at_cli_exit_note call_exits[] = {
+    {.code = AT_EXIT_NOT_RUNNING, .what = "the system is not running"},
+    {.code = AT_EXIT_UNKNOWN, .what = "there is no such method, or the short name fits several"},
+    {.code = AT_EXIT_CALL, .what = "plus N (65 to 80): the method answered with gRPC status N"},
+    END_EXITS,
+};
+
+static const struct at_cli_option config_options[] = {
+    {.name = "services", .what = "Only the names of the services, one a line."},
+    {.name = "profile", .value = "NAME", .env = "ATOLL_PROFILE", .what = "With the services of this profile; may be given again."},
+    END_OPTIONS,
+};
+static const struct at_cli_example config_examples[] = {
+    {.command = "atoll config", .what = "check the files and print what they come to"},
+    {.command = "atoll config -q", .what = "only check"},
+    END_EXAMPLES,
+};
+
+static const struct at_cli_example doctor_examples[] = {
+    {.command = "atoll doctor", .what = "what this machine offers and which walls will stand"},
+    END_EXAMPLES,
+};
+
+static const struct at_cli_option help_options[] = {
+    {.name = "man", .what = "Print the manual page atoll(1) as roff."},
+    END_OPTIONS,
+};
+static const struct at_cli_example completion_examples[] = {
+    {.command = "source <(atoll completion bash)", .what = "complete verbs, flags and names in this shell"},
+    END_EXAMPLES,
+};
+
+static const struct at_cli_verb verbs[] = {
+    {.name = "init", .usage = "[--demo NAME] [DIRECTORY]", .run = at_verb_init, .words_max = 1,
+     .summary = "write a starter atoll.yaml, or copy an example",
+     .about = "Writes a commented atoll.yaml into the directory (here, when none is given). With --demo the "
+              "installed example of that name is copied into a new directory. Nothing that exists is ever "
+              "overwritten.",
+     .options = init_options, .examples = init_examples},
+    {.name = "up", .usage = "[SERVICE...]", .run = at_verb_up, .words_max = ANY_WORDS, .words = AT_WORDS_SERVICES,
+     .summary = "start the system and show each service becoming ready",
+     .about = "Checks the configuration, starts the services in the order of their dependencies and shows each "
+              "of them becoming ready, then the addresses of the front door. In the foreground it then follows "
+              "the logs until Ctrl-C, which stops everything and waits for that. When a service cannot become "
+              "ready, the cause and its last lines are shown, everything is stopped again, and the exit code "
+              "is 6. With names, only those services and what they depend on are started.\n\n"
+              "Walls that this machine cannot hold (memory limits without a cgroup, say) are listed first.\n\n"
+              "With -o jsonl every change of an instance is an object a line; with -o json the instances are "
+              "printed as `atoll ps -o json` does once all are ready.",
+     .options = up_options, .examples = up_examples, .exits = up_exits},
+    {.name = "down", .usage = "", .run = at_verb_down,
+     .summary = "stop the system and wait until nothing is left",
+     .about = "Asks every service to stop, dependants first, kills after each one's stop_grace_period, and waits "
+              "until the last process, cgroup and mount is gone. State and logs stay in .atoll.",
+     .options = no_options, .examples = down_examples, .exits = running_exits},
+    {.name = "ps", .usage = "[SERVICE...]", .run = at_verb_ps, .words_max = ANY_WORDS, .words = AT_WORDS_SERVICES,
+     .summary = "list the instances",
+     .about = "One row for each instance. In JSON the fields are: service, instance, state, reason, pid, "
+              "reaper_pid, uid, uptime_ns, restarts, cpu_ns, memory_bytes, memory_limit_bytes, tasks, kind. "
+              "What is not known is null. state is one of down, waiting, starting, ready, stopping, "
+              "backing-off, failed.",
+     .options = no_options, .examples = ps_examples, .exits = running_exits},
+    {.name = "logs", .usage = "[SERVICE|INSTANCE...]", .run = at_verb_logs, .words_max = ANY_WORDS, .words = AT_WORDS_SERVICES,
+     .summary = "show what the services wrote, all instances merged",
+     .about = "Shows stdout and stderr of the services in the order of time, also of those which no longer run: "
+              "the files stay in .atoll/logs. Bytes that could upset a terminal are shown as \\xNN. In JSON the "
+              "fields are: time, instance, service, stream, text.",
+     .options = logs_options, .examples = logs_examples, .exits = logs_exits},
+    {.name = "status", .usage = "[SERVICE|INSTANCE]", .run = at_verb_status, .words_max = 1, .words = AT_WORDS_SERVICES,
+     .summary = "show one service, or the system, on a page",
+     .about = "For a service: its instances with state, process, uptime, restarts and why, memory, limits, and "
+              "its last log lines. Without a name: the system, its addresses, the walls that are missing.",
+     .options = status_options, .examples = status_examples, .exits = running_exits},
+    {.name = "call", .usage = "[SERVICE.]METHOD [JSON|@FILE|-]", .run = at_verb_call, .words_max = 2, .words = AT_WORDS_METHODS,
+     .summary = "call a method with a JSON request",
+     .about = "The method may be named shortly (stock.GetItem, or GetItem) when that is unique in the system; "
+              "otherwise the full names are listed. The request is JSON, {} when left out; @FILE reads it from "
+              "a file and - from stdin. The answer is JSON on stdout. When the method fails, its status and "
+              "reason go to stderr and the exit code is 64 plus the status. --timeout is the deadline of the "
+              "call (10s).",
+     .options = call_options, .examples = call_examples, .exits = call_exits},
+    {.name = "config", .usage = "", .run = at_verb_config,
+     .summary = "check the configuration and print what it comes to",
+     .about = "Reads atoll.yaml and atoll.override.yaml, reports every mistake with its place, and prints the "
+              "merged result with variables filled in.",
+     .options = config_options, .examples = config_examples},
+    {.name = "schema", .usage = "", .run = at_verb_schema,
+     .summary = "print the JSON Schema of atoll.yaml",
+     .about = "For editors that complete and check YAML by a schema.", .options = no_options},
+    {.name = "doctor", .usage = "", .run = at_verb_doctor,
+     .summary = "show what this machine offers and which walls will stand",
+     .about = "Looks at the kernel, the cgroups and the rights of this user without starting anything, and says "
+              "for each wall whether it will stand, and what to do when not. In JSON the fields are: name, state, "
+              "text, advice.",
+     .options = no_options, .examples = doctor_examples},
+    {.name = "completion", .usage = "bash|zsh|fish", .run = at_verb_completion, .words_min = 1, .words_max = 1,
+     .words = AT_WORDS_SHELLS, .summary = "print the completion script of a shell",
+     .about = "", .options = no_options, .examples = completion_examples},
+    {.name = "version", .usage = "", .run = at_verb_version, .summary = "print the version", .about = "",
+     .options = no_options},
+    {.name = "help", .usage = "[VERB]", .run = at_verb_help, .words_max = 1, .words = AT_WORDS_VERBS,
+     .summary = "show help for atoll or for a verb", .about = "", .options = help_options},
+    {.name = NULL},
+};
+// clang-format on
+
+const struct at_cli_verb *at_cli_verbs(void)
+{
+    return verbs;
+}
+
+const struct at_cli_option *at_cli_global_options(void)
+{
+    return global_options;
+}
