@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/check.h"
+#include "base/checks.h"
 
 void at_json_init(struct at_json *j)
 {
