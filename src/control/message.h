@@ -52,6 +52,8 @@ enum at_message_result {
 int at_message_pack(const struct at_message_kind *kind, const void *message, struct at_writer *w);
 /* Splits head from body. 0 or AT_MESSAGE_MALFORMED. */
 int at_message_open(struct at_bytes datagram, uint16_t *ret_type, struct at_bytes *ret_body);
+/* How many bytes at_message_pack() would write: head and fields. */
+size_t at_message_size(const struct at_message_kind *kind, const void *message);
 /* Fills the struct; bytes borrow from body. 0 or AT_MESSAGE_MALFORMED. */
 int at_message_unpack(const struct at_message_kind *kind, struct at_bytes body, void *ret);
 
@@ -60,6 +62,8 @@ int at_message_send(int sock, const struct at_message_kind *kind, const void *me
                     const int *fds, size_t n);
 /* 0, AT_MESSAGE_CLOSED, AT_MESSAGE_MALFORMED, -EAGAIN, -errno. */
 int at_message_receive(int sock, struct at_message *ret);
+/* Unpacks a received message; more descriptors than the kind may carry: AT_MESSAGE_MALFORMED. */
+int at_message_read(const struct at_message_kind *kind, const struct at_message *m, void *ret);
 /* Closes the descriptors nobody took (those ≥ 0). */
 void at_message_clear(struct at_message *m);
 /* Takes descriptor i out, or -1 when there is none. */
