@@ -1,0 +1,266 @@
+#include "shm/channel.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <unistd.h>
+
+void at_channel_init(struct at_channel *ch, struct at_region *mine, uint32_t mine_bytes,
+                     const struct at_region *peer, uint32_t peer_bytes)
+{
+    *ch = (struct at_channel){.mine = mine,
+                              .peer = peer,
+                              .ring_bytes = mine_bytes - (uint32_t)sizeof(struct at_region),
+                              .peer_ring_bytes = peer_bytes - (uint32_t)sizeof(struct at_region),
+                              .ring_fd = -1};
+}
+
+void at_channel_deinit(struct at_channel *ch)
+{
+    at_region_release(ch->mine, ch->ring_bytes + (uint32_t)sizeof(struct at_region));
+    at_region_release(ch->peer, ch->peer_ring_bytes + (uint32_t)sizeof(struct at_region));
+    *ch = (struct at_channel){.ring_fd = -1};
+}
+
+static int broken(struct at_channel *ch, enum at_channel_rule rule)
+{
+    ch->rule = rule;
+    return AT_CHANNEL_BROKEN;
+}
+
+/* The peer's words are atomics in read-only memory: loading needs the const cast away. */
+static uint32_t load(const _Atomic uint32_t *word, memory_order order)
+{
+    return atomic_load_explicit((_Atomic uint32_t *)(uintptr_t)word, order);
+}
+
+static uint32_t record_bytes(uint32_t payload)
+{
+    return ((uint32_t)sizeof(struct at_record) + payload + AT_RECORD_ALIGN - 1) &
+           ~(uint32_t)(AT_RECORD_ALIGN - 1);
+}
+
+/* What the peer consumed must lie between what it said before and what it was shown. */
+static int judge_taken(struct at_channel *ch)
+{
+    uint32_t taken = load(&ch->peer->taken, memory_order_acquire);
+
+    if (taken - ch->peer_taken > ch->published - ch->peer_taken) {
+        return broken(ch, AT_RULE_TAKEN_RANGE);
+    }
+    ch->peer_taken = taken;
+    return 0;
+}
+
+/* Copies into my ring at byte position `at` (free running), around its end. */
+static void ring_write(struct at_channel *ch, uint32_t at, struct at_bytes b)
+{
+    uint32_t offset = at & (ch->ring_bytes - 1);
+    size_t first = ch->ring_bytes - offset;
+
+    if (b.len == 0) {
+        return;
+    }
+    if (first > b.len) {
+        first = b.len;
+    }
+    memcpy(ch->mine->ring + offset, b.at, first);
+    if (first < b.len) {
+        memcpy(ch->mine->ring, b.at + first, b.len - first);
+    }
+}
+
+int at_channel_put(struct at_channel *ch, const struct at_record *r, struct at_bytes a,
+                   struct at_bytes b)
+{
+    uint32_t need;
+
+    if (a.len > AT_RECORD_PAYLOAD_MAX || b.len > AT_RECORD_PAYLOAD_MAX - a.len ||
+        r->len != a.len + b.len) {
+        return -EINVAL;
+    }
+    need = record_bytes(r->len);
+    if (ch->tail - ch->peer_taken > ch->ring_bytes - need) {
+        int x = judge_taken(ch);
+
+        if (x != 0) {
+            return x;
+        }
+        if (ch->tail - ch->peer_taken > ch->ring_bytes - need) {
+            return AT_CHANNEL_FULL;
+        }
+    }
+    ring_write(ch, ch->tail, at_bytes_over(r, sizeof(*r))); /* aligned: a head never wraps */
+    ring_write(ch, ch->tail + (uint32_t)sizeof(*r), a);
+    ring_write(ch, ch->tail + (uint32_t)sizeof(*r) + (uint32_t)a.len, b);
+    ch->tail += need;
+    return 0;
+}
+
+static void publish_cpu(struct at_channel *ch)
+{
+    /* glibc answers from rseq: about a nanosecond. */
+    uint32_t cpu = (uint32_t)sched_getcpu();
+
+    if (atomic_load_explicit(&ch->mine->cpu, memory_order_relaxed) != cpu) {
+        atomic_store_explicit(&ch->mine->cpu, cpu, memory_order_relaxed);
+    }
+}
+
+/* Rings the doorbell once per sleep of the peer in which it waits for `what`. */
+static void ring_if_waiting(struct at_channel *ch, uint32_t what)
+{
+    uint32_t waiting = load(&ch->peer->waiting, memory_order_seq_cst);
+    uint64_t one = 1;
+
+    if ((waiting & what) == 0 || waiting == ch->rung) {
+        return;
+    }
+    ch->rung = waiting;
+    if (ch->ring_fd >= 0) {
+        (void)!write(ch->ring_fd, &one, sizeof(one)); /* EAGAIN: it is ringing already */
+    }
+}
+
+void at_channel_publish(struct at_channel *ch)
+{
+    if (ch->published == ch->tail) {
+        return;
+    }
+    ch->published = ch->tail;
+    publish_cpu(ch);
+    atomic_store_explicit(&ch->mine->tail, ch->tail, memory_order_seq_cst);
+    ring_if_waiting(ch, AT_WAIT_RECORDS);
+}
+
+/* Loads the peer's tail once and judges it. */
+static int judge_tail(struct at_channel *ch)
+{
+    uint32_t tail = load(&ch->peer->tail, memory_order_acquire);
+
+    if (tail - ch->head > ch->peer_ring_bytes || tail - ch->head < ch->peer_tail - ch->head) {
+        return broken(ch, AT_RULE_TAIL_RANGE);
+    }
+    if ((tail & (AT_RECORD_ALIGN - 1)) != 0) {
+        return broken(ch, AT_RULE_TAIL_ALIGN);
+    }
+    ch->peer_tail = tail;
+    return tail == ch->head ? AT_CHANNEL_EMPTY : 0;
+}
+
+int at_channel_next(struct at_channel *ch, struct at_record *ret)
+{
+    if (ch->peer_tail == ch->head) {
+        int r = judge_tail(ch);
+
+        if (r != 0) {
+            return r;
+        }
+    }
+    memcpy(ret, ch->peer->ring + (ch->head & (ch->peer_ring_bytes - 1)), sizeof(*ret));
+    /* Only the copy is judged from here on: the compiler may not read the source again. */
+    atomic_signal_fence(memory_order_seq_cst);
+    if (ret->len > AT_RECORD_PAYLOAD_MAX) {
+        return broken(ch, AT_RULE_RECORD_LEN);
+    }
+    if (record_bytes(ret->len) > ch->peer_tail - ch->head) {
+        return broken(ch, AT_RULE_RECORD_FITS);
+    }
+    return 0;
+}
+
+void at_channel_copy(const struct at_channel *ch, uint32_t from, void *to, uint32_t len)
+{
+    uint32_t offset =
+        (ch->head + (uint32_t)sizeof(struct at_record) + from) & (ch->peer_ring_bytes - 1);
+    uint32_t first = ch->peer_ring_bytes - offset;
+
+    if (len == 0) {
+        return;
+    }
+    if (first > len) {
+        first = len;
+    }
+    memcpy(to, ch->peer->ring + offset, first);
+    if (first < len) {
+        memcpy((uint8_t *)to + first, ch->peer->ring, len - first);
+    }
+    atomic_signal_fence(memory_order_seq_cst);
+}
+
+void at_channel_consume(struct at_channel *ch, const struct at_record *r)
+{
+    ch->head += record_bytes(r->len);
+}
+
+void at_channel_tell(struct at_channel *ch)
+{
+    if (ch->told == ch->head) {
+        return;
+    }
+    ch->told = ch->head;
+    atomic_store_explicit(&ch->mine->taken, ch->head, memory_order_seq_cst);
+    ring_if_waiting(ch, AT_WAIT_ROOM);
+}
+
+bool at_channel_has_records(const struct at_channel *ch)
+{
+    return ch->peer_tail != ch->head || load(&ch->peer->tail, memory_order_acquire) != ch->head;
+}
+
+bool at_channel_arm(struct at_channel *ch, uint32_t wait_for)
+{
+    uint32_t taken_before = ch->peer_taken;
+
+    if (ch->peer_tail != ch->head) {
+        return false;
+    }
+    if (ch->armed != wait_for) {
+        ch->sleeps++;
+        ch->armed = wait_for;
+        publish_cpu(ch);
+        atomic_store_explicit(&ch->mine->waiting, ch->sleeps << 2 | wait_for, memory_order_seq_cst);
+    }
+    if (load(&ch->peer->tail, memory_order_seq_cst) != ch->head ||
+        ((wait_for & AT_WAIT_ROOM) != 0 &&
+         load(&ch->peer->taken, memory_order_seq_cst) != taken_before)) {
+        at_channel_disarm(ch);
+        return false;
+    }
+    return true;
+}
+
+void at_channel_disarm(struct at_channel *ch)
+{
+    if (ch->armed != 0) {
+        ch->armed = 0;
+        atomic_store_explicit(&ch->mine->waiting, 0, memory_order_relaxed);
+    }
+}
+
+bool at_channel_is_untaken(const struct at_channel *ch, uint32_t start)
+{
+    uint32_t taken = load(&ch->peer->taken, memory_order_acquire);
+
+    /* A dead liar can only make us believe in its own favour: the caller asked it to do the work.
+     * Outside what it was shown, nothing is proven. */
+    if (taken - ch->peer_taken > ch->published - ch->peer_taken) {
+        return false;
+    }
+    return (int32_t)(taken - start) <= 0;
+}
+
+uint32_t at_channel_peer_cpu(const struct at_channel *ch)
+{
+    return load(&ch->peer->cpu, memory_order_relaxed);
+}
+
+void at_channel_set_credit(struct at_channel *ch, uint32_t credit)
+{
+    atomic_store_explicit(&ch->mine->credit, credit, memory_order_release);
+}
+
+uint32_t at_channel_peer_credit(const struct at_channel *ch)
+{
+    return load(&ch->peer->credit, memory_order_acquire);
+}

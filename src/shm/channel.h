@@ -1,0 +1,217 @@
+/*
+ * Channel: two single-writer shared memory regions between two processes that do not trust each
+ * other, and a doorbell each way.
+ *
+ * Each side makes its own region (a memfd sealed against shrinking, growing and every future
+ * writable mapping) and maps the peer's read-only. So nothing here is written by two processes:
+ * there is no lock, no compare-and-swap and nothing to repair when a side dies; a liar can only
+ * spoil its own region.
+ *
+ * The rule that is easy to break: a word of the peer's region is loaded once into a local, and a
+ * header or payload is copied out before it is judged. The peer may change its memory at any time.
+ *
+ * Waiting: `waiting` holds sleep count << 2 | what I wait for. The producer stores tail and then
+ * loads the peer's `waiting`; the consumer stores `waiting` and then loads the peer's tail; both
+ * sequentially consistent, so at least one of them sees the other. A producer rings once per
+ * sleep: it remembers the value for which it rang.
+ *
+ * A channel belongs to one thread at a time.
+ */
+#ifndef AT_SHM_CHANNEL_H
+#define AT_SHM_CHANNEL_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "shm/limits.h"
+
+/* Layout versions this build speaks; exchanged at attach. */
+#define AT_LAYOUT_VERSION 1
+#define AT_LAYOUT_VERSION_MIN 1
+#define AT_REGION_MAGIC UINT32_C(0x4c4f5441)
+
+/* Written once, before the region is sealed and handed over. */
+struct at_region_head {
+    uint32_t magic;
+    uint16_t layout_version;
+    uint16_t header_bytes; /* sizeof(struct at_record) */
+    uint32_t region_bytes;
+    uint32_t ring_offset;
+    uint32_t ring_bytes; /* a power of two */
+    uint32_t reserved;
+    uint64_t epoch; /* the channel's id */
+};
+
+struct at_region {
+    struct at_region_head head;
+    uint8_t gap0[256 - sizeof(struct at_region_head)];
+    _Atomic uint32_t tail; /* bytes I have published, free running */
+    uint8_t gap1[252];
+    _Atomic uint32_t taken;   /* bytes of the peer's ring I have consumed, free running */
+    _Atomic uint32_t waiting; /* see above */
+    _Atomic uint32_t cpu;     /* where I ran last: a hint for spinning */
+    _Atomic uint32_t credit;  /* server: how many calls the client may have started, absolute */
+    uint8_t gap2[240];
+    uint8_t cancelled[64]; /* client: one bit per call slot (reserved) */
+    uint8_t gap3[4096 - 832];
+    uint8_t ring[];
+};
+
+_Static_assert(sizeof(struct at_region_head) == 32, "layout");
+_Static_assert(offsetof(struct at_region, tail) == 256, "layout");
+_Static_assert(offsetof(struct at_region, taken) == 512, "layout");
+_Static_assert(offsetof(struct at_region, waiting) == 516, "layout");
+_Static_assert(offsetof(struct at_region, cpu) == 520, "layout");
+_Static_assert(offsetof(struct at_region, credit) == 524, "layout");
+_Static_assert(offsetof(struct at_region, cancelled) == 768, "layout");
+_Static_assert(offsetof(struct at_region, ring) == 4096, "layout");
+
+enum at_wait_for {
+    AT_WAIT_RECORDS = 1, /* ring when your tail moves */
+    AT_WAIT_ROOM = 2,    /* ring when you have consumed */
+};
+
+enum at_record_kind {
+    AT_RECORD_REQUEST = 1,
+    AT_RECORD_RESPONSE = 2,
+    AT_RECORD_DATA = 3,       /* more of the message or stream, from `offset` on */
+    AT_RECORD_END = 4,        /* half close of a stream (reserved) */
+    AT_RECORD_WINDOW = 5,     /* stream credit (reserved) */
+    AT_RECORD_CANCEL = 6,     /* the caller has lost interest in call_id */
+    AT_RECORD_EXT_RETURN = 7, /* an extent may be used again (reserved) */
+    AT_RECORD_GOAWAY = 8,     /* no new calls, please: I am draining */
+    AT_RECORD_PING = 9,       /* ignored */
+};
+
+enum at_record_flags {
+    AT_RECORD_NOT_EXECUTED = 1, /* RESPONSE: the handler never ran; safe to send elsewhere */
+};
+
+/*
+ * Head of every record; 64 bytes, payload behind it, the whole rounded up to 64. A message is
+ * meta_len bytes of metadata (in a failed response: the reason) and then the body; total_len
+ * counts both. What does not fit in the first record follows in DATA records.
+ */
+struct at_record {
+    uint32_t len;     /* payload of this record */
+    uint32_t call_id; /* slot | generation << 16 */
+    uint16_t code;    /* REQUEST: method number by the server's table; RESPONSE: status */
+    uint8_t kind;     /* enum at_record_kind */
+    uint8_t flags;
+    uint32_t offset;      /* of this payload in its message */
+    uint64_t deadline_ns; /* absolute CLOCK_MONOTONIC */
+    uint8_t trace_id[16];
+    uint64_t span_id;
+    uint32_t total_len;
+    uint32_t meta_len;
+    uint32_t ext_off; /* reserved: extents */
+    uint32_t ext_len;
+};
+
+_Static_assert(sizeof(struct at_record) == 64, "layout");
+_Static_assert(offsetof(struct at_record, trace_id) == 24, "layout");
+_Static_assert(offsetof(struct at_record, total_len) == 48, "layout");
+
+/* Results. AT_CHANNEL_BROKEN: the peer broke the rule in at_channel.rule; drop it. */
+enum at_channel_result { AT_CHANNEL_EMPTY = 1, AT_CHANNEL_FULL = 2, AT_CHANNEL_BROKEN = 3 };
+
+enum at_channel_rule {
+    AT_RULE_NONE,
+    AT_RULE_SEALS,        /* a seal is missing */
+    AT_RULE_SIZE,         /* not the agreed size, or not backed by memory */
+    AT_RULE_HEAD,         /* region head: magic, version, offsets */
+    AT_RULE_TAIL_RANGE,   /* tail is further from what we consumed than the ring is long */
+    AT_RULE_TAIL_ALIGN,   /* tail is not a multiple of 64 */
+    AT_RULE_RECORD_LEN,   /* a record's length is over the limit */
+    AT_RULE_RECORD_FITS,  /* a record reaches behind tail */
+    AT_RULE_TAKEN_RANGE,  /* says it consumed what we never wrote, or less than before */
+    AT_RULE_KIND,         /* a kind that may not come from this side */
+    AT_RULE_CALL_ID,      /* no such call is in flight (or it is already) */
+    AT_RULE_MESSAGE,      /* lengths or offsets of a message contradict each other */
+    AT_RULE_MESSAGE_SIZE, /* over the message limit */
+    AT_RULE_ATTACH,       /* the attach message */
+    AT_RULE_LAST,
+};
+/* A sentence part: "its tail left the ring". Never NULL. */
+const char *at_channel_rule_text(enum at_channel_rule rule);
+
+/*
+ * Makes a region: populated, sealed, its head written. The descriptor is to be sent to the peer
+ * and closed. ring_bytes: a power of two within the limits, else -EINVAL.
+ */
+int at_region_create(uint32_t ring_bytes, uint64_t epoch, struct at_region **ret, int *ret_fd);
+/*
+ * Judges a peer's memfd and maps it read-only; the descriptor stays the caller's. 0, -errno, or
+ * AT_CHANNEL_BROKEN with *ret_rule.
+ */
+int at_region_accept(int fd, uint32_t region_bytes, uint64_t epoch, const struct at_region **ret,
+                     enum at_channel_rule *ret_rule);
+/* Unmaps. region_bytes is the agreed size, never what a peer's memory says. NULL is accepted. */
+void at_region_release(const struct at_region *region, uint32_t region_bytes);
+
+struct at_channel {
+    struct at_region *mine;
+    const struct at_region *peer;
+    uint32_t ring_bytes;      /* of mine */
+    uint32_t peer_ring_bytes; /* of the peer's, as judged at accept */
+    uint32_t tail;            /* written, perhaps not yet published */
+    uint32_t published;       /* what mine->tail says */
+    uint32_t peer_taken;      /* last judged value */
+    uint32_t head;            /* consumed of the peer's ring, perhaps not yet told */
+    uint32_t told;            /* what mine->taken says */
+    uint32_t peer_tail;       /* last judged value */
+    uint32_t sleeps;          /* counts arms */
+    uint32_t armed;           /* enum at_wait_for bits that stand in mine->waiting */
+    uint32_t rung;            /* the peer's waiting value for which I rang */
+    int ring_fd;              /* the peer's doorbell; borrowed; -1 in tests */
+    enum at_channel_rule rule;
+};
+
+/* Takes both mappings over, of region_bytes each as agreed. The doorbell stays the caller's. */
+void at_channel_init(struct at_channel *ch, struct at_region *mine, uint32_t mine_bytes,
+                     const struct at_region *peer, uint32_t peer_bytes);
+/* Releases both mappings; fine on a zeroed channel. */
+void at_channel_deinit(struct at_channel *ch);
+
+/*
+ * Writes one record: r->len == a.len + b.len ≤ AT_RECORD_PAYLOAD_MAX. Invisible until published.
+ * 0, AT_CHANNEL_FULL, AT_CHANNEL_BROKEN, -EINVAL.
+ */
+int at_channel_put(struct at_channel *ch, const struct at_record *r, struct at_bytes a,
+                   struct at_bytes b);
+/* Shows the written records to the peer and wakes it when it sleeps. */
+void at_channel_publish(struct at_channel *ch);
+
+/*
+ * The next record: its head is copied out and judged; its payload is read by at_channel_copy().
+ * It stays until at_channel_consume(). 0, AT_CHANNEL_EMPTY, AT_CHANNEL_BROKEN.
+ */
+int at_channel_next(struct at_channel *ch, struct at_record *ret);
+/* Copies payload bytes [from, from + len) of record r out; the caller stays within r->len. */
+void at_channel_copy(const struct at_channel *ch, uint32_t from, void *to, uint32_t len);
+/* Steps over r. */
+void at_channel_consume(struct at_channel *ch, const struct at_record *r);
+/* Tells the peer what was consumed, and wakes it when it waits for room. */
+void at_channel_tell(struct at_channel *ch);
+
+/*
+ * Announces that I am about to sleep. True: sleep until the doorbell rings. False: there is
+ * something to do at once (records, or room when that was asked), and nothing is announced.
+ */
+bool at_channel_arm(struct at_channel *ch, uint32_t wait_for);
+/* I am awake. */
+void at_channel_disarm(struct at_channel *ch);
+/* Are there records? One load; never judges. */
+bool at_channel_has_records(const struct at_channel *ch);
+/* Has the peer provably not consumed what I wrote at tail position `start`? */
+bool at_channel_is_untaken(const struct at_channel *ch, uint32_t start);
+/* The CPU on which the peer ran when it last published or armed. */
+uint32_t at_channel_peer_cpu(const struct at_channel *ch);
+/* Server: sets the absolute number of calls admitted. Client: reads it. */
+void at_channel_set_credit(struct at_channel *ch, uint32_t credit);
+uint32_t at_channel_peer_credit(const struct at_channel *ch);
+
+#endif
