@@ -27,6 +27,9 @@ struct at_limits {
     uint64_t nofile;    /* open descriptors per process */
 };
 
+/* Positive results of this room, besides AT_CAGE_NOT_YET. */
+enum at_cgroup_result { AT_CGROUP_BUSY = 2, AT_CGROUP_UNSUPPORTED = 3 };
+
 enum at_cgroup_kind { AT_CGROUP_NONE, AT_CGROUP_HYBRID, AT_CGROUP_V2 };
 /* The trees a group may lie in; v2 uses AT_TREE_LIFE alone. */
 enum at_cgroup_tree { AT_TREE_LIFE, AT_TREE_MEMORY, AT_TREE_CPU, AT_TREE_PIDS, AT_TREES };
@@ -92,17 +95,17 @@ int at_cgroup_open(const struct at_cgroup_host *host, const char *system, const 
 /* Finds the groups of a running instance again, after a restart of the supervisor. */
 int at_cgroup_adopt(const struct at_cgroup_host *host, const char *system, const char *instance,
                     struct at_cgroup *ret);
-/* SIGKILL to every process of the group at once. -ENOTSUP: this back end has no such thing. */
+/* SIGKILL to every process of the group at once. AT_CGROUP_UNSUPPORTED: this back end cannot. */
 int at_cgroup_kill(struct at_cgroup *g);
-/* 1: it has processes; 0: it has none; -ENOTSUP, -errno. */
-int at_cgroup_populated(struct at_cgroup *g);
-/* What it has used. 0; -ENOTSUP with the back end "none". */
+/* 0 and whether it has processes; AT_CGROUP_UNSUPPORTED; -errno. */
+int at_cgroup_populated(const struct at_cgroup *g, bool *ret);
+/* What it has used. AT_CGROUP_UNSUPPORTED with the back end "none". */
 int at_cgroup_usage(const struct at_cgroup *g, struct at_usage *ret);
 /* Closes the descriptors; the groups stay. */
 void at_cgroup_close(struct at_cgroup *g);
 /*
- * Removes the groups (parents too when empty) and closes. -EBUSY while processes are dying in
- * them: nothing was closed then, ask again.
+ * Removes the groups (parents too when empty) and closes. AT_CGROUP_BUSY while processes are
+ * dying in them: nothing was closed then, ask again.
  */
 int at_cgroup_remove(struct at_cgroup *g);
 /* Kills and removes every group of the system, known or not. For the end of `up` and for sweeps. */

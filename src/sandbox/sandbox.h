@@ -103,6 +103,9 @@ struct at_cage_spec {
 
 enum { AT_CAGE_FDS_MAX = 32, AT_CAGE_BINDS_MAX = 64 };
 
+/* Positive results, besides AT_CGROUP_BUSY and AT_CGROUP_UNSUPPORTED. */
+enum at_cage_result { AT_CAGE_NOT_YET = 1 };
+
 enum at_cage_state { AT_CAGE_EMPTY, AT_CAGE_STARTING, AT_CAGE_RUNNING };
 
 struct at_cage {
@@ -130,7 +133,7 @@ struct at_cage {
 int at_cage_begin(struct at_sandbox *s, const struct at_cage_spec *spec, struct at_cage *ret,
                   struct at_diag *ret_diag);
 /*
- * 0: the service program runs (its exec succeeded). -EAGAIN: not yet, wait for start_fd. Another
+ * 0: the service program runs (its exec succeeded). AT_CAGE_NOT_YET: wait for start_fd.
  * -errno: it failed; the diag says at which step and why; the cage is killed. The caller still
  * waits for pidfd, reaps it, and calls at_cage_destroy().
  */
@@ -152,7 +155,7 @@ int at_cage_adopt(struct at_sandbox *s, const char *instance, int pidfd, int rec
 int at_cage_signal(struct at_cage *cage, int signal);
 /* Kills every process in the cage at once. Fine when it has ended. */
 int at_cage_kill(struct at_cage *cage);
-/* What the instance uses; -ENOTSUP when the back end cannot know. */
+/* What the instance uses; AT_CGROUP_UNSUPPORTED when the back end cannot know. */
 int at_cage_usage(const struct at_cage *cage, struct at_usage *ret);
 
 struct at_cage_end {
@@ -173,7 +176,7 @@ void at_cage_ended(const struct at_cage *cage, int wait_status, struct at_cage_e
 void at_cage_end_text(const struct at_cage_end *end, char *out, size_t cap);
 
 /*
- * Removes the groups and closes the descriptors, after the cage has ended and was reaped. -EBUSY:
+ * Removes the groups and closes the descriptors, after the cage has ended and was reaped. AT_CGROUP_BUSY:
  * the kernel is not done with the group yet; the cage is unchanged, call again a little later.
  */
 int at_cage_destroy(struct at_cage *cage);
