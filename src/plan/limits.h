@@ -2,6 +2,10 @@
 #ifndef AT_PLAN_LIMITS_H
 #define AT_PLAN_LIMITS_H
 
+#include <stdint.h>
+
+#define AT_PLAN_DURATION_MAX_NS UINT64_C(31536000000000000) /* a year: sums that overflow */
+
 enum {
     AT_PLAN_BYTES_MAX = 4 << 20,            /* a plan that eats the supervisor's memory */
     AT_PLAN_MEMORY_MAX = 16 << 20,          /* a small plan that unpacks to a huge one */
@@ -17,6 +21,10 @@ enum {
     AT_PLAN_CONTRACTS_MAX = 128,       /* contract names of one service */
     AT_PLAN_CONTRACT_NAME_MAX = 255,   /* names that do not fit a control message */
     AT_PLAN_LISTENERS_MAX = 13,        /* one WELCOME carries 16 descriptors, some are others */
+    AT_PLAN_CPU_MILLI_MAX = 1 << 20,   /* a CPU quota that overflows the kernel's */
+    AT_PLAN_PIDS_MAX = 1 << 22,        /* beyond the kernel's own pid ceiling */
+    AT_PLAN_ADDRESS_MAX = 45,          /* longer than any numeric address */
+    AT_PLAN_NOFILE_MIN = 16,           /* a service that cannot even start */
     AT_PLAN_NOFILE_MAX = 1 << 20,      /* beyond the kernel's own default ceiling */
     AT_PLAN_GATEWAY_BYTES_MAX = 60000, /* a slice that does not fit a control message */
 };

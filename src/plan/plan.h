@@ -146,6 +146,12 @@ int at_plan_unpack(struct at_bytes in, uint64_t contracts_bytes, struct at_plan 
 bool at_plan_is_name(struct at_bytes name);
 /* Full name of a proto service: identifiers with '.' between, ≤ AT_PLAN_CONTRACT_NAME_MAX. */
 bool at_plan_is_contract(struct at_bytes name);
+/* Would the two listeners take the same port? Wildcard addresses take every address. */
+bool at_plan_listeners_clash(const struct at_plan_listener *a, const struct at_plan_listener *b);
+/* Variables that the supervisor sets itself: a service's own may not take their names. */
+bool at_plan_is_reserved_variable(struct at_bytes name);
+/* Names that no service may take: door, telemetry, operator. */
+bool at_plan_is_reserved_name(struct at_bytes name);
 /* Index of the service, or -1. */
 int at_plan_find(const struct at_plan *plan, struct at_bytes name);
 /* Index of the (first) service that serves the contract, or -1. */
