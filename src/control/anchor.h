@@ -103,6 +103,13 @@ struct at_anchor_instance {
     uint64_t next_start_ns; /* BACKING_OFF */
 };
 
+/*
+ * The other half of atolld: runs the supervisor on its end of the anchor's socket (which becomes
+ * its own) until the system has ended. The exit code. Defined by roles/supervisor and called by
+ * atolld's main, which is the anchor's; declared here because no role may include another.
+ */
+int at_supervisor_run(int anchor_fd);
+
 extern const struct at_message_kind at_anchor_store_kind;
 extern const struct at_message_kind at_anchor_drop_kind;
 extern const struct at_message_kind at_anchor_restore_kind;

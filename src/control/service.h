@@ -138,7 +138,9 @@ struct at_service_resume {
 
 /*
  * To the telemetry role: read ends of an instance's stdout and stderr, non-blocking. Said again
- * after telemetry was restarted: the pipes outlive their reader and keep what was not read.
+ * after telemetry was restarted: the pipes outlive their reader and keep what was not read. End of
+ * file means that the process and all its children are gone. Telemetry writes its files into its
+ * state directory (STATE_DIRECTORY), which for it is <project>/.atoll/logs.
  */
 struct at_service_pipes {
     struct at_bytes service;
