@@ -24,8 +24,9 @@ struct atoll_str {
 #define ATOLL_STR(literal) ((struct atoll_str){("" literal), sizeof(literal) - 1})
 
 /*
- * Fields that a message had and its table does not know, in wire form, in their order: a peer with
- * a newer contract sent them. Kept by decoding, written back behind the known fields by encoding.
+ * Fields that a message had and its table does not know, in wire form: a peer with a newer contract
+ * sent them. Kept by decoding, written back behind the known fields by encoding. The list is a
+ * ring: a message points to the last piece, whose next is the first; NULL: none.
  */
 struct atoll_unknown {
     struct atoll_unknown *next;

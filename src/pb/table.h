@@ -1,0 +1,58 @@
+/* What decode, encode and JSON share about tables and the structs they describe. */
+#ifndef AT_PB_TABLE_H
+#define AT_PB_TABLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <atoll/message.h>
+
+#include "base/arena.h"
+
+/* A repeated field in a struct, whatever T is. */
+struct at_pb_array {
+    void *at;
+    size_t count;
+};
+
+/*
+ * One more element at the end, not initialised. Arrays that decoding makes carry their capacity in
+ * front of the first element; so this is only for arrays made by this function with this arena.
+ * expected: how many are about to come, ≥ 1. 0, AT_PB_TOO_MANY, -ENOMEM.
+ */
+int at_pb_array_append(struct at_pb_array *array, size_t size, size_t expected,
+                       struct at_arena *arena, void **ret);
+
+/* Bytes of one value: of an element when repeated; of a singular message its pointer. */
+size_t at_pb_value_size(const struct atoll_field_desc *field);
+
+/* Dense numbers by index, the rest by halving; NULL when there is none. */
+static inline const struct atoll_field_desc *at_pb_find(const struct atoll_message_desc *desc,
+                                                        uint32_t number)
+{
+    size_t low = desc->dense_count;
+    size_t high = desc->field_count;
+
+    if (__builtin_expect(number - 1 < desc->dense_count, 1)) {
+        return (const struct atoll_field_desc *)((const char *)desc->fields +
+                                                 (size_t)(number - 1) * desc->field_stride);
+    }
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct atoll_field_desc *f =
+            (const struct atoll_field_desc *)((const char *)desc->fields +
+                                              middle * desc->field_stride);
+
+        if (f->number == number) {
+            return f;
+        }
+        if (f->number < number) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return NULL;
+}
+
+#endif

@@ -1,0 +1,96 @@
+#include "pb/wire.h"
+
+#include "pb/codec.h"
+#include "pb/limits.h"
+
+const uint8_t *at_pb_read_long_varint(const uint8_t *p, const uint8_t *end, uint64_t *ret)
+{
+    uint64_t value = 0;
+
+    for (unsigned shift = 0; shift < 70 && p < end; shift += 7) {
+        uint64_t byte = *p++;
+
+        value |= (byte & 0x7F) << shift;
+        if (byte < 0x80) {
+            if (shift == 63 && byte > 1) {
+                return NULL; /* more than 64 bits */
+            }
+            *ret = value;
+            return p;
+        }
+    }
+    return NULL;
+}
+
+int at_pb_why(const uint8_t *p, const uint8_t *end)
+{
+    size_t i = 0;
+
+    while (i < AT_PB_VARINT_MAX && p + i < end && p[i] >= 0x80) {
+        i++;
+    }
+    if (i == AT_PB_VARINT_MAX || (i == AT_PB_VARINT_MAX - 1 && p + i < end && p[i] > 1)) {
+        return AT_PB_BAD_VARINT;
+    }
+    return AT_PB_TRUNCATED;
+}
+
+/* Over a value that is not a group; NULL: it is not complete. */
+static const uint8_t *skip_value(const uint8_t *p, const uint8_t *end, uint64_t wire)
+{
+    uint64_t ignored;
+    size_t len = wire == AT_PB_WIRE_FIXED64 ? 8 : 4;
+
+    if (wire == AT_PB_WIRE_VARINT) {
+        return at_pb_read_varint(p, end, &ignored);
+    }
+    if (wire == AT_PB_WIRE_LENGTH) {
+        p = at_pb_read_length(p, end, &len);
+        return p == NULL ? NULL : p + len;
+    }
+    return len > (size_t)(end - p) ? NULL : p + len;
+}
+
+static bool is_tag(uint64_t tag)
+{
+    return tag >> 3 != 0 && tag >> 3 <= AT_PB_FIELD_NUMBER_MAX && (tag & 7) <= AT_PB_WIRE_FIXED32;
+}
+
+const uint8_t *at_pb_skip(const uint8_t *p, const uint8_t *end, uint64_t tag, int *ret_result)
+{
+    __attribute__((uninitialized)) uint64_t open[AT_PB_DEPTH_MAX]; /* numbers of open groups */
+    size_t depth = 0;
+
+    for (;;) {
+        const uint8_t *before = p;
+
+        if (!is_tag(tag)) {
+            *ret_result = AT_PB_BAD_TAG;
+            return NULL;
+        }
+        if ((tag & 7) == AT_PB_WIRE_GROUP) {
+            if (depth == AT_PB_DEPTH_MAX) {
+                *ret_result = AT_PB_TOO_DEEP;
+                return NULL;
+            }
+            open[depth++] = tag >> 3;
+        } else if ((tag & 7) == AT_PB_WIRE_GROUP_END) {
+            if (depth == 0 || open[depth - 1] != tag >> 3) {
+                *ret_result = AT_PB_BAD_GROUP;
+                return NULL;
+            }
+            depth--;
+        } else {
+            p = skip_value(p, end, tag & 7);
+        }
+        if (p != NULL && depth == 0) {
+            return p;
+        }
+        before = p == NULL ? before : p;
+        p = p == NULL ? NULL : at_pb_read_varint(p, end, &tag);
+        if (p == NULL) {
+            *ret_result = at_pb_why(before, end);
+            return NULL;
+        }
+    }
+}
