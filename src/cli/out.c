@@ -4,123 +4,13 @@
 #include <string.h>
 
 #include "base/checks.h"
+#include "pb/json.h"
 
-void at_json_init(struct at_json *j)
+int at_out_line(struct at_cli *cli, const struct at_text *text)
 {
-    *j = (struct at_json){.depth = 0};
-    at_text_init(&j->text);
-}
+    bool good = !text->failed && fprintf(cli->out, "%s\n", at_text_str(text)) > 0;
 
-void at_json_deinit(struct at_json *j)
-{
-    at_text_deinit(&j->text);
-}
-
-/* Length of the well-formed UTF-8 sequence at the front of b, or 0. */
-static size_t sequence_length(struct at_bytes b)
-{
-    for (size_t n = 1; n <= 4 && n <= b.len; n++) {
-        if (at_bytes_is_utf8(at_bytes_before(b, n))) {
-            return n;
-        }
-    }
-    return 0;
-}
-
-static void add_quoted(struct at_text *t, struct at_bytes b)
-{
-    at_text_add_char(t, '"');
-    while (b.len > 0) {
-        size_t n = sequence_length(b);
-        uint8_t c = b.at[0];
-
-        if (n == 0) {
-            at_text_add_str(t, "\\ufffd");
-            n = 1;
-        } else if (c == '"' || c == '\\') {
-            at_text_addf(t, "\\%c", c);
-        } else if (c < 0x20 || c == 0x7f) {
-            at_text_addf(t, "\\u%04x", c);
-        } else {
-            at_text_add(t, at_bytes_before(b, n));
-        }
-        b = at_bytes_after(b, n);
-    }
-    at_text_add_char(t, '"');
-}
-
-static void begin_value(struct at_json *j, const char *name)
-{
-    if (j->has[j->depth]) {
-        at_text_add_char(&j->text, ',');
-    }
-    j->has[j->depth] = true;
-    if (name != NULL) {
-        add_quoted(&j->text, at_bytes_of(name));
-        at_text_add_char(&j->text, ':');
-    }
-}
-
-void at_json_open(struct at_json *j, const char *name, char bracket)
-{
-    begin_value(j, name);
-    at_check(j->depth + 1 < AT_JSON_DEPTH_MAX);
-    j->has[++j->depth] = false;
-    at_text_add_char(&j->text, bracket);
-}
-
-void at_json_close(struct at_json *j, char bracket)
-{
-    at_check(j->depth > 0);
-    j->depth--;
-    at_text_add_char(&j->text, bracket);
-}
-
-void at_json_bytes(struct at_json *j, const char *name, struct at_bytes value)
-{
-    begin_value(j, name);
-    add_quoted(&j->text, value);
-}
-
-void at_json_string(struct at_json *j, const char *name, const char *value)
-{
-    at_json_bytes(j, name, at_bytes_of(value));
-}
-
-void at_json_u64(struct at_json *j, const char *name, uint64_t value)
-{
-    begin_value(j, name);
-    at_text_addf(&j->text, "%llu", (unsigned long long)value);
-}
-
-void at_json_milli(struct at_json *j, const char *name, uint64_t milli)
-{
-    begin_value(j, name);
-    at_text_addf(&j->text, "%llu.%03u", (unsigned long long)(milli / 1000),
-                 (unsigned)(milli % 1000));
-}
-
-void at_json_bool(struct at_json *j, const char *name, bool value)
-{
-    begin_value(j, name);
-    at_text_add_str(&j->text, value ? "true" : "false");
-}
-
-void at_json_null(struct at_json *j, const char *name)
-{
-    begin_value(j, name);
-    at_text_add_str(&j->text, "null");
-}
-
-int at_json_finish(struct at_json *j, struct at_cli *cli)
-{
-    bool good = !j->text.failed;
-
-    if (good) {
-        good = fprintf(cli->out, "%s\n", at_text_str(&j->text)) > 0 && fflush(cli->out) == 0;
-    }
-    at_json_deinit(j);
-    return good ? AT_EXIT_OK : AT_EXIT_FAILURE;
+    return good && fflush(cli->out) == 0 ? AT_EXIT_OK : AT_EXIT_FAILURE;
 }
 
 void at_table_init(struct at_table *t, const struct at_column *columns, size_t count)
@@ -253,7 +143,7 @@ static size_t width_of(struct at_bytes b)
     return n;
 }
 
-static size_t column_width(const struct at_table *t, size_t column)
+static size_t column_width(const struct at_table *t, size_t column, struct at_text *out)
 {
     size_t width = strlen(t->columns[column].title);
     struct at_text cell;
@@ -265,6 +155,7 @@ static size_t column_width(const struct at_table *t, size_t column)
         size_t w = width_of(at_text_bytes(&cell));
         width = w > width ? w : width;
     }
+    out->failed = out->failed || cell.failed;
     at_text_deinit(&cell);
     return width;
 }
@@ -336,7 +227,7 @@ void at_table_render(const struct at_table *t, bool colour, struct at_text *out)
         return;
     }
     for (size_t c = 0; c < t->column_count; c++) {
-        widths[c] = t->columns[c].title == NULL ? 0 : column_width(t, c);
+        widths[c] = t->columns[c].title == NULL ? 0 : column_width(t, c, out);
     }
     render_row(t, SIZE_MAX, widths, colour, out);
     for (size_t row = 0; row < at_table_rows(t); row++) {
@@ -344,53 +235,63 @@ void at_table_render(const struct at_table *t, bool colour, struct at_text *out)
     }
 }
 
-static void row_to_json(const struct at_table *t, size_t row, struct at_json *j)
+static void cell_to_json(const struct at_cell *cell, struct at_json_writer *j)
 {
-    at_json_open(j, NULL, '{');
-    for (size_t c = 0; c < t->column_count; c++) {
-        const struct at_cell *cell = &t->cells[row * t->column_count + c];
-        const char *field = t->columns[c].field;
+    switch (cell->kind) {
+    case AT_CELL_NULL: at_json_null(j); break;
+    case AT_CELL_TEXT: at_json_str(j, cell->value); break;
+    case AT_CELL_U64: at_json_u64(j, cell->number); break;
+    case AT_CELL_MILLI: at_json_double(j, (double)cell->number / 1000.0); break;
+    case AT_CELL_BOOL: at_json_bool(j, cell->number != 0); break;
+    }
+}
 
-        if (field == NULL) {
-            continue;
-        }
-        switch (cell->kind) {
-        case AT_CELL_NULL: at_json_null(j, field); break;
-        case AT_CELL_TEXT: at_json_string(j, field, cell->value); break;
-        case AT_CELL_U64: at_json_u64(j, field, cell->number); break;
-        case AT_CELL_MILLI: at_json_milli(j, field, cell->number); break;
-        case AT_CELL_BOOL: at_json_bool(j, field, cell->number != 0); break;
+static void row_to_json(const struct at_table *t, size_t row, struct at_json_writer *j)
+{
+    at_json_begin_object(j);
+    for (size_t c = 0; c < t->column_count; c++) {
+        if (t->columns[c].field != NULL) {
+            at_json_key(j, t->columns[c].field);
+            cell_to_json(&t->cells[row * t->column_count + c], j);
         }
     }
-    at_json_close(j, '}');
+    at_json_end_object(j);
 }
 
 static int print_lines(const struct at_table *t, struct at_cli *cli)
 {
-    for (size_t row = 0; row < at_table_rows(t); row++) {
-        struct at_json j;
+    int code = AT_EXIT_OK;
+    struct at_text text;
 
-        at_json_init(&j);
+    at_text_init(&text);
+    for (size_t row = 0; row < at_table_rows(t) && code == AT_EXIT_OK; row++) {
+        struct at_json_writer j;
+
+        at_text_clear(&text);
+        at_json_writer_init(&j, &text, 0);
         row_to_json(t, row, &j);
-        int code = at_json_finish(&j, cli);
-        if (code != AT_EXIT_OK) {
-            return code;
-        }
+        code = at_out_line(cli, &text);
     }
-    return AT_EXIT_OK;
+    at_text_deinit(&text);
+    return code;
 }
 
 static int print_array(const struct at_table *t, struct at_cli *cli)
 {
-    struct at_json j;
+    struct at_text text;
+    struct at_json_writer j;
 
-    at_json_init(&j);
-    at_json_open(&j, NULL, '[');
+    at_text_init(&text);
+    at_json_writer_init(&j, &text, 0);
+    at_json_begin_array(&j);
     for (size_t row = 0; row < at_table_rows(t); row++) {
         row_to_json(t, row, &j);
     }
-    at_json_close(&j, ']');
-    return at_json_finish(&j, cli);
+    at_json_end_array(&j);
+    int code = at_out_line(cli, &text);
+
+    at_text_deinit(&text);
+    return code;
 }
 
 static int print_table(const struct at_table *t, struct at_cli *cli)

@@ -15,30 +15,8 @@
 #include "base/text.h"
 #include "cli/cli.h"
 
-enum { AT_JSON_DEPTH_MAX = 32 };
-
-/* Writes JSON text; misuse is our own mistake. name is NULL inside an array and at the top. */
-struct at_json {
-    struct at_text text;
-    size_t depth;
-    bool has[AT_JSON_DEPTH_MAX]; /* something stands in this object already: a comma is due */
-};
-
-void at_json_init(struct at_json *j);
-void at_json_deinit(struct at_json *j);
-/* bracket is '{' or '['; close takes '}' or ']'. */
-void at_json_open(struct at_json *j, const char *name, char bracket);
-void at_json_close(struct at_json *j, char bracket);
-void at_json_string(struct at_json *j, const char *name, const char *value);
-/* Ill-formed UTF-8 becomes U+FFFD, so that what comes out is always JSON. */
-void at_json_bytes(struct at_json *j, const char *name, struct at_bytes value);
-void at_json_u64(struct at_json *j, const char *name, uint64_t value);
-/* thousandths: 1500 is 1.5. */
-void at_json_milli(struct at_json *j, const char *name, uint64_t milli);
-void at_json_bool(struct at_json *j, const char *name, bool value);
-void at_json_null(struct at_json *j, const char *name);
-/* Writes the text and a line end to cli->out, and deinits. AT_EXIT_OK, or AT_EXIT_FAILURE. */
-int at_json_finish(struct at_json *j, struct at_cli *cli);
+/* Writes a text and a line end to cli->out. AT_EXIT_OK, or AT_EXIT_FAILURE when that failed. */
+int at_out_line(struct at_cli *cli, const struct at_text *text);
 
 enum at_cell_kind { AT_CELL_NULL, AT_CELL_TEXT, AT_CELL_U64, AT_CELL_MILLI, AT_CELL_BOOL };
 

@@ -1,8 +1,10 @@
 /* atoll version: what this build is. */
 #include <stdio.h>
 
+#include "base/text.h"
 #include "cli/cli.h"
 #include "cli/out.h"
+#include "pb/json.h"
 
 int at_verb_version(struct at_cli *cli)
 {
@@ -10,11 +12,17 @@ int at_verb_version(struct at_cli *cli)
         fprintf(cli->out, "atoll %s\n", ATOLL_VERSION);
         return AT_EXIT_OK;
     }
-    struct at_json j;
+    struct at_text text;
+    struct at_json_writer j;
 
-    at_json_init(&j);
-    at_json_open(&j, NULL, '{');
-    at_json_string(&j, "version", ATOLL_VERSION);
-    at_json_close(&j, '}');
-    return at_json_finish(&j, cli);
+    at_text_init(&text);
+    at_json_writer_init(&j, &text, 0);
+    at_json_begin_object(&j);
+    at_json_key(&j, "version");
+    at_json_str(&j, ATOLL_VERSION);
+    at_json_end_object(&j);
+    int code = at_out_line(cli, &text);
+
+    at_text_deinit(&text);
+    return code;
 }
