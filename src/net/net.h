@@ -1,0 +1,81 @@
+/*
+ * Streams on the loop: accepted TCP connections with bounded buffers both ways.
+ *
+ * Input is read into one buffer that all streams share; only what the owner leaves is kept with the
+ * stream, so an idle connection costs no buffer. Output collects while a callback runs and goes out
+ * in one write when it returns; outside of callbacks at_stream_flush() sends it.
+ *
+ * Everything belongs to the loop's thread.
+ */
+#ifndef AT_NET_NET_H
+#define AT_NET_NET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "loop/loop.h"
+
+struct at_net;
+struct at_stream;
+struct at_listener;
+
+/* streams_max: connections at once; more are closed as they come. */
+int at_net_new(struct at_loop *loop, size_t streams_max, struct at_net **ret);
+/* Every stream and listener must be gone. NULL is accepted. Returns NULL. */
+struct at_net *at_net_free(struct at_net *net);
+size_t at_net_stream_count(const struct at_net *net);
+
+/* The new connection is the callee's; make a stream of it or close it. */
+typedef void at_listener_fn(void *user, int fd);
+/* fd, non-blocking and listening, becomes the listener's on success. */
+int at_listener_new(struct at_net *net, int fd, at_listener_fn *fn, void *user,
+                    struct at_listener **ret);
+/* Closes the descriptor. NULL is accepted. Returns NULL. */
+struct at_listener *at_listener_free(struct at_listener *listener);
+
+struct at_stream_ops {
+    /*
+     * in: all bytes that came and were not used yet. Returns how many are done with now; the rest
+     * is kept and comes again with what follows, or at at_stream_resume().
+     */
+    size_t (*on_input)(void *user, struct at_bytes in);
+    /* The peer sends no more; it may still read. */
+    void (*on_eof)(void *user);
+    /* All output was handed to the kernel. May be NULL. */
+    void (*on_drained)(void *user);
+    /* The time of at_stream_set_deadline() has come. */
+    void (*on_deadline)(void *user);
+    /* The connection is broken or the peer takes nothing: the stream is gone. error: errno. */
+    void (*on_gone)(void *user, int error);
+};
+
+/* fd becomes the stream's on success. ops outlive the stream. */
+int at_stream_new(struct at_net *net, int fd, const struct at_stream_ops *ops, void *user,
+                  struct at_stream **ret);
+/* At once, without on_gone. NULL is accepted. Returns NULL. */
+struct at_stream *at_stream_close(struct at_stream *stream);
+/*
+ * Takes nothing more in, sends what is pending, says end of file, and waits a moment for the peer to
+ * read it before the connection is closed: a close with unread input would destroy the answer. No
+ * callback runs any more; the stream is no longer the caller's. Returns NULL.
+ */
+struct at_stream *at_stream_finish(struct at_stream *stream);
+
+/*
+ * Room for up to n bytes of output; say how many with at_stream_wrote(). NULL: out of memory, or
+ * the peer does not read and AT_NET_OUT_BYTES are pending.
+ */
+uint8_t *at_stream_room(struct at_stream *stream, size_t n);
+void at_stream_wrote(struct at_stream *stream, size_t n);
+size_t at_stream_pending(const struct at_stream *stream);
+void at_stream_flush(struct at_stream *stream);
+
+/* Offers what was kept to on_input again and goes on reading. */
+void at_stream_resume(struct at_stream *stream);
+/* One deadline at a time, absolute; 0: none. Cheap: made for being moved with every request. */
+void at_stream_set_deadline(struct at_stream *stream, uint64_t deadline_ns);
+bool at_stream_saw_eof(const struct at_stream *stream);
+
+#endif
