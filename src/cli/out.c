@@ -152,10 +152,10 @@ static size_t column_width(const struct at_table *t, size_t column, struct at_te
     for (size_t i = column; i < t->cell_count; i += t->column_count) {
         at_text_clear(&cell);
         add_shown(&cell, &t->cells[i]);
+        out->failed = out->failed || cell.failed;
         size_t w = width_of(at_text_bytes(&cell));
         width = w > width ? w : width;
     }
-    out->failed = out->failed || cell.failed;
     at_text_deinit(&cell);
     return width;
 }
@@ -206,6 +206,7 @@ static void render_row(const struct at_table *t, size_t row, const size_t *width
         } else {
             add_shown(&cell, &t->cells[row * t->column_count + c]);
         }
+        out->failed = out->failed || cell.failed;
         if (colour && sgr != NULL) {
             at_text_addf(out, "\033[%sm", sgr);
         }
@@ -213,7 +214,6 @@ static void render_row(const struct at_table *t, size_t row, const size_t *width
         at_text_add_str(out, colour && sgr != NULL ? "\033[0m" : "");
         at_text_add_str(out, c == last ? "\n" : "  ");
     }
-    out->failed = out->failed || cell.failed;
     at_text_deinit(&cell);
 }
 

@@ -9,8 +9,6 @@
 
 TODO(init)
 TODO(up)
-TODO(down)
-TODO(ps)
 TODO(logs)
 TODO(status)
 TODO(call)
@@ -18,3 +16,25 @@ TODO(config)
 TODO(schema)
 TODO(doctor)
 TODO(completion)
+
+/* The configuration has not landed either: the nearest guess. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/config.h"
+#include "plan/limits.h"
+
+__attribute__((weak)) int at_config_identify(const struct at_config_options *options,
+                                             char *out_name, char *out_dir)
+{
+    const char *slash;
+
+    if (getcwd(out_dir, AT_PLAN_PATH_MAX) == NULL) {
+        return -1;
+    }
+    slash = strrchr(out_dir, '/');
+    snprintf(out_name, AT_PLAN_NAME_MAX + 1, "%s",
+             options->name != NULL ? options->name : slash + 1);
+    return access("atoll.yaml", R_OK) == 0 ? 0 : AT_CONFIG_NO_FILE;
+}

@@ -1,0 +1,40 @@
+/* atoll ps: the instances of the running system. */
+#include "cli/cli.h"
+#include "cli/link.h"
+#include "cli/place.h"
+#include "cli/rows.h"
+
+static int print_rows(struct at_cli *cli, struct at_link *link)
+{
+    struct at_rows rows;
+
+    at_rows_init(&rows);
+    int code = at_rows_ask(cli, link, &rows);
+
+    if (code == AT_EXIT_OK) {
+        code = at_rows_check_words(cli, &rows);
+    }
+    if (code == AT_EXIT_OK) {
+        code = at_rows_print(cli, &rows);
+    }
+    at_rows_deinit(&rows);
+    return code;
+}
+
+int at_verb_ps(struct at_cli *cli)
+{
+    struct at_place place;
+    struct at_link link;
+    int code = at_place_find(cli, &place);
+
+    if (code != 0) {
+        return code;
+    }
+    code = at_link_connect(cli, &place, &link);
+    if (code != 0) {
+        return code;
+    }
+    code = print_rows(cli, &link);
+    at_link_close(&link);
+    return code;
+}
