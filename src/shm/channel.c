@@ -212,7 +212,9 @@ bool at_channel_arm(struct at_channel *ch, uint32_t wait_for)
 {
     uint32_t taken_before = ch->peer_taken;
 
-    if (ch->peer_tail != ch->head) {
+    bool for_records = (wait_for & AT_WAIT_RECORDS) != 0;
+
+    if (for_records && ch->peer_tail != ch->head) {
         return false;
     }
     if (ch->armed != wait_for) {
@@ -221,7 +223,7 @@ bool at_channel_arm(struct at_channel *ch, uint32_t wait_for)
         publish_cpu(ch);
         atomic_store_explicit(&ch->mine->waiting, ch->sleeps << 2 | wait_for, memory_order_seq_cst);
     }
-    if (load(&ch->peer->tail, memory_order_seq_cst) != ch->head ||
+    if ((for_records && load(&ch->peer->tail, memory_order_seq_cst) != ch->head) ||
         ((wait_for & AT_WAIT_ROOM) != 0 &&
          load(&ch->peer->taken, memory_order_seq_cst) != taken_before)) {
         at_channel_disarm(ch);

@@ -1,0 +1,659 @@
+/*
+ * The calling side: targets, choice of a channel, resending, results.
+ *
+ * A call waits in its target's list until a channel has room for it; then it holds a slot of that
+ * channel until the last byte of its reply. A caller that gives up leaves the slot behind as a
+ * zombie: nobody else may use it before the server has finished with it.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "call/link.h"
+
+struct at_target {
+    struct at_bytes contract; /* owned */
+    uint64_t request;         /* of the WANT */
+    struct at_list links;     /* at_link.of_target, open ones; next in turn first */
+    struct at_list waiting;   /* at_pending.entry, first come first served */
+    uint32_t edge;            /* enum at_edge_state, or 0: nothing said yet */
+    char service[AT_CALL_NAME_ROOM];
+    char *reason; /* of the edge; malloc, may be NULL */
+    bool unsent;  /* WANT did not go out yet */
+};
+
+static void finish(struct at_engine *e, struct at_pending *p, const struct at_call_result *result)
+{
+    at_deadlines_remove(&e->deadlines, &p->deadline);
+    at_list_remove(&p->entry);
+    p->state = AT_PENDING_IDLE;
+    p->link = NULL;
+    p->target = NULL;
+    p->done(p->user, result);
+}
+
+/* The result is told in the next run: a done function never runs inside at_engine_start(). */
+static void __attribute__((format(printf, 4, 5)))
+finish_later(struct at_engine *e, struct at_pending *p, uint32_t status, const char *format, ...)
+{
+    struct at_text text;
+    va_list args;
+
+    at_text_init(&text);
+    va_start(args, format);
+    at_text_addv(&text, format, args);
+    va_end(args);
+    free(p->reason);
+    p->reason = at_text_take(&text);
+    p->status = status;
+    p->state = AT_PENDING_DUE;
+    p->link = NULL;
+    at_deadlines_remove(&e->deadlines, &p->deadline);
+    at_list_remove(&p->entry);
+    at_list_append(&e->due, &p->entry);
+}
+
+bool at_client_run_due(struct at_engine *e)
+{
+    bool any = false;
+
+    while (!at_list_is_empty(&e->due)) {
+        struct at_pending *p = at_container_of(e->due.next, struct at_pending, entry);
+        char *reason = p->reason;
+        struct at_call_result result = {
+            .status = p->status, .reason = at_bytes_of(reason == NULL ? "out of memory" : reason)};
+
+        p->reason = NULL;
+        finish(e, p, &result);
+        free(reason);
+        any = true;
+    }
+    return any;
+}
+
+static const char *method_of(const struct at_pending *p, int *ret_len)
+{
+    *ret_len = (int)p->request.method.len;
+    return (const char *)p->request.method.at;
+}
+
+/* "stock" when the supervisor has told, else the contract. */
+static const char *name_of(const struct at_target *t, int *ret_len)
+{
+    if (t->service[0] != '\0') {
+        *ret_len = (int)strlen(t->service);
+        return t->service;
+    }
+    *ret_len = (int)t->contract.len;
+    return (const char *)t->contract.at;
+}
+
+static void release_slot(struct at_link *l, uint32_t slot)
+{
+    struct at_slot *s = &l->slots[slot];
+
+    if (s->owes_cancel) {
+        l->cancels_owed--;
+    }
+    s->used = false;
+    s->owes_cancel = false;
+    s->pending = NULL;
+    s->skip = 0;
+    l->free_slots[l->free_count++] = (uint16_t)slot;
+    l->outstanding--;
+}
+
+/* The least loaded open channel; among equals the one whose turn it is. NULL: none has room. */
+static struct at_link *choose(struct at_target *t)
+{
+    struct at_link *best = NULL;
+
+    at_list_foreach (it, &t->links) {
+        struct at_link *l = at_container_of(it, struct at_link, of_target);
+        uint32_t room;
+
+        if (l->draining || l->free_count == 0 || l->rule != AT_RULE_NONE) {
+            continue;
+        }
+        /* Credit is the peer's word: lying only starves or floods itself, within our slots. */
+        room = at_channel_peer_credit(&l->channel) - l->started;
+        if ((int32_t)room > 0 && (best == NULL || l->outstanding < best->outstanding)) {
+            best = l;
+        }
+    }
+    if (best != NULL && t->links.prev != &best->of_target) {
+        at_list_remove(&best->of_target);
+        at_list_append(&t->links, &best->of_target);
+    }
+    return best;
+}
+
+/* The method's number in the server's table, or -1. */
+static int number_of(const struct at_link *l, const struct at_pending *p)
+{
+    char name[512];
+    struct at_writer w = at_writer_over(name, sizeof(name));
+
+    at_write_bytes(&w, p->request.contract);
+    at_write_bytes(&w, AT_LIT("/"));
+    at_write_bytes(&w, p->request.method);
+    if (w.failed) {
+        return -1;
+    }
+    return (int)(uintptr_t)at_map_get(&l->methods, at_writer_bytes(&w)) - 1;
+}
+
+static void send_over(struct at_link *l, struct at_pending *p)
+{
+    struct at_engine *e = l->engine;
+    int number = number_of(l, p);
+    uint32_t slot;
+    struct at_slot *s;
+
+    if (number < 0) {
+        finish_later(e, p, AT_STATUS_UNIMPLEMENTED,
+                     "%s has no method %.*s of %.*s: the caller knows another version of it",
+                     l->peer_instance, (int)p->request.method.len,
+                     (const char *)p->request.method.at, (int)p->request.contract.len,
+                     (const char *)p->request.contract.at);
+        return;
+    }
+    slot = l->free_slots[--l->free_count];
+    s = &l->slots[slot];
+    s->used = true;
+    s->pending = p;
+    s->generation++;
+    l->started++;
+    l->outstanding++;
+    p->link = l;
+    p->state = AT_PENDING_SENT;
+    p->call_id = slot | (uint32_t)s->generation << 16;
+    p->reply_len = 0;
+    p->reply_got = 0;
+    p->out = (struct at_outgoing){.meta = p->request.metadata, .body = p->request.payload};
+    p->out.record = (struct at_record){
+        .kind = AT_RECORD_REQUEST,
+        .call_id = p->call_id,
+        .code = (uint16_t)number,
+        .deadline_ns = p->request.deadline_ns,
+        .span_id = p->request.span_id,
+        .total_len = (uint32_t)(p->request.metadata.len + p->request.payload.len),
+        .meta_len = (uint32_t)p->request.metadata.len};
+    memcpy(p->out.record.trace_id, p->request.trace_id, sizeof(p->out.record.trace_id));
+    at_link_send(l, &p->out);
+    at_link_heat(l);
+}
+
+void at_client_pump(struct at_engine *e, struct at_target *t)
+{
+    while (!at_list_is_empty(&t->waiting)) {
+        struct at_pending *p = at_container_of(t->waiting.next, struct at_pending, entry);
+        struct at_link *l = choose(t);
+
+        if (l == NULL) {
+            return;
+        }
+        at_list_remove(&p->entry);
+        send_over(l, p);
+    }
+}
+
+static struct at_target *find_target(struct at_engine *e, struct at_bytes contract)
+{
+    struct at_target *t = at_map_get(&e->targets, contract);
+    uint8_t *name;
+
+    if (t != NULL) {
+        return t;
+    }
+    t = calloc(1, sizeof(*t));
+    name = malloc(contract.len + 1);
+    if (t == NULL || name == NULL || at_map_put(&e->targets, contract, t) < 0) {
+        free(t);
+        free(name);
+        return NULL;
+    }
+    memcpy(name, contract.at, contract.len);
+    name[contract.len] = '\0';
+    t->contract = at_bytes_over(name, contract.len);
+    t->request = ++e->next_request;
+    at_list_init(&t->links);
+    at_list_init(&t->waiting);
+    t->unsent = true;
+    at_client_send_wants(e, false);
+    return t;
+}
+
+static void send_want(struct at_engine *e, struct at_target *t)
+{
+    struct at_service_want want = {.request = t->request, .contract = t->contract};
+    struct at_text have;
+    int r;
+
+    at_text_init(&have);
+    at_list_foreach (it, &t->links) {
+        const struct at_link *l = at_container_of(it, struct at_link, of_target);
+
+        at_text_addf(&have, "%llu\n", (unsigned long long)l->id);
+    }
+    want.have = at_text_bytes(&have);
+    r = have.failed ? -ENOMEM : at_message_send(e->control, &at_service_want_kind, &want, NULL, 0);
+    at_text_deinit(&have);
+    if (r == 0) {
+        t->unsent = false;
+    } else if (r == -EAGAIN || r == -ENOMEM) {
+        e->want_unsent = true;
+    }
+}
+
+void at_client_send_wants(struct at_engine *e, bool all)
+{
+    const struct at_map_entry *entry;
+    size_t pos = 0;
+
+    e->want_unsent = false;
+    while ((entry = at_map_next(&e->targets, &pos)) != NULL) {
+        struct at_target *t = entry->value;
+
+        if (all || t->unsent) {
+            t->unsent = true;
+            send_want(e, t);
+        }
+    }
+    if (e->want_unsent && e->retry.place == 0) {
+        e->retry.at_ns = e->now_ns + AT_CALL_RETRY_NS;
+        (void)at_deadlines_add(&e->deadlines, &e->retry);
+    }
+}
+
+/* A call that this edge state refuses: the status, or 0. */
+static uint32_t refusal(const struct at_target *t)
+{
+    if (!at_list_is_empty(&t->links)) {
+        return 0;
+    }
+    if (t->edge == AT_EDGE_DENIED) {
+        return AT_STATUS_PERMISSION_DENIED;
+    }
+    if (t->edge == AT_EDGE_UNKNOWN) {
+        return AT_STATUS_UNIMPLEMENTED;
+    }
+    return t->edge == AT_EDGE_FAILED ? AT_STATUS_UNAVAILABLE : 0;
+}
+
+static void refuse(struct at_engine *e, struct at_target *t, struct at_pending *p, uint32_t status)
+{
+    int len;
+    const char *name = name_of(t, &len);
+
+    finish_later(e, p, status, "%.*s: %s", len, name,
+                 t->reason == NULL ? "refused by the supervisor" : t->reason);
+}
+
+int at_engine_start(struct at_engine *e, struct at_pending *p, uint64_t now_ns)
+{
+    struct at_target *t;
+    uint32_t status;
+
+    e->now_ns = now_ns;
+    if (p->request.metadata.len > AT_CALL_META_MAX || p->request.contract.len == 0 ||
+        p->request.contract.len > 255) {
+        return -EMSGSIZE;
+    }
+    t = find_target(e, p->request.contract);
+    if (t == NULL) {
+        return -ENOMEM;
+    }
+    p->deadline =
+        (struct at_deadline){.at_ns = p->request.deadline_ns, .kind = AT_DEADLINE_PENDING};
+    if (at_deadlines_add(&e->deadlines, &p->deadline) < 0) {
+        return -ENOMEM;
+    }
+    p->target = t;
+    p->link = NULL;
+    p->attempts = 0;
+    p->state = AT_PENDING_WAITING;
+    p->entry = (struct at_list){0};
+    if (p->request.payload.len > AT_CALL_MESSAGE_MAX) {
+        finish_later(e, p, AT_STATUS_RESOURCE_EXHAUSTED,
+                     "the request has %zu bytes; a message may have %d", p->request.payload.len,
+                     AT_CALL_MESSAGE_MAX);
+        return 0;
+    }
+    status = refusal(t);
+    if (status != 0) {
+        refuse(e, t, p, status);
+        return 0;
+    }
+    at_list_append(&t->waiting, &p->entry);
+    at_client_pump(e, t);
+    return 0;
+}
+
+/* The caller gives up: the slot stays until the server has finished with it. */
+static void leave_slot(struct at_pending *p)
+{
+    struct at_link *l = p->link;
+    uint32_t slot = p->call_id & UINT16_MAX;
+
+    if (!p->out.begun) {
+        at_list_remove(&p->out.entry);
+        l->started--; /* it never was shown to the server */
+        release_slot(l, slot);
+        return;
+    }
+    at_list_remove(&p->out.entry); /* half written: CANCEL makes the server forget the half */
+    l->slots[slot].pending = NULL;
+    l->slots[slot].skip = p->reply_len - p->reply_got;
+    if (l->state == AT_LINK_OPEN && p->reply_len == 0) {
+        at_link_small(l, AT_RECORD_CANCEL, p->call_id);
+    }
+}
+
+void at_engine_abandon(struct at_engine *e, struct at_pending *p)
+{
+    if (p->state == AT_PENDING_IDLE) {
+        return;
+    }
+    if (p->state == AT_PENDING_SENT) {
+        leave_slot(p);
+    }
+    at_deadlines_remove(&e->deadlines, &p->deadline);
+    at_list_remove(&p->entry);
+    free(p->reason);
+    p->reason = NULL;
+    p->state = AT_PENDING_IDLE;
+    p->link = NULL;
+}
+
+void at_client_expired(struct at_engine *e, struct at_pending *p)
+{
+    struct at_target *t = p->target;
+    int len;
+    const char *name = name_of(t, &len);
+    int method_len;
+    const char *method = method_of(p, &method_len);
+
+    if (p->state == AT_PENDING_SENT) {
+        char instance[AT_CALL_NAME_ROOM];
+
+        memcpy(instance, p->link->peer_instance, sizeof(instance));
+        leave_slot(p);
+        finish_later(e, p, AT_STATUS_DEADLINE_EXCEEDED,
+                     "%s had taken %.*s and did not answer before the deadline", instance,
+                     method_len, method);
+    } else if (p->state == AT_PENDING_LOST) {
+        finish_later(e, p, AT_STATUS_UNAVAILABLE, "%.*s died after it had taken %.*s", len, name,
+                     method_len, method);
+    } else if (!at_list_is_empty(&t->links)) {
+        finish_later(e, p, AT_STATUS_DEADLINE_EXCEEDED,
+                     "every instance of %.*s had as many calls as it admits until the deadline of "
+                     "%.*s",
+                     len, name, method_len, method);
+    } else {
+        finish_later(e, p, AT_STATUS_DEADLINE_EXCEEDED,
+                     "no instance of %.*s was ready before the deadline of %.*s%s%s", len, name,
+                     method_len, method, t->reason == NULL ? "" : ": ",
+                     t->reason == NULL ? "" : t->reason);
+    }
+}
+
+/* Back in front of the line, for another or the restarted instance. */
+static void again(struct at_engine *e, struct at_pending *p)
+{
+    int len;
+    const char *name = name_of(p->target, &len);
+
+    at_list_remove(&p->out.entry);
+    p->link = NULL;
+    if (++p->attempts >= AT_CALL_ATTEMPTS_MAX) {
+        finish_later(e, p, AT_STATUS_UNAVAILABLE, "%d instances of %.*s died with this call",
+                     AT_CALL_ATTEMPTS_MAX, len, name);
+        return;
+    }
+    p->state = AT_PENDING_WAITING;
+    at_list_insert_after(&p->target->waiting, &p->entry);
+}
+
+static bool was_never_taken(const struct at_link *l, const struct at_pending *p)
+{
+    uint32_t total = p->out.record.total_len;
+
+    return !p->out.begun || p->out.written < total || l->channel.mine == NULL ||
+           at_channel_is_untaken(&l->channel, p->out.last_start);
+}
+
+void at_client_lost(struct at_link *l)
+{
+    struct at_engine *e = l->engine;
+
+    for (uint32_t i = 0; i < AT_CALL_SLOTS && l->outstanding > 0; i++) {
+        struct at_slot *s = &l->slots[i];
+        struct at_pending *p = s->pending;
+
+        if (!s->used) {
+            continue;
+        }
+        release_slot(l, i);
+        if (p == NULL) {
+            continue;
+        }
+        if (p->request.may_repeat || was_never_taken(l, p)) {
+            again(e, p);
+        } else {
+            at_list_remove(&p->out.entry);
+            p->state = AT_PENDING_LOST;
+            at_list_append(&l->lost, &p->entry);
+        }
+    }
+    if (l->target != NULL) {
+        at_client_pump(e, l->target);
+    }
+}
+
+void at_client_cause(struct at_link *l, struct at_bytes reason)
+{
+    while (!at_list_is_empty(&l->lost)) {
+        struct at_pending *p = at_container_of(l->lost.next, struct at_pending, entry);
+        int method_len;
+        const char *method = method_of(p, &method_len);
+
+        if (reason.len > 0) {
+            finish_later(l->engine, p, AT_STATUS_UNAVAILABLE,
+                         "%.*s, after %s had taken %.*s; it may have run, so it is not sent again",
+                         (int)reason.len, (const char *)reason.at, l->peer_instance, method_len,
+                         method);
+        } else {
+            finish_later(l->engine, p, AT_STATUS_UNAVAILABLE,
+                         "%s closed its channel after it had taken %.*s; it may have run, so it is "
+                         "not sent again",
+                         l->peer_instance, method_len, method);
+        }
+    }
+}
+
+/* All of the reply is here, in p->reply. The slot is free again. */
+static void complete(struct at_link *l, struct at_pending *p, uint32_t status, uint8_t flags)
+{
+    struct at_engine *e = l->engine;
+    struct at_call_result result = {
+        .status = status <= AT_STATUS_UNAUTHENTICATED ? status : (uint32_t)AT_STATUS_UNKNOWN};
+    struct at_bytes meta = at_bytes_over(p->reply, p->reply_meta);
+
+    if ((flags & AT_RECORD_NOT_EXECUTED) != 0 && status == AT_STATUS_UNAVAILABLE) {
+        again(e, p);
+        return;
+    }
+    if (status == AT_STATUS_OK) {
+        result.metadata = meta;
+        result.payload = at_bytes_over(p->reply_len == 0 ? NULL : p->reply + p->reply_meta,
+                                       p->reply_len - p->reply_meta);
+    } else {
+        result.reason = meta;
+    }
+    finish(e, p, &result);
+}
+
+/* The slot that a reply record is for, or NULL: there is no such call. */
+static struct at_slot *slot_of(struct at_link *l, uint32_t call_id)
+{
+    uint32_t slot = call_id & UINT16_MAX;
+
+    if (slot >= AT_CALL_SLOTS || !l->slots[slot].used ||
+        l->slots[slot].generation != call_id >> 16) {
+        return NULL;
+    }
+    return &l->slots[slot];
+}
+
+int at_client_take(struct at_link *l, const struct at_record *r)
+{
+    struct at_slot *s = slot_of(l, r->call_id);
+    struct at_pending *p = s == NULL ? NULL : s->pending;
+
+    if (s == NULL || s->skip != 0 || (p != NULL && p->out.written < p->out.record.total_len)) {
+        return AT_RULE_CALL_ID;
+    }
+    if (r->offset != 0 || r->len > r->total_len || r->meta_len > r->total_len ||
+        (r->len == 0 && r->total_len > 0) || r->meta_len > AT_CALL_META_MAX) {
+        return AT_RULE_MESSAGE;
+    }
+    if (r->total_len - r->meta_len > AT_CALL_MESSAGE_MAX) {
+        return AT_RULE_MESSAGE_SIZE;
+    }
+    if (p != NULL && r->total_len > 0) {
+        p->reply = p->reply_room(p->user, r->total_len);
+        if (p->reply == NULL) {
+            s->pending = NULL;
+            finish_later(l->engine, p, AT_STATUS_RESOURCE_EXHAUSTED,
+                         "no memory for a reply of %u bytes from %s", r->total_len,
+                         l->peer_instance);
+            p = NULL;
+        } else {
+            at_channel_copy(&l->channel, 0, p->reply, r->len);
+        }
+    }
+    at_channel_consume(&l->channel, r);
+    if (r->len < r->total_len) {
+        s->skip = r->total_len - r->len; /* also of a live call: at_client_take_data() reads it */
+        if (p != NULL) {
+            p->reply_len = r->total_len;
+            p->reply_got = r->len;
+            p->reply_meta = r->meta_len;
+            p->status = r->code | (uint32_t)r->flags << 16;
+        }
+        return AT_RULE_NONE;
+    }
+    release_slot(l, r->call_id & UINT16_MAX);
+    if (p != NULL) {
+        p->reply_len = r->total_len;
+        p->reply_meta = r->meta_len;
+        complete(l, p, r->code, r->flags);
+    }
+    return AT_RULE_NONE;
+}
+
+int at_client_take_data(struct at_link *l, const struct at_record *r)
+{
+    struct at_slot *s = slot_of(l, r->call_id);
+    struct at_pending *p = s == NULL ? NULL : s->pending;
+
+    if (s == NULL || s->skip == 0) {
+        return AT_RULE_CALL_ID;
+    }
+    if (r->len == 0 || r->len > s->skip || (p != NULL && r->offset != p->reply_got)) {
+        return AT_RULE_MESSAGE;
+    }
+    if (p != NULL) {
+        at_channel_copy(&l->channel, 0, p->reply + p->reply_got, r->len);
+        p->reply_got += r->len;
+    }
+    at_channel_consume(&l->channel, r);
+    s->skip -= r->len;
+    if (s->skip == 0) {
+        release_slot(l, r->call_id & UINT16_MAX);
+        if (p != NULL) {
+            complete(l, p, p->status & UINT16_MAX, (uint8_t)(p->status >> 16));
+        }
+    }
+    return AT_RULE_NONE;
+}
+
+void at_client_attached(struct at_link *l)
+{
+    if (l->target != NULL) {
+        at_list_append(&l->target->links, &l->of_target);
+        at_client_pump(l->engine, l->target);
+    }
+}
+
+static struct at_target *target_of_request(struct at_engine *e, uint64_t request)
+{
+    const struct at_map_entry *entry;
+    size_t pos = 0;
+
+    while ((entry = at_map_next(&e->targets, &pos)) != NULL) {
+        struct at_target *t = entry->value;
+
+        if (t->request == request) {
+            return t;
+        }
+    }
+    return NULL;
+}
+
+int at_client_open(struct at_engine *e, const struct at_service_open *open, struct at_link *l)
+{
+    struct at_target *t = target_of_request(e, open->request);
+
+    if (t == NULL) {
+        return -ENOENT;
+    }
+    memcpy(t->service, l->peer_service, sizeof(t->service));
+    t->edge = 0;
+    l->target = t;
+    return 0;
+}
+
+void at_client_edge(struct at_engine *e, const struct at_service_edge *edge)
+{
+    struct at_target *t = target_of_request(e, edge->request);
+    struct at_text reason;
+    uint32_t status;
+
+    if (t == NULL) {
+        return;
+    }
+    at_text_init(&reason);
+    at_text_add(&reason, edge->reason);
+    free(t->reason);
+    t->reason = at_text_take(&reason);
+    t->edge = edge->state;
+    (void)snprintf(t->service, sizeof(t->service), "%.*s", (int)edge->service.len,
+                   edge->service.at == NULL ? "" : (const char *)edge->service.at);
+    status = refusal(t);
+    while (status != 0 && !at_list_is_empty(&t->waiting)) {
+        refuse(e, t, at_container_of(t->waiting.next, struct at_pending, entry), status);
+    }
+}
+
+void at_client_free_targets(struct at_engine *e)
+{
+    const struct at_map_entry *entry;
+    size_t pos = 0;
+
+    while ((entry = at_map_next(&e->targets, &pos)) != NULL) {
+        struct at_target *t = entry->value;
+
+        while (!at_list_is_empty(&t->waiting)) {
+            finish_later(e, at_container_of(t->waiting.next, struct at_pending, entry),
+                         AT_STATUS_CANCELLED, "this process stops calling");
+        }
+        free((void *)(uintptr_t)t->contract.at);
+        free(t->reason);
+        free(t);
+    }
+    at_map_deinit(&e->targets);
+}

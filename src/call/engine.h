@@ -1,0 +1,163 @@
+/*
+ * The engine of a process: its control socket, its channels, the calls that it makes and the
+ * requests that it gets. No thread, no lock and no waiting inside: the owner watches descriptors
+ * and the clock and calls in, one thread at a time. call.h (one loop) and libatoll (threads) are
+ * such owners.
+ *
+ * The owner's turn:
+ *   an event on a watched descriptor   at_engine_event(tag, events)
+ *   always before sleeping             while (at_engine_run()) …; then at_engine_arm()
+ *   sleeps no longer than              at_engine_next_deadline()
+ *
+ * Callbacks run inside at_engine_run() and at_engine_event() only; they may start and cancel
+ * calls and answer requests, and must not call those two or free the engine.
+ */
+#ifndef AT_CALL_ENGINE_H
+#define AT_CALL_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "call/call.h"
+#include "call/deadlines.h"
+#include "call/limits.h"
+#include "control/message.h"
+#include "control/service.h"
+#include "shm/channel.h"
+
+struct at_engine;
+struct at_link;
+struct at_target;
+
+/* A message on its way into a ring. */
+struct at_outgoing {
+    struct at_list entry;    /* in link->out while not all of it is written */
+    struct at_record record; /* of the first record */
+    struct at_bytes meta;
+    struct at_bytes body;
+    bool begun;          /* the first record is written */
+    uint32_t written;    /* bytes of meta and body */
+    uint32_t last_start; /* ring position of the record written last */
+};
+
+enum at_pending_state {
+    AT_PENDING_IDLE,    /* not in the engine */
+    AT_PENDING_WAITING, /* for a channel, or for room among a channel's calls */
+    AT_PENDING_SENT,    /* has a slot */
+    AT_PENDING_LOST,    /* its peer died; waits for the cause */
+    AT_PENDING_DUE,     /* its result stands; done runs in the next at_engine_run() */
+};
+
+/* A call of ours. Lives in the caller; zeroed before first use. */
+struct at_pending {
+    struct at_call_request request; /* its bytes are borrowed until done runs */
+    at_call_done *done;             /* the pending is out of the engine when it runs */
+    void *user;
+    /* Memory for a reply of len > 0 bytes, kept by the caller; NULL: there is none. */
+    void *(*reply_room)(void *user, size_t len);
+
+    struct at_list entry; /* in target->waiting, link->lost or engine->due */
+    struct at_outgoing out;
+    struct at_deadline deadline;
+    struct at_target *target;
+    struct at_link *link;
+    uint32_t call_id;
+    uint8_t state; /* enum at_pending_state */
+    uint8_t attempts;
+    uint8_t *reply; /* being assembled */
+    uint32_t reply_len;
+    uint32_t reply_got;
+    uint32_t reply_meta;
+    uint32_t status;
+    char *reason; /* malloc */
+};
+
+/* A request to us. Belongs to the engine; valid until answered. */
+struct at_incoming {
+    struct at_list entry; /* the owner's while it has the request */
+    struct at_link *link; /* NULL: the peer is gone; answer all the same */
+    struct at_outgoing out;
+    uint8_t *copy; /* of what of an answer is not yet written */
+    uint32_t call_id;
+    uint16_t method; /* number in the table given to at_engine_new() */
+    bool complete;   /* handed to the owner */
+    bool answered;
+    bool cancelled; /* the caller has lost interest */
+    uint64_t deadline_ns;
+    uint8_t trace_id[16];
+    uint64_t span_id;
+    uint8_t *room; /* meta, then body */
+    uint32_t room_cap;
+    uint32_t total_len;
+    uint32_t meta_len;
+    uint32_t got;
+    char caller_service[AT_CALL_NAME_ROOM];
+    char caller_instance[AT_CALL_NAME_ROOM];
+    bool may_state_caller;
+};
+
+static inline struct at_bytes at_incoming_meta(const struct at_incoming *in)
+{
+    return at_bytes_over(in->room, in->meta_len);
+}
+
+static inline struct at_bytes at_incoming_body(const struct at_incoming *in)
+{
+    return at_bytes_over(in->total_len == 0 ? NULL : in->room + in->meta_len,
+                         in->total_len - in->meta_len);
+}
+
+struct at_engine_ops {
+    /* Watch fd for these epoll events; *ret_handle goes to unwatch. 0 or -errno. */
+    int (*watch)(void *user, int fd, uint32_t events, uint64_t tag, void **ret_handle);
+    void (*unwatch)(void *user, int fd, void *handle);
+    /* A request is complete. NULL: this process serves nothing. */
+    void (*request)(void *user, struct at_incoming *in);
+    /* A request that the owner has not answered was cancelled (in->cancelled); may be NULL. */
+    void (*cancelled)(void *user, struct at_incoming *in);
+    /* A message on the control socket that is not about channels; may be NULL. */
+    void (*other)(void *user, struct at_message *m);
+    /* The control socket was closed by its other end; may be NULL. */
+    void (*control_lost)(void *user);
+};
+
+/*
+ * The control socket stays the caller's and becomes non-blocking. methods: what this process
+ * serves, one "full.Service/Method" a line, numbers from 0; borrowed for the engine's life.
+ */
+int at_engine_new(const struct at_engine_ops *ops, void *user, int control_fd,
+                  struct at_bytes methods, struct at_engine **ret);
+/* Calls of ours end CANCELLED. Requests that the owner has must have been answered. */
+struct at_engine *at_engine_free(struct at_engine *e);
+
+void at_engine_event(struct at_engine *e, uint64_t tag, uint32_t events);
+/* Moves records, runs what is due. True when anything happened: call again before sleeping. */
+bool at_engine_run(struct at_engine *e, uint64_t now_ns);
+/* Announces sleep on every channel. False: something came meanwhile, run again. */
+bool at_engine_arm(struct at_engine *e);
+/* 0: none; else absolute, perhaps past. */
+uint64_t at_engine_next_deadline(const struct at_engine *e);
+
+/* Puts the call in; done runs later, never before this returns. 0, -ENOMEM, -EMSGSIZE. */
+int at_engine_start(struct at_engine *e, struct at_pending *p, uint64_t now_ns);
+/* Takes the call out without running done; fine on an idle one. */
+void at_engine_abandon(struct at_engine *e, struct at_pending *p);
+
+/*
+ * Answers; the engine owns `in` again. meta is response metadata, or the reason when status is not
+ * OK. flags: enum at_record_flags. Never fails: too large an answer becomes RESOURCE_EXHAUSTED.
+ */
+void at_engine_answer(struct at_engine *e, struct at_incoming *in, uint32_t status,
+                      struct at_bytes meta, struct at_bytes body, uint8_t flags);
+/* Tells every client to send no new calls here. */
+void at_engine_go_away(struct at_engine *e);
+/* Answers that are not yet in their rings. */
+size_t at_engine_unsent(const struct at_engine *e);
+/* Says WANT again for everything (after RESUME and a new HELLO). at_engine does it by itself. */
+void at_engine_want_again(struct at_engine *e);
+
+#endif

@@ -1,0 +1,26 @@
+/* Limits of calls, each with the attack or accident it stops. */
+#ifndef AT_CALL_LIMITS_H
+#define AT_CALL_LIMITS_H
+
+#include <stdint.h>
+
+enum {
+    AT_CALL_MESSAGE_MAX = 4 << 20,      /* body of one message: bounds what a peer makes us hold */
+    AT_CALL_META_MAX = 16 << 10,        /* metadata of one message: fits the first record */
+    AT_CALL_REASON_MAX = 1024,          /* a reason: it goes into logs and answers */
+    AT_CALL_SLOTS = 256,                /* calls in flight on one channel */
+    AT_CALL_ATTACH_METHODS_MAX = 60000, /* names in an attach message: one datagram */
+    AT_CALL_METHODS_MAX = 4096,         /* entries of one method table */
+    AT_CALL_NAME_ROOM = 65,             /* a name of control's 64 bytes and a NUL */
+    AT_CALL_LINKS_MAX = 4096,           /* channels of one process: descriptors are finite */
+    AT_CALL_HELD_MAX = 8 << 20,         /* request bytes of one channel not answered yet: then we
+                                         stop reading it, so a flood stays in the sender's ring */
+    AT_CALL_RECORDS_PER_TURN = 64, /* records of one channel in a row: it cannot starve others */
+    AT_CALL_ATTEMPTS_MAX = 16,     /* resends of one call: no endless loop over dying peers */
+};
+
+#define AT_CALL_LAST_WORDS_NS UINT64_C(100000000) /* wait so long for the cause of a death */
+#define AT_CALL_ATTACH_NS UINT64_C(5000000000)    /* a peer that never attaches is dropped */
+#define AT_CALL_RETRY_NS UINT64_C(50000000)       /* the control socket was full: try again */
+
+#endif

@@ -1,0 +1,548 @@
+#include "call/link.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "base/fd.h"
+
+void at_link_heat(struct at_link *l)
+{
+    if (l->state == AT_LINK_OPEN && !at_list_is_linked(&l->entry)) {
+        at_list_append(&l->engine->hot, &l->entry);
+    }
+}
+
+static uint64_t tag_of(const struct at_link *l, enum at_link_watch which)
+{
+    return (uint64_t)l->engine->generations[l->index] << 32 | (uint64_t)l->index << 2 |
+           (uint64_t)which;
+}
+
+static int take_index(struct at_engine *e, struct at_link *l)
+{
+    uint32_t cap = e->link_cap == 0 ? 8 : e->link_cap * 2;
+    struct at_link **links;
+    uint32_t *generations;
+
+    for (uint32_t i = 0; i < e->link_cap; i++) {
+        if (e->links[i] == NULL) {
+            e->links[i] = l;
+            l->index = i;
+            return 0;
+        }
+    }
+    if (cap > AT_CALL_LINKS_MAX) {
+        return -EMFILE;
+    }
+    links = realloc(e->links, cap * sizeof(struct at_link *));
+    if (links == NULL) {
+        return -ENOMEM;
+    }
+    e->links = links;
+    generations = realloc(e->generations, cap * sizeof(uint32_t));
+    if (generations == NULL) {
+        return -ENOMEM;
+    }
+    e->generations = generations;
+    memset(e->links + e->link_cap, 0, (cap - e->link_cap) * sizeof(struct at_link *));
+    memset(e->generations + e->link_cap, 0, (cap - e->link_cap) * sizeof(uint32_t));
+    l->index = e->link_cap;
+    e->links[l->index] = l;
+    e->link_cap = cap;
+    return 0;
+}
+
+static void copy_name(char *to, struct at_bytes name)
+{
+    (void)snprintf(to, AT_CALL_NAME_ROOM, "%.*s", (int)name.len,
+                   name.at == NULL ? "" : (const char *)name.at);
+}
+
+static int send_attach(struct at_link *l, int region_fd)
+{
+    struct at_attach attach = {.version_min = AT_LAYOUT_VERSION_MIN,
+                               .version_max = AT_LAYOUT_VERSION,
+                               .region_bytes = l->mine_bytes,
+                               .slots = AT_CALL_SLOTS};
+
+    if (l->side == AT_SIDE_SERVER) {
+        attach.methods = l->engine->methods;
+    }
+    return at_message_send(l->lifeline, &at_attach_kind, &attach, &region_fd, 1);
+}
+
+/* Everything that can fail; at_link_free() undoes it. */
+static int set_up(struct at_link *l)
+{
+    struct at_engine *e = l->engine;
+    at_auto_close
+    int region_fd = -1;
+    int r = l->lifeline < 0 || l->bell_mine < 0 || l->bell_peer < 0 ? -EBADF : take_index(e, l);
+
+    if (r < 0) {
+        return r;
+    }
+    l->slots = calloc(AT_CALL_SLOTS, sizeof(*l->slots));
+    if (l->slots == NULL) {
+        return -ENOMEM;
+    }
+    r = at_region_create(AT_RING_BYTES, l->id, &l->mine, &region_fd);
+    if (r < 0) {
+        return r;
+    }
+    l->mine_bytes = (uint32_t)sizeof(struct at_region) + AT_RING_BYTES;
+    if (l->side == AT_SIDE_SERVER) {
+        atomic_store(&l->mine->credit, AT_CALL_SLOTS);
+    }
+    /* Best effort for the doorbell: the peer shares its flags. See the room's README. */
+    (void)at_fd_set_nonblocking(l->bell_peer, 1);
+    r = at_fd_set_nonblocking(l->lifeline, 1);
+    if (r == 0) {
+        r = send_attach(l, region_fd);
+    }
+    if (r == 0 || r == -EPIPE || r == -ECONNRESET) { /* already dead: the watch will tell */
+        r = e->ops->watch(e->user, l->lifeline, EPOLLIN | EPOLLRDHUP, tag_of(l, AT_WATCH_LIFELINE),
+                          &l->watch_lifeline);
+    }
+    if (r == 0) {
+        l->deadline =
+            (struct at_deadline){.at_ns = e->now_ns + AT_CALL_ATTACH_NS, .kind = AT_DEADLINE_LINK};
+        r = at_deadlines_add(&e->deadlines, &l->deadline);
+    }
+    return r;
+}
+
+int at_link_new(struct at_engine *e, const struct at_service_open *open, struct at_message *m,
+                struct at_link **ret)
+{
+    struct at_link *l = calloc(1, sizeof(*l));
+    int r;
+
+    if (l == NULL) {
+        return -ENOMEM;
+    }
+    l->engine = e;
+    l->id = open->channel;
+    l->index = UINT32_MAX;
+    l->side = (uint8_t)open->side;
+    l->flags = open->flags;
+    l->state = AT_LINK_ATTACHING;
+    l->lifeline = at_message_take_fd(m, 0);
+    l->bell_mine = at_message_take_fd(m, 1);
+    l->bell_peer = at_message_take_fd(m, 2);
+    copy_name(l->peer_service, open->peer_service);
+    copy_name(l->peer_instance, open->peer_instance);
+    at_list_init(&l->out);
+    at_list_init(&l->lost);
+    at_map_init(&l->methods, 0);
+    for (uint32_t i = 0; i < AT_CALL_SLOTS; i++) {
+        l->free_slots[i] = (uint16_t)(AT_CALL_SLOTS - 1 - i);
+    }
+    l->free_count = AT_CALL_SLOTS;
+    r = set_up(l);
+    if (r < 0) {
+        at_link_free(l);
+        return r;
+    }
+    *ret = l;
+    return 0;
+}
+
+static void unwatch(struct at_link *l)
+{
+    struct at_engine *e = l->engine;
+
+    if (l->watch_lifeline != NULL) {
+        e->ops->unwatch(e->user, l->lifeline, l->watch_lifeline);
+        l->watch_lifeline = NULL;
+    }
+    if (l->watch_bell != NULL) {
+        e->ops->unwatch(e->user, l->bell_mine, l->watch_bell);
+        l->watch_bell = NULL;
+    }
+}
+
+void at_link_free(struct at_link *l)
+{
+    struct at_engine *e = l->engine;
+
+    unwatch(l);
+    at_deadlines_remove(&e->deadlines, &l->deadline);
+    at_list_remove(&l->entry);
+    at_list_remove(&l->of_target);
+    at_list_remove(&l->dead_entry);
+    if (l->index != UINT32_MAX) {
+        e->links[l->index] = NULL;
+        e->generations[l->index]++;
+    }
+    if (l->channel.mine != NULL) {
+        at_channel_deinit(&l->channel);
+    } else {
+        at_region_release(l->mine, l->mine_bytes);
+    }
+    at_close(&l->lifeline);
+    at_close(&l->bell_mine);
+    at_close(&l->bell_peer);
+    at_map_deinit(&l->methods);
+    free(l->slots);
+    free(l);
+}
+
+/* "full.Service/Method" lines → numbers. 0, AT_MESSAGE_MALFORMED, -ENOMEM. */
+static int read_methods(struct at_link *l, struct at_bytes lines)
+{
+    struct at_bytes name;
+    uintptr_t number = 0;
+
+    while (at_bytes_cut(&lines, '\n', &name)) {
+        int r;
+
+        if (name.len == 0 || number >= AT_CALL_METHODS_MAX) {
+            return AT_MESSAGE_MALFORMED;
+        }
+        number++;
+        /* The number itself is the value: a table of numbers needs no memory of its own. */
+        r = at_map_put(&l->methods, name, (void *)number);
+        if (r < 0) {
+            return r;
+        }
+    }
+    return 0;
+}
+
+static int accept_attach(struct at_link *l, struct at_message *m)
+{
+    struct at_attach attach;
+    const struct at_region *peer;
+    enum at_channel_rule rule = AT_RULE_ATTACH;
+    int r = at_message_read(&at_attach_kind, m, &attach);
+
+    if (r != 0 || m->fd_count != 1 || attach.version_min > AT_LAYOUT_VERSION ||
+        attach.version_max < AT_LAYOUT_VERSION_MIN) {
+        at_link_break(l, AT_RULE_ATTACH);
+        return 0;
+    }
+    r = at_region_accept(m->fds[0], attach.region_bytes, l->id, &peer, &rule);
+    if (r == AT_CHANNEL_BROKEN) {
+        at_link_break(l, rule);
+        return 0;
+    }
+    if (r < 0) {
+        return r;
+    }
+    at_channel_init(&l->channel, l->mine, l->mine_bytes, peer, attach.region_bytes);
+    l->channel.ring_fd = l->bell_peer;
+    if (l->side == AT_SIDE_CLIENT) {
+        r = read_methods(l, attach.methods);
+        if (r == AT_MESSAGE_MALFORMED) {
+            at_link_break(l, AT_RULE_ATTACH);
+            return 0;
+        }
+    }
+    if (r == 0) {
+        r = l->engine->ops->watch(l->engine->user, l->bell_mine, EPOLLIN | EPOLLET,
+                                  tag_of(l, AT_WATCH_BELL), &l->watch_bell);
+    }
+    if (r < 0) {
+        return r;
+    }
+    at_deadlines_remove(&l->engine->deadlines, &l->deadline);
+    l->state = AT_LINK_OPEN;
+    at_link_heat(l);
+    if (l->engine->going_away && l->side == AT_SIDE_SERVER) {
+        at_link_small(l, AT_RECORD_GOAWAY, 0);
+    }
+    at_client_attached(l);
+    return 0;
+}
+
+void at_link_lifeline(struct at_link *l)
+{
+    struct at_message *m = l->engine->message;
+    int r = at_message_receive(l->lifeline, m);
+
+    if (r == -EAGAIN) {
+        return;
+    }
+    if (r == AT_MESSAGE_MALFORMED) {
+        at_link_break(l, AT_RULE_ATTACH);
+        return;
+    }
+    if (r != 0) {
+        at_link_dying(l);
+        return;
+    }
+    if (l->state == AT_LINK_ATTACHING && m->type == AT_ATTACH) {
+        r = accept_attach(l, m);
+        if (r < 0) {
+            at_link_close(l, AT_LIT("this process is out of memory or descriptors"));
+        }
+    }
+    at_message_clear(m); /* later kinds are from a newer peer: ignored, descriptors closed */
+}
+
+static void put_small(struct at_link *l, const struct at_record *r, int *ret)
+{
+    *ret = at_channel_put(&l->channel, r, (struct at_bytes){0}, (struct at_bytes){0});
+    if (*ret == AT_CHANNEL_BROKEN) {
+        l->rule = (uint8_t)l->channel.rule;
+        at_link_heat(l);
+    }
+}
+
+void at_link_small(struct at_link *l, uint8_t kind, uint32_t call_id)
+{
+    struct at_record r = {.kind = kind, .call_id = call_id};
+    int x;
+
+    put_small(l, &r, &x);
+    if (x == AT_CHANNEL_FULL && kind == AT_RECORD_CANCEL) {
+        l->slots[call_id & UINT16_MAX].owes_cancel = true;
+        l->cancels_owed++;
+        at_link_heat(l);
+    }
+    at_channel_publish(&l->channel);
+}
+
+/* Writes records of o until it is done or the ring is full. 0, AT_CHANNEL_FULL, … */
+static int write_out(struct at_link *l, struct at_outgoing *o)
+{
+    uint32_t total = (uint32_t)(o->meta.len + o->body.len);
+
+    while (!o->begun || o->written < total) {
+        struct at_record r = o->record;
+        uint32_t len = total - o->written;
+        struct at_bytes a = at_bytes_after(o->meta, o->written);
+        struct at_bytes b;
+        uint32_t start = l->channel.tail;
+        int x;
+
+        if (len > AT_RECORD_PAYLOAD_MAX) {
+            len = AT_RECORD_PAYLOAD_MAX;
+        }
+        a = at_bytes_before(a, len);
+        b = o->written > o->meta.len ? at_bytes_after(o->body, o->written - o->meta.len) : o->body;
+        b = at_bytes_before(b, len - a.len);
+        r.len = len;
+        if (o->begun) {
+            r.kind = AT_RECORD_DATA;
+            r.offset = o->written;
+        }
+        x = at_channel_put(&l->channel, &r, a, b);
+        if (x != 0) {
+            return x;
+        }
+        o->begun = true;
+        o->written += len;
+        o->last_start = start;
+    }
+    return 0;
+}
+
+static void pay_cancels(struct at_link *l)
+{
+    for (uint32_t i = 0; i < AT_CALL_SLOTS && l->cancels_owed > 0; i++) {
+        struct at_slot *s = &l->slots[i];
+        struct at_record r = {.kind = AT_RECORD_CANCEL,
+                              .call_id = i | (uint32_t)s->generation << 16};
+        int x;
+
+        if (!s->owes_cancel) {
+            continue;
+        }
+        put_small(l, &r, &x);
+        if (x != 0) {
+            return;
+        }
+        s->owes_cancel = false;
+        l->cancels_owed--;
+    }
+}
+
+void at_link_flush(struct at_link *l)
+{
+    while (!at_list_is_empty(&l->out)) {
+        struct at_outgoing *o = at_container_of(l->out.next, struct at_outgoing, entry);
+        int x = write_out(l, o);
+
+        if (x != 0) {
+            if (x != AT_CHANNEL_FULL) {
+                l->rule = (uint8_t)l->channel.rule;
+            }
+            at_link_heat(l); /* so that the next sleep waits for room, or the drain acts on rule */
+            break;
+        }
+        at_list_remove(&o->entry);
+        if (l->side == AT_SIDE_SERVER) {
+            at_server_written(l, o);
+        }
+    }
+    if (l->cancels_owed > 0) {
+        pay_cancels(l);
+    }
+    at_channel_publish(&l->channel);
+}
+
+void at_link_send(struct at_link *l, struct at_outgoing *out)
+{
+    at_list_append(&l->out, &out->entry);
+    if (l->out.next == &out->entry) {
+        at_link_flush(l);
+    }
+}
+
+typedef int take_fn(struct at_link *l, const struct at_record *r);
+
+static int take_cancel(struct at_link *l, const struct at_record *r)
+{
+    uint32_t call_id = r->call_id;
+
+    at_channel_consume(&l->channel, r);
+    at_server_cancel(l, call_id);
+    return AT_RULE_NONE;
+}
+
+static int take_goaway(struct at_link *l, const struct at_record *r)
+{
+    at_channel_consume(&l->channel, r);
+    l->draining = true;
+    return AT_RULE_NONE;
+}
+
+static int take_ping(struct at_link *l, const struct at_record *r)
+{
+    at_channel_consume(&l->channel, r);
+    return AT_RULE_NONE;
+}
+
+/* What each side may send: [receiving side is the client][kind]. */
+static take_fn *const takers[2][AT_RECORD_PING + 1] = {
+    {
+        [AT_RECORD_REQUEST] = at_server_take,
+        [AT_RECORD_DATA] = at_server_take_data,
+        [AT_RECORD_CANCEL] = take_cancel,
+        [AT_RECORD_PING] = take_ping,
+    },
+    {
+        [AT_RECORD_RESPONSE] = at_client_take,
+        [AT_RECORD_DATA] = at_client_take_data,
+        [AT_RECORD_GOAWAY] = take_goaway,
+        [AT_RECORD_PING] = take_ping,
+    },
+};
+
+/* One record. 0 or an at_channel_rule that was broken, or -1: there is none. */
+static int take_one(struct at_link *l)
+{
+    struct at_record r;
+    take_fn *take;
+    int x = at_channel_next(&l->channel, &r);
+
+    if (x != 0) {
+        return x == AT_CHANNEL_EMPTY ? -1 : (int)l->channel.rule;
+    }
+    take = r.kind <= AT_RECORD_PING ? takers[l->side == AT_SIDE_CLIENT][r.kind] : NULL;
+    return take == NULL ? AT_RULE_KIND : take(l, &r);
+}
+
+bool at_link_drain(struct at_link *l)
+{
+    int n = 0;
+    int x = l->rule;
+
+    while (x == AT_RULE_NONE && n < AT_CALL_RECORDS_PER_TURN && !l->paused) {
+        x = take_one(l);
+        n += x >= 0;
+    }
+    if (x > AT_RULE_NONE) {
+        at_link_break(l, (enum at_channel_rule)x);
+        return true;
+    }
+    if (n > 0) {
+        at_channel_tell(&l->channel);
+    }
+    if (!at_list_is_empty(&l->out) || l->cancels_owed > 0) {
+        at_link_flush(l);
+    }
+    if (n > 0 && l->target != NULL) {
+        at_client_pump(l->engine, l->target);
+    }
+    return n > 0;
+}
+
+static void report_broken(struct at_link *l, const char *text)
+{
+    struct at_service_broken broken = {.channel = l->id, .reason = at_bytes_of(text)};
+
+    (void)at_message_send(l->engine->control, &at_service_broken_kind, &broken, NULL, 0);
+}
+
+void at_link_break(struct at_link *l, enum at_channel_rule rule)
+{
+    char text[AT_CALL_REASON_MAX];
+
+    (void)snprintf(text, sizeof(text), "%s broke the channel: %s", l->peer_instance,
+                   at_channel_rule_text(rule));
+    report_broken(l, text);
+    at_link_close(l, at_bytes_of(text));
+}
+
+/* Out of every list but the dead's; its calls moved or waiting for the cause. */
+static void detach(struct at_link *l, uint8_t state)
+{
+    l->state = state;
+    unwatch(l);
+    at_deadlines_remove(&l->engine->deadlines, &l->deadline);
+    at_list_remove(&l->entry);
+    at_list_remove(&l->of_target);
+    if (l->side == AT_SIDE_SERVER) {
+        at_server_lost(l);
+    } else {
+        at_client_lost(l);
+    }
+}
+
+void at_link_dying(struct at_link *l)
+{
+    struct at_engine *e = l->engine;
+
+    /* What it had published counts. Bounded: a liar may close its lifeline and go on writing. */
+    for (uint32_t i = 0; l->state == AT_LINK_OPEN && i <= l->channel.peer_ring_bytes >> 12; i++) {
+        l->paused = false;
+        if (!at_link_drain(l)) {
+            break;
+        }
+    }
+    if (l->state == AT_LINK_DEAD) {
+        return;
+    }
+    if (l->state != AT_LINK_DYING) {
+        detach(l, AT_LINK_DYING);
+    }
+    if (at_list_is_empty(&l->lost)) {
+        at_link_close(l, (struct at_bytes){0});
+        return;
+    }
+    l->deadline =
+        (struct at_deadline){.at_ns = e->now_ns + AT_CALL_LAST_WORDS_NS, .kind = AT_DEADLINE_LINK};
+    if (at_deadlines_add(&e->deadlines, &l->deadline) < 0) {
+        at_link_close(l, (struct at_bytes){0});
+    }
+}
+
+void at_link_close(struct at_link *l, struct at_bytes reason)
+{
+    if (l->state == AT_LINK_DEAD) {
+        return;
+    }
+    if (l->state != AT_LINK_DYING) {
+        detach(l, AT_LINK_DYING);
+    }
+    l->state = AT_LINK_DEAD;
+    at_deadlines_remove(&l->engine->deadlines, &l->deadline);
+    at_client_cause(l, reason);
+    at_list_append(&l->engine->dead, &l->dead_entry);
+}

@@ -1,0 +1,150 @@
+/*
+ * Link: one channel at work, with the calls on it. For the files of this room only.
+ *
+ *   ATTACHING --(both regions exchanged)--> OPEN --(lifeline ends)--> DYING --(cause, or time)--> DEAD
+ *
+ * DYING: what the peer had published was still read; calls that it may have taken wait a moment
+ * for the supervisor to say how it died. DEAD links are freed at the end of the engine's turn.
+ */
+#ifndef AT_CALL_LINK_H
+#define AT_CALL_LINK_H
+
+#include "call/engine.h"
+
+enum at_link_state { AT_LINK_ATTACHING, AT_LINK_OPEN, AT_LINK_DYING, AT_LINK_DEAD };
+enum at_link_watch { AT_WATCH_CONTROL = 0, AT_WATCH_BELL = 1, AT_WATCH_LIFELINE = 2 };
+
+/* One side's view of a call slot. */
+struct at_slot {
+    struct at_pending *pending;   /* client: NULL while used: the caller has gone (zombie) */
+    struct at_incoming *incoming; /* server */
+    uint32_t skip;                /* client, zombie: bytes of the reply still to come */
+    uint16_t generation;
+    bool used;
+    bool owes_cancel; /* client, zombie: CANCEL did not fit yet */
+};
+
+struct at_link {
+    struct at_engine *engine;
+    struct at_list entry; /* in engine->hot when hot */
+    struct at_list of_target;
+    struct at_list dead_entry;
+    uint64_t id;
+    uint32_t index; /* in engine->links */
+    uint8_t side;
+    uint8_t state;
+    bool draining; /* the server said GOAWAY */
+    bool paused;   /* too many request bytes held */
+    uint8_t rule;  /* enum at_channel_rule that writing found broken; acted on by the drain */
+    uint32_t cancels_owed;
+    uint32_t flags;
+    int lifeline;
+    int bell_mine;
+    int bell_peer;
+    void *watch_bell;
+    void *watch_lifeline;
+    struct at_region *mine; /* until attached */
+    uint32_t mine_bytes;
+    struct at_channel channel;
+    struct at_list out;  /* struct at_outgoing, first in first out */
+    struct at_list lost; /* pendings that wait for the cause */
+    struct at_deadline deadline;
+    struct at_slot *slots; /* AT_CALL_SLOTS */
+    uint16_t free_slots[AT_CALL_SLOTS];
+    uint32_t free_count;
+    uint32_t outstanding;
+    /* client */
+    struct at_target *target;
+    struct at_map methods; /* "full.Service/Method" → number + 1 */
+    uint32_t started;
+    /* server */
+    uint32_t finished;
+    size_t held_bytes;
+    char peer_service[AT_CALL_NAME_ROOM];
+    char peer_instance[AT_CALL_NAME_ROOM];
+};
+
+struct at_engine {
+    const struct at_engine_ops *ops;
+    void *user;
+    int control;
+    void *watch_control;
+    struct at_bytes methods;
+    uint32_t method_count;
+    struct at_link **links; /* by index; NULL: free */
+    uint32_t *generations;  /* of the index: a late event of a freed link is recognised */
+    uint32_t link_cap;
+    struct at_list hot;  /* links that are not armed */
+    struct at_list dead; /* links to be freed */
+    struct at_list due;  /* pendings whose result stands */
+    struct at_map targets;
+    uint64_t next_request;
+    struct at_deadlines deadlines;
+    struct at_deadline retry;   /* control messages that did not fit */
+    struct at_message *message; /* room to receive; 64 KiB, touched only as far as used */
+    struct at_list spare;       /* incomings to use again */
+    size_t spare_count;
+    size_t unsent;
+    uint64_t now_ns;
+    bool want_unsent;
+    bool control_gone;
+    bool going_away;
+};
+
+enum at_deadline_kind { AT_DEADLINE_PENDING, AT_DEADLINE_LINK, AT_DEADLINE_RETRY };
+
+/* link.c */
+int at_link_new(struct at_engine *e, const struct at_service_open *open, struct at_message *m,
+                struct at_link **ret);
+void at_link_free(struct at_link *l);
+/* The lifeline is readable or ended. */
+void at_link_lifeline(struct at_link *l);
+/* Reads records until empty or budget; true when any. */
+bool at_link_drain(struct at_link *l);
+/* Writes what waits in link->out as far as there is room; publishes. */
+void at_link_flush(struct at_link *l);
+/* Queues a message behind those that wait, and writes what fits. */
+void at_link_send(struct at_link *l, struct at_outgoing *out);
+void at_link_heat(struct at_link *l);
+/* The peer broke a rule: tell the supervisor, fail or move its calls, close. */
+void at_link_break(struct at_link *l, enum at_channel_rule rule);
+/* The lifeline ended: read the rest, then wait for the cause. */
+void at_link_dying(struct at_link *l);
+/* Closes for good; reason: a sentence on how the peer ended. */
+void at_link_close(struct at_link *l, struct at_bytes reason);
+void at_link_small(struct at_link *l, uint8_t kind, uint32_t call_id);
+
+/* client.c */
+int at_client_take(struct at_link *l, const struct at_record *r);      /* RESPONSE */
+int at_client_take_data(struct at_link *l, const struct at_record *r); /* DATA */
+void at_client_attached(struct at_link *l);
+void at_client_lost(struct at_link *l);
+void at_client_cause(struct at_link *l, struct at_bytes reason);
+void at_client_pump(struct at_engine *e, struct at_target *t);
+void at_client_expired(struct at_engine *e, struct at_pending *p);
+bool at_client_run_due(struct at_engine *e);
+int at_client_open(struct at_engine *e, const struct at_service_open *open, struct at_link *l);
+void at_client_edge(struct at_engine *e, const struct at_service_edge *edge);
+void at_client_send_wants(struct at_engine *e, bool all);
+void at_client_free_targets(struct at_engine *e);
+
+/* server.c */
+int at_server_take(struct at_link *l, const struct at_record *r);      /* REQUEST */
+int at_server_take_data(struct at_link *l, const struct at_record *r); /* DATA */
+void at_server_cancel(struct at_link *l, uint32_t call_id);
+void at_server_lost(struct at_link *l);
+void at_server_written(struct at_link *l, struct at_outgoing *out);
+void at_server_free_spare(struct at_engine *e);
+
+/* attach.c */
+extern const struct at_message_kind at_attach_kind;
+enum { AT_ATTACH = 1 };
+struct at_attach {
+    uint32_t version_min; /* of the layout */
+    uint32_t version_max;
+    uint32_t region_bytes;
+    uint32_t slots;
+    struct at_bytes methods; /* the server's */
+};
+
+#endif

@@ -1,0 +1,301 @@
+/*
+ * The serving side of a link: puts requests together, judges them, sends answers.
+ *
+ * A request belongs to the owner from ops->request() until at_engine_answer(). When its peer dies
+ * meanwhile, in->link becomes NULL and the answer goes nowhere.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "call/link.h"
+
+enum { SPARE_MAX = 32, ROOM_KEPT_BYTES = 16384 };
+
+static struct at_incoming *take_incoming(struct at_engine *e, uint32_t bytes)
+{
+    struct at_incoming *in;
+
+    if (!at_list_is_empty(&e->spare)) {
+        uint8_t *room;
+        uint32_t cap;
+
+        in = at_container_of(e->spare.next, struct at_incoming, entry);
+        at_list_remove(&in->entry);
+        e->spare_count--;
+        room = in->room;
+        cap = in->room_cap;
+        memset(in, 0, offsetof(struct at_incoming, caller_service));
+        in->room = room;
+        in->room_cap = cap;
+    } else {
+        in = calloc(1, sizeof(*in));
+        if (in == NULL) {
+            return NULL;
+        }
+    }
+    if (in->room_cap < bytes) {
+        uint32_t cap = bytes < 256 ? 256 : bytes;
+        uint8_t *bigger = realloc(in->room, cap);
+
+        if (bigger == NULL) {
+            free(in->room);
+            free(in);
+            return NULL;
+        }
+        in->room = bigger;
+        in->room_cap = cap;
+    }
+    return in;
+}
+
+static void give_back(struct at_engine *e, struct at_incoming *in)
+{
+    struct at_link *l = in->link;
+
+    if (l != NULL) {
+        l->held_bytes -= in->total_len;
+        l->slots[in->call_id & UINT16_MAX].used = false;
+        l->slots[in->call_id & UINT16_MAX].incoming = NULL;
+        l->outstanding--;
+        l->finished++;
+        at_channel_set_credit(&l->channel, l->finished + AT_CALL_SLOTS);
+        if (l->paused && l->held_bytes <= AT_CALL_HELD_MAX / 2) {
+            l->paused = false;
+            at_link_heat(l);
+        }
+        in->link = NULL;
+    }
+    free(in->copy);
+    in->copy = NULL;
+    if (e->spare_count >= SPARE_MAX || in->room_cap > ROOM_KEPT_BYTES) {
+        free(in->room);
+        free(in);
+        return;
+    }
+    at_list_insert_after(&e->spare, &in->entry);
+    e->spare_count++;
+}
+
+void at_server_free_spare(struct at_engine *e)
+{
+    while (!at_list_is_empty(&e->spare)) {
+        struct at_incoming *in = at_container_of(e->spare.next, struct at_incoming, entry);
+
+        at_list_remove(&in->entry);
+        free(in->room);
+        free(in);
+    }
+}
+
+void at_server_written(struct at_link *l, struct at_outgoing *out)
+{
+    struct at_incoming *in = at_container_of(out, struct at_incoming, out);
+
+    l->engine->unsent--;
+    give_back(l->engine, in);
+}
+
+void at_engine_answer(struct at_engine *e, struct at_incoming *in, uint32_t status,
+                      struct at_bytes meta, struct at_bytes body, uint8_t flags)
+{
+    struct at_link *l = in->link;
+    char text[160];
+    uint32_t total;
+
+    in->answered = true;
+    if (l == NULL) {
+        give_back(e, in);
+        return;
+    }
+    if (body.len > AT_CALL_MESSAGE_MAX || meta.len > AT_CALL_META_MAX) {
+        (void)snprintf(text, sizeof(text),
+                       "the answer of %zu bytes and %zu of metadata is over the limit of %d and %d",
+                       body.len, meta.len, AT_CALL_MESSAGE_MAX, AT_CALL_META_MAX);
+        status = AT_STATUS_RESOURCE_EXHAUSTED;
+        meta = at_bytes_of(text);
+        body = (struct at_bytes){0};
+    }
+    total = (uint32_t)(meta.len + body.len);
+    in->out = (struct at_outgoing){.meta = meta, .body = body};
+    in->out.record = (struct at_record){.kind = AT_RECORD_RESPONSE,
+                                        .flags = flags,
+                                        .call_id = in->call_id,
+                                        .code = (uint16_t)status,
+                                        .total_len = total,
+                                        .meta_len = (uint32_t)meta.len,
+                                        .span_id = in->span_id};
+    e->unsent++;
+    at_link_send(l, &in->out);
+    if (!at_list_is_linked(&in->out.entry)) {
+        return; /* all in the ring; in is the engine's again */
+    }
+    /* The ring is full: keep what the owner's memory holds. */
+    in->copy = malloc(total == 0 ? 1 : total);
+    if (in->copy == NULL) {
+        l->rule = AT_RULE_LAST; /* cannot be answered: the channel ends in the next drain */
+        in->out.meta = (struct at_bytes){0};
+        in->out.body = (struct at_bytes){0};
+        in->out.begun = false;
+        at_list_remove(&in->out.entry);
+        at_link_heat(l);
+        return;
+    }
+    if (meta.len > 0) {
+        memcpy(in->copy, meta.at, meta.len);
+    }
+    if (body.len > 0) {
+        memcpy(in->copy + meta.len, body.at, body.len);
+    }
+    in->out.meta = at_bytes_over(in->copy, meta.len);
+    in->out.body = at_bytes_over(in->copy + meta.len, body.len);
+}
+
+static void refuse(struct at_engine *e, struct at_incoming *in, uint32_t status, const char *reason,
+                   uint8_t flags)
+{
+    at_engine_answer(e, in, status, at_bytes_of(reason), (struct at_bytes){0}, flags);
+}
+
+/* All of the request is here. */
+static void dispatch(struct at_link *l, struct at_incoming *in)
+{
+    struct at_engine *e = l->engine;
+
+    in->complete = true;
+    if (e->ops->request == NULL || in->method >= e->method_count) {
+        refuse(e, in, AT_STATUS_UNIMPLEMENTED, "the method is not in this instance's table", 0);
+    } else if (e->going_away) {
+        refuse(e, in, AT_STATUS_UNAVAILABLE, "the instance is stopping", AT_RECORD_NOT_EXECUTED);
+    } else if (in->deadline_ns != 0 && in->deadline_ns <= e->now_ns) {
+        refuse(e, in, AT_STATUS_DEADLINE_EXCEEDED, "the deadline had passed before it was started",
+               0);
+    } else {
+        memcpy(in->caller_service, l->peer_service, sizeof(in->caller_service));
+        memcpy(in->caller_instance, l->peer_instance, sizeof(in->caller_instance));
+        in->may_state_caller = (l->flags & AT_OPEN_MAY_STATE_CALLER) != 0;
+        e->ops->request(e->user, in);
+    }
+}
+
+static int judge_request(const struct at_record *r)
+{
+    if (r->offset != 0 || r->len > r->total_len || r->meta_len > r->total_len ||
+        (r->len == 0 && r->total_len > 0) || r->meta_len > AT_CALL_META_MAX) {
+        return AT_RULE_MESSAGE;
+    }
+    return r->total_len - r->meta_len > AT_CALL_MESSAGE_MAX ? AT_RULE_MESSAGE_SIZE : AT_RULE_NONE;
+}
+
+int at_server_take(struct at_link *l, const struct at_record *r)
+{
+    uint32_t slot = r->call_id & UINT16_MAX;
+    struct at_incoming *in;
+    int rule = judge_request(r);
+
+    if (rule != AT_RULE_NONE) {
+        return rule;
+    }
+    if (slot >= AT_CALL_SLOTS || l->slots[slot].used) {
+        return AT_RULE_CALL_ID;
+    }
+    in = take_incoming(l->engine, r->total_len);
+    if (in == NULL) {
+        return AT_RULE_LAST; /* out of memory: end this channel, its other calls may be resent */
+    }
+    in->link = l;
+    in->call_id = r->call_id;
+    in->method = r->code;
+    in->deadline_ns = r->deadline_ns;
+    in->span_id = r->span_id;
+    memcpy(in->trace_id, r->trace_id, sizeof(in->trace_id));
+    in->total_len = r->total_len;
+    in->meta_len = r->meta_len;
+    in->got = r->len;
+    at_channel_copy(&l->channel, 0, in->room, r->len);
+    at_channel_consume(&l->channel, r);
+    l->slots[slot].used = true;
+    l->slots[slot].incoming = in;
+    l->outstanding++;
+    l->held_bytes += in->total_len;
+    l->paused = l->held_bytes > AT_CALL_HELD_MAX && in->got == in->total_len;
+    if (in->got == in->total_len) {
+        dispatch(l, in);
+    }
+    return AT_RULE_NONE;
+}
+
+/* The request in progress that call_id names, or NULL. */
+static struct at_incoming *incoming_of(const struct at_link *l, uint32_t call_id)
+{
+    uint32_t slot = call_id & UINT16_MAX;
+    struct at_incoming *in = slot < AT_CALL_SLOTS ? l->slots[slot].incoming : NULL;
+
+    return in != NULL && in->call_id == call_id ? in : NULL;
+}
+
+int at_server_take_data(struct at_link *l, const struct at_record *r)
+{
+    struct at_incoming *in = incoming_of(l, r->call_id);
+
+    if (in == NULL || in->complete) {
+        return AT_RULE_CALL_ID;
+    }
+    if (r->len == 0 || r->offset != in->got || r->len > in->total_len - in->got) {
+        return AT_RULE_MESSAGE;
+    }
+    at_channel_copy(&l->channel, 0, in->room + in->got, r->len);
+    at_channel_consume(&l->channel, r);
+    in->got += r->len;
+    if (in->got == in->total_len) {
+        l->paused = l->held_bytes > AT_CALL_HELD_MAX;
+        dispatch(l, in);
+    }
+    return AT_RULE_NONE;
+}
+
+void at_server_cancel(struct at_link *l, uint32_t call_id)
+{
+    struct at_engine *e = l->engine;
+    struct at_incoming *in = incoming_of(l, call_id);
+
+    if (in == NULL || in->answered) {
+        return; /* it crossed our answer */
+    }
+    in->cancelled = true;
+    if (!in->complete) {
+        refuse(e, in, AT_STATUS_CANCELLED, "cancelled before it was whole", 0);
+    } else if (e->ops->cancelled != NULL) {
+        e->ops->cancelled(e->user, in);
+    }
+}
+
+void at_server_lost(struct at_link *l)
+{
+    struct at_engine *e = l->engine;
+
+    for (uint32_t i = 0; i < AT_CALL_SLOTS && l->outstanding > 0; i++) {
+        struct at_incoming *in = l->slots[i].incoming;
+
+        if (in == NULL) {
+            continue;
+        }
+        l->slots[i].incoming = NULL;
+        l->slots[i].used = false;
+        l->outstanding--;
+        in->link = NULL;
+        if (in->answered) {
+            at_list_remove(&in->out.entry);
+            e->unsent--;
+            give_back(e, in);
+        } else if (!in->complete) {
+            give_back(e, in);
+        } else {
+            in->cancelled = true;
+            if (e->ops->cancelled != NULL) {
+                e->ops->cancelled(e->user, in);
+            }
+        }
+    }
+}
