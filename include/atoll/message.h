@@ -155,7 +155,22 @@ struct atoll_service_desc {
     const char *full_name; /* "shop.stock.v1.StockService" */
     const struct atoll_method_desc *methods;
     size_t method_count;
+    const void *contract; /* a FileDescriptorSet: the file that declares it, behind its imports */
+    size_t contract_len;
 };
+
+/*
+ * For generated code: notes in the ELF section .atoll.serves, a list of NUL-terminated names, that
+ * this program serves a contract; .atoll.contract also holds those that it only calls. Emitted
+ * where the function around it is, so only in programs that use it.
+ */
+#if defined(__GNUC__) && defined(__ELF__)
+#define ATOLL_NOTE_SERVED(full_name)                                                               \
+    __asm__(".pushsection .atoll.serves,\"aR\",%progbits\n\t.asciz \"" full_name                   \
+            "\"\n\t.popsection")
+#else
+#define ATOLL_NOTE_SERVED(full_name) ((void)0)
+#endif
 
 /* A service contract and who serves it. */
 struct atoll_service {

@@ -1,0 +1,220 @@
+/*
+ * Descriptors: the messages of google/protobuf/descriptor.proto and compiler/plugin.proto that the
+ * pool and the generator read, and google.api.HttpRule where MethodOptions carries it. Only the
+ * fields we use have a place here; all others stay with the messages as unknown fields and are
+ * written back, so that a file passes through unharmed.
+ */
+#ifndef AT_PB_DESCRIPTOR_H
+#define AT_PB_DESCRIPTOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <atoll/message.h>
+
+enum at_proto_label {
+    AT_PROTO_OPTIONAL = 1,
+    AT_PROTO_REQUIRED = 2,
+    AT_PROTO_REPEATED = 3,
+};
+
+struct at_proto_names {
+    struct atoll_str *at;
+    size_t count;
+};
+
+struct at_proto_field_options {
+    bool has_packed;
+    bool packed;
+    bool deprecated;
+    struct atoll_unknown *unknown;
+};
+
+struct at_proto_field {
+    struct atoll_str name;
+    int32_t number;
+    int32_t label;
+    int32_t type;
+    struct atoll_str type_name; /* ".shop.stock.v1.Item" */
+    struct atoll_str default_value;
+    bool has_default_value;
+    bool has_oneof_index;
+    int32_t oneof_index;
+    struct atoll_str json_name;
+    bool proto3_optional;
+    struct at_proto_field_options *options;
+    struct atoll_unknown *unknown;
+};
+
+struct at_proto_oneof {
+    struct atoll_str name;
+    struct atoll_unknown *unknown;
+};
+
+struct at_proto_enum_value {
+    struct atoll_str name;
+    int32_t number;
+    struct atoll_unknown *unknown;
+};
+
+struct at_proto_enum {
+    struct atoll_str name;
+    struct {
+        struct at_proto_enum_value *at;
+        size_t count;
+    } values;
+    struct atoll_unknown *unknown;
+};
+
+struct at_proto_message_options {
+    bool deprecated;
+    bool map_entry;
+    struct atoll_unknown *unknown;
+};
+
+struct at_proto_message {
+    struct atoll_str name;
+    struct {
+        struct at_proto_field *at;
+        size_t count;
+    } fields;
+    struct {
+        struct at_proto_message *at;
+        size_t count;
+    } nested;
+    struct {
+        struct at_proto_enum *at;
+        size_t count;
+    } enums;
+    struct {
+        struct at_proto_oneof *at;
+        size_t count;
+    } oneofs;
+    struct at_proto_message_options *options;
+    struct atoll_unknown *unknown;
+};
+
+struct at_proto_http_custom {
+    struct atoll_str kind;
+    struct atoll_str path;
+    struct atoll_unknown *unknown;
+};
+
+struct at_proto_http_rule {
+    struct atoll_str get;
+    struct atoll_str put;
+    struct atoll_str post;
+    struct atoll_str delete_;
+    struct atoll_str patch;
+    struct at_proto_http_custom *custom;
+    struct atoll_str body;
+    struct atoll_str response_body;
+    struct {
+        struct at_proto_http_rule *at;
+        size_t count;
+    } additional;
+    uint32_t pattern; /* number of the field among get … custom that is set */
+    struct atoll_unknown *unknown;
+};
+
+struct at_proto_method_options {
+    bool deprecated;
+    int32_t idempotency;
+    struct at_proto_http_rule *http;
+    struct atoll_unknown *unknown;
+};
+
+struct at_proto_method {
+    struct atoll_str name;
+    struct atoll_str input; /* ".shop.stock.v1.GetItemRequest" */
+    struct atoll_str output;
+    struct at_proto_method_options *options;
+    bool client_streams;
+    bool server_streams;
+    struct atoll_unknown *unknown;
+};
+
+struct at_proto_service {
+    struct atoll_str name;
+    struct {
+        struct at_proto_method *at;
+        size_t count;
+    } methods;
+    struct atoll_unknown *unknown;
+};
+
+struct at_proto_location {
+    struct {
+        int32_t *at;
+        size_t count;
+    } path;
+    struct atoll_str leading;
+    struct atoll_str trailing;
+    struct atoll_unknown *unknown;
+};
+
+struct at_proto_source_info {
+    struct {
+        struct at_proto_location *at;
+        size_t count;
+    } locations;
+    struct atoll_unknown *unknown;
+};
+
+struct at_proto_file {
+    struct atoll_str name;
+    struct atoll_str package;
+    struct at_proto_names dependencies;
+    struct {
+        struct at_proto_message *at;
+        size_t count;
+    } messages;
+    struct {
+        struct at_proto_enum *at;
+        size_t count;
+    } enums;
+    struct {
+        struct at_proto_service *at;
+        size_t count;
+    } services;
+    struct at_proto_source_info *source_info;
+    struct atoll_str syntax; /* "" or "proto2", "proto3" */
+    struct atoll_unknown *unknown;
+};
+
+/* A FileDescriptorSet whose files are still bytes, to compare and to judge one by one. */
+struct at_proto_file_set {
+    struct at_proto_names files;
+    struct atoll_unknown *unknown;
+};
+
+struct at_proto_plugin_request {
+    struct at_proto_names to_generate;
+    struct atoll_str parameter;
+    struct at_proto_names files; /* bytes; see struct at_proto_file_set */
+    struct atoll_unknown *unknown;
+};
+
+struct at_proto_plugin_file {
+    struct atoll_str name;
+    struct atoll_str content;
+    struct atoll_unknown *unknown;
+};
+
+struct at_proto_plugin_response {
+    struct atoll_str error;
+    uint64_t features; /* 1: proto3 optional */
+    struct {
+        struct at_proto_plugin_file *at;
+        size_t count;
+    } files;
+    struct atoll_unknown *unknown;
+};
+
+extern const struct atoll_message_desc at_proto_file_desc;
+extern const struct atoll_message_desc at_proto_file_set_desc;
+extern const struct atoll_message_desc at_proto_plugin_request_desc;
+extern const struct atoll_message_desc at_proto_plugin_response_desc;
+
+#endif
