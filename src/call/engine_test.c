@@ -1,0 +1,414 @@
+/* Two engines in one process, introduced to each other as a supervisor does it. */
+#include <string.h>
+
+#include "at_test.h"
+#include "call/test_owner.h"
+
+static const char contract[] = "shop.stock.v1.StockService";
+static const char methods[] =
+    "shop.stock.v1.StockService/GetItem\nshop.stock.v1.StockService/Take\n";
+
+struct outcome {
+    int times;
+    uint32_t status;
+    char reason[512];
+    size_t payload_len;
+    uint8_t *payload;
+    uint8_t *room;
+};
+
+static void on_done(void *user, const struct at_call_result *result)
+{
+    struct outcome *o = user;
+
+    o->times++;
+    o->status = result->status;
+    (void)snprintf(o->reason, sizeof(o->reason), "%.*s", (int)result->reason.len,
+                   result->reason.at == NULL ? "" : (const char *)result->reason.at);
+    o->payload_len = result->payload.len;
+    o->payload = (uint8_t *)(uintptr_t)result->payload.at;
+}
+
+static void *reply_room(void *user, size_t len)
+{
+    struct outcome *o = user;
+
+    free(o->room);
+    o->room = malloc(len);
+    return o->room;
+}
+
+struct call {
+    struct at_pending p;
+    struct outcome out;
+};
+
+static void start(struct test_owner *client, struct call *c, const char *method,
+                  struct at_bytes payload, uint64_t timeout_ns)
+{
+    memset(c, 0, sizeof(*c));
+    c->p.done = on_done;
+    c->p.reply_room = reply_room;
+    c->p.user = &c->out;
+    c->p.request = (struct at_call_request){.contract = at_bytes_of(contract),
+                                            .method = at_bytes_of(method),
+                                            .payload = payload,
+                                            .deadline_ns = test_now(client) + timeout_ns};
+    CHECK_INT(at_engine_start(client->engine, &c->p, test_now(client)), 0);
+    CHECK_INT(c->out.times, 0);
+}
+
+static void echo(struct test_owner *o, struct at_incoming *in)
+{
+    at_engine_answer(o->engine, in, AT_STATUS_OK, (struct at_bytes){0}, at_incoming_body(in), 0);
+}
+
+struct world {
+    struct test_owner client;
+    struct test_owner server;
+};
+
+static void world_init(struct world *w)
+{
+    CHECK_INT(test_owner_init(&w->client, ""), 0);
+    CHECK_INT(test_owner_init(&w->server, methods), 0);
+    w->server.on_request = echo;
+}
+
+static void world_deinit(struct world *w)
+{
+    test_owner_deinit(&w->client);
+    test_owner_deinit(&w->server);
+}
+
+static void turn_both(struct world *w, int times)
+{
+    for (int i = 0; i < times; i++) {
+        test_turn(&w->client, 0);
+        test_turn(&w->server, 0);
+    }
+}
+
+static void connect_world(struct world *w)
+{
+    CHECK_INT(test_introduce(&w->client, 1, &w->server, 7, "stock.1", NULL), 0);
+    turn_both(w, 3);
+}
+
+TEST(a_call_waits_for_an_instance_and_is_answered)
+{
+    struct world w;
+    struct call c;
+
+    world_init(&w);
+    start(&w.client, &c, "GetItem", AT_LIT("hello"), AT_SECOND_NS);
+    turn_both(&w, 2);
+    CHECK_INT(c.out.times, 0);
+    connect_world(&w);
+    turn_both(&w, 3);
+    CHECK_INT(c.out.times, 1);
+    CHECK_INT(c.out.status, AT_STATUS_OK);
+    CHECK_INT(c.out.payload_len, 5);
+    CHECK(memcmp(c.out.payload, "hello", 5) == 0);
+    free(c.out.room);
+    world_deinit(&w);
+}
+
+TEST(messages_of_every_size_up_to_the_limit_come_back_whole)
+{
+    static const size_t sizes[] = {0, 1, 64, 16319, 16320, 16321, 100000, 4 << 20};
+    uint8_t *big = malloc(4 << 20);
+    struct world w;
+
+    world_init(&w);
+    for (size_t i = 0; i < 4 << 20; i++) {
+        big[i] = (uint8_t)(i * 7 + i / 251);
+    }
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        struct call c;
+
+        start(&w.client, &c, "GetItem", at_bytes_over(big, sizes[i]), 60 * AT_SECOND_NS);
+        if (i == 0) {
+            connect_world(&w);
+        }
+        for (int n = 0; n < 3000 && c.out.times == 0; n++) {
+            turn_both(&w, 1);
+        }
+        CHECK_INT(c.out.times, 1);
+        CHECK_INT(c.out.status, AT_STATUS_OK);
+        CHECK(c.out.payload_len == sizes[i]);
+        CHECK(sizes[i] == 0 || memcmp(c.out.payload, big, sizes[i]) == 0);
+        free(c.out.room);
+    }
+    free(big);
+    world_deinit(&w);
+}
+
+TEST(a_message_over_the_limit_is_refused_with_both_sizes)
+{
+    uint8_t *big = calloc(1, (4 << 20) + 1);
+    struct world w;
+    struct call c;
+
+    world_init(&w);
+    start(&w.client, &c, "GetItem", at_bytes_over(big, (4 << 20) + 1), AT_SECOND_NS);
+    turn_both(&w, 1);
+    CHECK_INT(c.out.status, AT_STATUS_RESOURCE_EXHAUSTED);
+    CHECK(strstr(c.out.reason, "4194305") != NULL && strstr(c.out.reason, "4194304") != NULL);
+    free(big);
+    world_deinit(&w);
+}
+
+TEST(more_calls_than_slots_wait_their_turn_and_all_are_answered)
+{
+    static struct call calls[1000];
+    static size_t numbers[1000]; /* requests are borrowed until they are answered */
+    struct world w;
+
+    world_init(&w);
+    for (size_t i = 0; i < 1000; i++) {
+        numbers[i] = i;
+        start(&w.client, &calls[i], "Take", at_bytes_over(&numbers[i], sizeof(i)),
+              60 * AT_SECOND_NS);
+    }
+    connect_world(&w);
+    turn_both(&w, 60);
+    for (size_t i = 0; i < 1000; i++) {
+        CHECK_INT(calls[i].out.times, 1);
+        CHECK_INT(calls[i].out.status, AT_STATUS_OK);
+        CHECK(memcmp(calls[i].out.payload, &i, sizeof(i)) == 0);
+        free(calls[i].out.room);
+    }
+    world_deinit(&w);
+}
+
+TEST(a_method_the_server_lacks_is_unimplemented_and_both_names_are_said)
+{
+    struct world w;
+    struct call c;
+
+    world_init(&w);
+    start(&w.client, &c, "Juggle", AT_LIT(""), AT_SECOND_NS);
+    connect_world(&w);
+    turn_both(&w, 2);
+    CHECK_INT(c.out.status, AT_STATUS_UNIMPLEMENTED);
+    CHECK(strstr(c.out.reason, "Juggle") != NULL && strstr(c.out.reason, contract) != NULL);
+    world_deinit(&w);
+}
+
+TEST(a_deadline_without_an_instance_says_what_was_missing)
+{
+    struct world w;
+    struct call c;
+
+    world_init(&w);
+    start(&w.client, &c, "GetItem", AT_LIT(""), AT_SECOND_NS);
+    turn_both(&w, 1);
+    CHECK(at_engine_next_deadline(w.client.engine) != 0);
+    w.client.skew_ns = 2 * AT_SECOND_NS;
+    turn_both(&w, 1);
+    CHECK_INT(c.out.times, 1);
+    CHECK_INT(c.out.status, AT_STATUS_DEADLINE_EXCEEDED);
+    CHECK(strstr(c.out.reason, "no instance of") != NULL);
+    world_deinit(&w);
+}
+
+TEST(a_late_answer_finds_its_slot_a_zombie_and_the_channel_lives_on)
+{
+    struct world w;
+    struct call c;
+    struct call d;
+    struct at_incoming *in;
+
+    world_init(&w);
+    w.server.on_request = NULL;
+    start(&w.client, &c, "GetItem", AT_LIT("x"), AT_SECOND_NS);
+    connect_world(&w);
+    turn_both(&w, 2);
+    CHECK(!at_list_is_empty(&w.server.requests));
+    w.client.skew_ns = 2 * AT_SECOND_NS;
+    turn_both(&w, 2);
+    CHECK_INT(c.out.status, AT_STATUS_DEADLINE_EXCEEDED);
+    CHECK(strstr(c.out.reason, "stock.1") != NULL);
+    CHECK_INT(w.server.cancelled, 1);
+    in = at_container_of(w.server.requests.next, struct at_incoming, entry);
+    at_list_remove(&in->entry);
+    echo(&w.server, in);
+    w.server.on_request = echo;
+    turn_both(&w, 2);
+    CHECK_INT(c.out.times, 1);
+    start(&w.client, &d, "GetItem", AT_LIT("y"), AT_SECOND_NS);
+    turn_both(&w, 3);
+    CHECK_INT(d.out.status, AT_STATUS_OK);
+    free(d.out.room);
+    world_deinit(&w);
+}
+
+TEST(an_edge_that_is_denied_ends_waiting_calls_with_its_reason)
+{
+    struct world w;
+    struct call c;
+    struct at_service_edge edge = {.request = 1,
+                                   .state = AT_EDGE_DENIED,
+                                   .service = AT_LIT("stock"),
+                                   .reason = AT_LIT("add stock to cart's uses")};
+
+    world_init(&w);
+    start(&w.client, &c, "GetItem", AT_LIT("x"), AT_SECOND_NS);
+    CHECK_INT(at_message_send(w.client.supervisor, &at_service_edge_kind, &edge, NULL, 0), 0);
+    turn_both(&w, 2);
+    CHECK_INT(c.out.status, AT_STATUS_PERMISSION_DENIED);
+    CHECK_STR(c.out.reason, "stock: add stock to cart's uses");
+    start(&w.client, &c, "GetItem", AT_LIT("x"), AT_SECOND_NS);
+    turn_both(&w, 1);
+    CHECK_INT(c.out.status, AT_STATUS_PERMISSION_DENIED);
+    world_deinit(&w);
+}
+
+TEST(a_request_that_the_dead_peer_never_took_goes_to_the_next_instance)
+{
+    struct world w;
+    struct call c;
+
+    world_init(&w);
+    start(&w.client, &c, "Take", AT_LIT("first"), 10 * AT_SECOND_NS);
+    connect_world(&w);
+    turn_both(&w, 3);
+    free(c.out.room);
+    start(&w.client, &c, "Take", AT_LIT("again"), 10 * AT_SECOND_NS);
+    test_turn(&w.client, 0); /* written; the server never has its turn */
+    test_owner_deinit(&w.server);
+    test_turn(&w.client, 0);
+    CHECK_INT(c.out.times, 0);
+    CHECK_INT(test_owner_init(&w.server, methods), 0);
+    w.server.on_request = echo;
+    CHECK_INT(test_introduce(&w.client, 1, &w.server, 8, "stock.1", NULL), 0);
+    turn_both(&w, 4);
+    CHECK_INT(c.out.times, 1);
+    CHECK_INT(c.out.status, AT_STATUS_OK);
+    free(c.out.room);
+    world_deinit(&w);
+}
+
+static struct at_incoming *taken(struct test_owner *server)
+{
+    struct at_incoming *in = at_container_of(server->requests.next, struct at_incoming, entry);
+
+    CHECK(!at_list_is_empty(&server->requests));
+    at_list_remove(&in->entry);
+    return in;
+}
+
+TEST(a_request_that_the_dead_peer_had_taken_is_unavailable_with_the_cause)
+{
+    struct world w;
+    struct call c;
+    struct at_service_gone gone = {.channel = 7,
+                                   .reason = AT_LIT("stock.1 was killed by signal 9")};
+    struct at_incoming *in;
+
+    world_init(&w);
+    w.server.on_request = NULL;
+    start(&w.client, &c, "Take", AT_LIT("x"), 10 * AT_SECOND_NS);
+    connect_world(&w);
+    turn_both(&w, 3);
+    in = taken(&w.server);
+    w.server.engine = at_engine_free(w.server.engine);
+    free(in->room);
+    free(in);
+    test_turn(&w.client, 0);
+    CHECK_INT(c.out.times, 0); /* waits a moment for the cause */
+    CHECK_INT(at_message_send(w.client.supervisor, &at_service_gone_kind, &gone, NULL, 0), 0);
+    test_turn(&w.client, 0);
+    test_turn(&w.client, 0);
+    CHECK_INT(c.out.times, 1);
+    CHECK_INT(c.out.status, AT_STATUS_UNAVAILABLE);
+    CHECK(strstr(c.out.reason, "killed by signal 9") != NULL);
+    CHECK(strstr(c.out.reason, "Take") != NULL);
+    world_deinit(&w);
+}
+
+TEST(a_method_that_may_be_repeated_is_sent_again_though_it_was_taken)
+{
+    struct world w;
+    struct call c;
+    struct at_incoming *in;
+
+    world_init(&w);
+    w.server.on_request = NULL;
+    start(&w.client, &c, "GetItem", AT_LIT("x"), 10 * AT_SECOND_NS);
+    c.p.request.may_repeat = true;
+    connect_world(&w);
+    turn_both(&w, 3);
+    in = taken(&w.server);
+    w.server.engine = at_engine_free(w.server.engine);
+    free(in->room);
+    free(in);
+    test_owner_deinit(&w.server);
+    CHECK_INT(test_owner_init(&w.server, methods), 0);
+    w.server.on_request = echo;
+    CHECK_INT(test_introduce(&w.client, 1, &w.server, 8, "stock.1", NULL), 0);
+    turn_both(&w, 4);
+    CHECK_INT(c.out.status, AT_STATUS_OK);
+    CHECK_INT(c.out.times, 1);
+    free(c.out.room);
+    world_deinit(&w);
+}
+
+TEST(a_draining_server_is_not_chosen_and_what_it_refuses_goes_elsewhere)
+{
+    struct world w;
+    struct test_owner other;
+    struct call c;
+
+    world_init(&w);
+    CHECK_INT(test_owner_init(&other, methods), 0);
+    other.on_request = echo;
+    start(&w.client, &c, "Take", AT_LIT("x"), 10 * AT_SECOND_NS);
+    connect_world(&w);
+    turn_both(&w, 3);
+    free(c.out.room);
+    start(&w.client, &c, "Take", AT_LIT("y"), 10 * AT_SECOND_NS);
+    at_engine_go_away(w.server.engine);
+    turn_both(&w, 3);
+    CHECK_INT(c.out.times, 0);
+    CHECK_INT(test_introduce(&w.client, 1, &other, 9, "stock.2", NULL), 0);
+    for (int i = 0; i < 4; i++) {
+        test_turn(&w.client, 0);
+        test_turn(&other, 0);
+    }
+    CHECK_INT(c.out.status, AT_STATUS_OK);
+    free(c.out.room);
+    test_owner_deinit(&other);
+    world_deinit(&w);
+}
+
+TEST(after_a_new_supervisor_everything_is_wanted_again_with_what_is_open)
+{
+    struct world w;
+    struct call c;
+    struct at_message *m = malloc(sizeof(*m));
+    struct at_service_resume resume = {.supervisor = 2};
+    struct at_service_want want;
+
+    world_init(&w);
+    start(&w.client, &c, "Take", AT_LIT("x"), 10 * AT_SECOND_NS);
+    connect_world(&w);
+    turn_both(&w, 3);
+    CHECK_INT(test_heard(&w.client, m), 0);
+    at_message_clear(m);
+    CHECK_INT(at_message_send(w.client.supervisor, &at_service_resume_kind, &resume, NULL, 0), 0);
+    turn_both(&w, 1);
+    CHECK_INT(w.client.others, 1);
+    CHECK_INT(test_heard(&w.client, m), 0);
+    CHECK_INT(at_message_read(&at_service_want_kind, m, &want), 0);
+    CHECK_INT(want.request, 1);
+    CHECK_BYTES(want.contract, contract);
+    CHECK_BYTES(want.have, "7\n");
+    at_message_clear(m);
+    free(m);
+    free(c.out.room);
+    world_deinit(&w);
+}
+
+TEST_MAIN("call/engine")
