@@ -9,7 +9,6 @@
 
 TODO(init)
 TODO(up)
-TODO(logs)
 TODO(status)
 TODO(call)
 TODO(config)
