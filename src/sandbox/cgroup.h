@@ -12,7 +12,6 @@
 #ifndef AT_SANDBOX_CGROUP_H
 #define AT_SANDBOX_CGROUP_H
 
-#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -36,12 +35,14 @@ enum at_cgroup_tree { AT_TREE_LIFE, AT_TREE_MEMORY, AT_TREE_CPU, AT_TREE_PIDS, A
 
 struct at_cgroup_ops;
 
+enum { AT_CGROUP_PATH_MAX = 1024 };
+
 /* What at_cgroup_detect() found: where our groups may lie. No descriptors, no memory. */
 struct at_cgroup_host {
     const struct at_cgroup_ops *ops;
     enum at_cgroup_kind kind;
     /* Directory under which atoll/<system>/<instance> is made, per tree; "" when there is none. */
-    char base[AT_TREES][PATH_MAX];
+    char base[AT_TREES][AT_CGROUP_PATH_MAX];
     bool can_memory;
     bool can_cpu;
     bool can_pids;

@@ -120,9 +120,7 @@ struct at_cage {
     char program[256];
     char instance[80];
     uid_t uid;
-    uint8_t seen_step;
-    int seen_errno;
-    uint32_t seen_index;
+    bool about_to_exec; /* the service process has said who it is */
 };
 
 /*
