@@ -8,7 +8,6 @@
     }
 
 TODO(init)
-TODO(up)
 TODO(status)
 TODO(call)
 TODO(config)
@@ -16,12 +15,58 @@ TODO(schema)
 TODO(doctor)
 TODO(completion)
 
-/* The configuration has not landed either: the nearest guess. */
+/* The configuration has not landed either. */
+#include "cli/config.h"
+
+__attribute__((weak)) int at_config_load(const struct at_config_options *options,
+                                         struct at_config **ret, struct at_config_errors *errors)
+{
+    return -1;
+}
+
+__attribute__((weak)) int at_config_plan(struct at_config *config, struct at_config_files *ret,
+                                         struct at_config_errors *errors)
+{
+    return -1;
+}
+
+__attribute__((weak)) struct at_config *at_config_free(struct at_config *config)
+{
+    return NULL;
+}
+
+__attribute__((weak)) const char *at_config_name(const struct at_config *config)
+{
+    return "";
+}
+
+__attribute__((weak)) const char *at_config_project_dir(const struct at_config *config)
+{
+    return "";
+}
+
+__attribute__((weak)) const struct at_plan *at_config_plan_view(const struct at_config *config)
+{
+    return NULL;
+}
+
+__attribute__((weak)) void at_config_errors_init(struct at_config_errors *errors)
+{
+}
+
+__attribute__((weak)) void at_config_errors_deinit(struct at_config_errors *errors)
+{
+}
+
+__attribute__((weak)) void at_config_errors_print(const struct at_config_errors *errors,
+                                                  struct at_text *out)
+{
+}
+
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/config.h"
 #include "plan/limits.h"
 
 __attribute__((weak)) int at_config_identify(const struct at_config_options *options,

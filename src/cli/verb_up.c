@@ -1,0 +1,534 @@
+/*
+ * atoll up: check the files, start atolld with the plan, show what becomes ready; in the foreground
+ * follow the logs until Ctrl-C.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/env.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/text.h"
+#include "cli/cli.h"
+#include "cli/config.h"
+#include "cli/launch.h"
+#include "cli/link.h"
+#include "cli/logprint.h"
+#include "cli/logset.h"
+#include "cli/place.h"
+#include "cli/progress.h"
+#include "cli/rows.h"
+#include "control/operator.h"
+#include "plan/plan.h"
+
+enum { PROFILES_MAX = 32, LAST_LINES = 8, GONE_TRIES = 500 };
+
+enum phase { STARTING, RUNNING, STOPPING, OVER };
+
+struct up {
+    struct at_cli *cli;
+    struct at_place place;
+    struct at_config *config;
+    struct at_config_files files;
+    struct at_launch launch;
+    struct at_link link;
+    struct at_progress progress;
+    struct at_logset *logs;
+    struct at_logprint print;
+    int signals;
+    enum phase phase;
+    int code; /* what main gets in the end */
+    bool detach;
+    bool interrupted; /* Ctrl-C was pressed */
+    uint64_t start_request;
+    uint64_t down_request;
+    uint64_t begin_ns;
+    uint64_t begin_wall_ns;
+    uint64_t deadline_ns; /* of STARTING; 0: none */
+    size_t problems;
+};
+
+/* ---- configuration ---- */
+
+/* Names on the command line that the file does not have are exit code 4, mistakes in it are 2. */
+static int config_code(const struct at_config_errors *errors)
+{
+    for (size_t i = 0; i < errors->count; i++) {
+        if (!errors->at[i].warning &&
+            (errors->at[i].code != AT_CONFIG_UNKNOWN_NAME || errors->at[i].file[0] != '\0')) {
+            return AT_EXIT_USAGE;
+        }
+    }
+    return AT_EXIT_UNKNOWN;
+}
+
+static void print_errors(struct at_cli *cli, const struct at_config_errors *errors)
+{
+    struct at_text text;
+
+    at_text_init(&text);
+    if (errors->wrong > 0 || !cli->quiet) {
+        at_config_errors_print(errors, &text);
+        fputs(at_text_str(&text), cli->err);
+    }
+    at_text_deinit(&text);
+}
+
+static int read_config(struct up *up, struct at_config_errors *errors)
+{
+    struct at_cli *cli = up->cli;
+    const char *profiles[PROFILES_MAX];
+    struct at_config_options options = {.files = cli->files,
+                                        .file_count = cli->file_count,
+                                        .name = cli->project,
+                                        .profiles = profiles,
+                                        .services = cli->words,
+                                        .service_count = cli->word_count,
+                                        .environ = (const char *const *)environ};
+
+    while (options.profile_count < PROFILES_MAX &&
+           (profiles[options.profile_count] =
+                at_cli_value_at(cli, "profile", options.profile_count)) != NULL) {
+        options.profile_count++;
+    }
+    int r = at_config_load(&options, &up->config, errors);
+
+    if (r == 0) {
+        r = at_config_plan(up->config, &up->files, errors);
+    }
+    print_errors(cli, errors);
+    if (r > 0) {
+        return r == AT_CONFIG_NO_FILE ? AT_EXIT_USAGE : config_code(errors);
+    }
+    if (r < 0) {
+        return at_cli_fail(cli, AT_EXIT_FAILURE, "the plan cannot be made: %s", strerror(-r));
+    }
+    snprintf(up->place.system, sizeof(up->place.system), "%s", at_config_name(up->config));
+    snprintf(up->place.project_dir, sizeof(up->place.project_dir), "%s",
+             at_config_project_dir(up->config));
+    return 0;
+}
+
+/* ---- what is shown ---- */
+
+static void show_walls(struct up *up)
+{
+    struct at_bytes rest = up->link.welcome.walls_missing;
+    struct at_bytes wall;
+
+    while (at_bytes_cut(&rest, '\n', &wall)) {
+        if (wall.len > 0) {
+            at_cli_say(up->cli, "wall missing: %.*s", (int)wall.len, (const char *)wall.at);
+        }
+    }
+}
+
+static void show_addresses(struct up *up)
+{
+    const struct at_plan *plan = at_config_plan_view(up->config);
+
+    for (size_t i = 0; i < plan->listener_count; i++) {
+        const struct at_plan_listener *l = &plan->listeners[i];
+        bool v6 = strchr(l->address, ':') != NULL;
+        struct at_text names;
+
+        at_text_init(&names);
+        for (size_t s = 0; s < l->services.count; s++) {
+            at_text_addf(&names, "%s%s", s == 0 ? "" : " ", plan->services[l->services.at[s]].name);
+        }
+        at_cli_say(up->cli, "Gateway  http://%s%s%s:%u  %s", v6 ? "[" : "", l->address,
+                   v6 ? "]" : "", l->port, at_text_str(&names));
+        at_text_deinit(&names);
+    }
+}
+
+/* The last lines that an instance wrote in this run. */
+static void show_last_lines(struct up *up, const char *instance)
+{
+    char dir[AT_PLAN_PATH_MAX + 32];
+    const char *names[] = {instance};
+    struct at_logset_conf conf = {.dir = dir,
+                                  .names = names,
+                                  .name_count = 1,
+                                  .since_ns = up->begin_wall_ns,
+                                  .has_tail = true,
+                                  .tail = LAST_LINES};
+    struct at_logset *set = NULL;
+    struct at_logset_line line;
+    size_t shown = 0;
+
+    if (at_place_logs(&up->place, dir, sizeof(dir)) != 0 || at_logset_open(&conf, &set) != 0) {
+        return;
+    }
+    while (at_logset_next(set, &line) > 0) {
+        struct at_text text;
+
+        at_text_init(&text);
+        at_text_add_visible(&text, line.line.text);
+        fprintf(up->cli->err, "    | %s\n", at_text_str(&text));
+        at_text_deinit(&text);
+        shown++;
+    }
+    if (shown == 0) {
+        fputs("    (it wrote nothing)\n", up->cli->err);
+    }
+    at_logset_close(set);
+}
+
+/* Once everything is down, so that telemetry has written all of it. */
+static void show_culprits(struct up *up)
+{
+    for (size_t i = 0; i < up->progress.count; i++) {
+        const struct at_progress_row *row = &up->progress.rows[i];
+
+        if (row->is_culprit) {
+            fprintf(up->cli->err, "%s: %s\n", row->instance,
+                    row->reason[0] == '\0' ? "did not become ready" : row->reason);
+            show_last_lines(up, row->instance);
+        }
+    }
+}
+
+/* ---- the conversation ---- */
+
+static void begin_down(struct up *up, int code)
+{
+    struct at_operator_down down = {.request = at_link_request(&up->link)};
+
+    if (up->phase == STOPPING) {
+        return;
+    }
+    at_progress_settle(&up->progress);
+    up->phase = STOPPING;
+    up->code = code;
+    up->down_request = down.request;
+    if (at_link_send(&up->link, &at_operator_down_kind, &down, NULL, 0) < 0) {
+        up->phase = OVER;
+    }
+}
+
+static int open_logs(struct up *up)
+{
+    char dir[AT_PLAN_PATH_MAX + 32];
+    struct at_logset_conf conf = {.dir = dir, .since_ns = up->begin_wall_ns, .follow = true};
+    int r = at_place_logs(&up->place, dir, sizeof(dir));
+
+    if (r == 0) {
+        r = at_logset_open(&conf, &up->logs);
+    }
+    if (r == 0) {
+        up->print = (struct at_logprint){
+            .cli = up->cli, .prefix = true, .width = at_logset_width(up->logs)};
+        r = at_logprint_all(&up->print, up->logs);
+    }
+    return r;
+}
+
+/* -o json: what `atoll ps -o json` prints. */
+static void print_rows(struct up *up)
+{
+    struct at_rows rows;
+    size_t words = up->cli->word_count;
+
+    at_rows_init(&rows);
+    up->code = at_rows_ask(up->cli, &up->link, &rows);
+    if (up->code == AT_EXIT_OK) {
+        up->cli->word_count = 0;
+        up->code = at_rows_print(up->cli, &rows);
+        up->cli->word_count = words;
+    }
+    at_rows_deinit(&rows);
+}
+
+static void on_ready(struct up *up)
+{
+    char took[32];
+
+    at_progress_settle(&up->progress);
+    up->phase = RUNNING;
+    up->deadline_ns = 0;
+    at_text_format_duration(at_now_ns() - up->begin_ns, took, sizeof(took));
+    at_cli_say(up->cli, "%s is ready in %s%s", up->place.system, took,
+               up->detach ? "; stop it: atoll down" : "; Ctrl-C stops it");
+    show_addresses(up);
+    if (up->cli->output == AT_OUTPUT_JSON) {
+        print_rows(up);
+    }
+    if (up->detach) {
+        up->phase = OVER;
+        return;
+    }
+    if (!at_cli_has(up->cli, "no-logs") && up->cli->output == AT_OUTPUT_TABLE) {
+        int r = open_logs(up);
+        if (r < 0) {
+            at_cli_fail(up->cli, 0, "the logs cannot be followed: %s", strerror(-r));
+        }
+    }
+}
+
+static void take_problem(struct up *up)
+{
+    struct at_operator_problem p;
+    struct at_diag diag;
+
+    if (at_message_unpack(&at_operator_problem_kind, up->link.in->body, &p) != 0) {
+        return;
+    }
+    at_diag_set(&diag, "%.*s%s%.*s", (int)p.service.len, (const char *)p.service.at,
+                p.service.len == 0 ? "" : ": ", (int)p.what.len, (const char *)p.what.at);
+    if (p.hint.len > 0) {
+        at_diag_hint(&diag, "%.*s", (int)p.hint.len, (const char *)p.hint.at);
+    }
+    if (p.file.len > 0) {
+        char file[AT_DIAG_FILE_MAX];
+
+        snprintf(file, sizeof(file), "%.*s", (int)p.file.len, (const char *)p.file.at);
+        at_diag_place(&diag, file, (int)p.line, (int)(p.col == 0 ? 1 : p.col));
+    }
+    at_progress_settle(&up->progress);
+    at_cli_diag(up->cli, 0, &diag);
+    up->problems++;
+}
+
+static void take_result(struct up *up)
+{
+    struct at_answer answer;
+
+    if (at_link_is_result(&up->link, up->down_request, &answer) && up->phase == STOPPING) {
+        return; /* it closes now */
+    }
+    if (!at_link_is_result(&up->link, up->start_request, &answer) || up->phase != STARTING) {
+        return;
+    }
+    if (answer.code == AT_OPERATOR_OK) {
+        on_ready(up);
+        return;
+    }
+    at_progress_settle(&up->progress);
+    int code = AT_EXIT_NOT_READY;
+
+    if (up->problems == 0 || answer.code == AT_OPERATOR_BUSY) {
+        code = at_link_verdict(up->cli, 0, &answer);
+    } else if (answer.code == AT_OPERATOR_BAD_PLAN) {
+        code = AT_EXIT_USAGE;
+    }
+    begin_down(up, code);
+}
+
+static void take_message(struct up *up)
+{
+    struct at_operator_event e;
+
+    if (up->link.in->type == AT_OPERATOR_PROBLEM) {
+        take_problem(up);
+    } else if (up->link.in->type == AT_OPERATOR_RESULT) {
+        take_result(up);
+    } else if (up->link.in->type == AT_OPERATOR_EVENT &&
+               at_message_unpack(&at_operator_event_kind, up->link.in->body, &e) == 0) {
+        if (up->phase != STOPPING || up->cli->verbose || up->cli->output == AT_OUTPUT_JSONL) {
+            at_progress_event(&up->progress, &e);
+        }
+    }
+}
+
+static void on_closed(struct up *up)
+{
+    char words[1024];
+
+    if (up->phase != STOPPING) {
+        at_progress_settle(&up->progress);
+        up->code = at_cli_fail(up->cli, AT_EXIT_FAILURE, "atolld ended unexpectedly");
+        at_launch_last_words(&up->place, &up->launch, words, sizeof(words));
+        if (words[0] != '\0') {
+            at_cli_fail(up->cli, 0, "its last words:\n%s", words);
+        }
+    }
+    up->phase = OVER;
+}
+
+static void on_signal(struct up *up)
+{
+    struct signalfd_siginfo info;
+
+    while (read(up->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+        if (up->phase == STOPPING && up->interrupted) {
+            up->code = AT_EXIT_INTERRUPTED; /* the second one: it stops without us */
+            up->phase = OVER;
+            return;
+        }
+        up->interrupted = true;
+        if (up->phase != STOPPING) {
+            at_progress_settle(&up->progress);
+            at_cli_say(up->cli, "\nstopping %s; Ctrl-C again does not wait for it",
+                       up->place.system);
+            begin_down(up, up->phase == RUNNING ? AT_EXIT_OK : AT_EXIT_INTERRUPTED);
+        }
+    }
+}
+
+static void on_timeout(struct up *up)
+{
+    for (size_t i = 0; i < up->progress.count; i++) {
+        struct at_progress_row *row = &up->progress.rows[i];
+
+        row->is_culprit = row->is_culprit || row->state == AT_LIFE_STARTING;
+    }
+    at_progress_settle(&up->progress);
+    begin_down(up, at_cli_fail(up->cli, AT_EXIT_TIMEOUT, "not everything was ready in time"));
+}
+
+static void on_logs(struct up *up)
+{
+    int r = at_logset_again(up->logs);
+
+    up->print.width = at_logset_width(up->logs);
+    if (r == 0) {
+        r = at_logprint_all(&up->print, up->logs);
+    }
+    if (r < 0) {
+        up->logs = at_logset_close(up->logs);
+    }
+}
+
+static void turn(struct up *up)
+{
+    struct pollfd fds[] = {
+        {.fd = up->link.sock, .events = POLLIN},
+        {.fd = up->signals, .events = POLLIN},
+        {.fd = up->logs == NULL ? -1 : at_logset_fd(up->logs), .events = POLLIN},
+    };
+    int ms = up->deadline_ns == 0 ? -1 : at_until_ms(up->deadline_ns, at_now_ns());
+
+    if (poll(fds, 3, ms) < 0) {
+        return;
+    }
+    if (fds[1].revents != 0) {
+        on_signal(up);
+    }
+    if (fds[2].revents != 0) {
+        on_logs(up);
+    }
+    if (fds[0].revents != 0 && up->phase != OVER) {
+        int r = at_link_receive(&up->link, 0);
+        if (r == 0) {
+            take_message(up);
+        } else {
+            on_closed(up);
+        }
+    }
+    if (up->phase == STARTING && up->deadline_ns != 0 && at_now_ns() >= up->deadline_ns) {
+        on_timeout(up);
+    }
+}
+
+static int send_start(struct up *up)
+{
+    struct at_operator_start start = {.request = at_link_request(&up->link),
+                                      .flags = up->detach ? AT_START_DETACHED : 0};
+    int fds[] = {up->files.plan_fd, up->files.contracts_fd};
+
+    up->start_request = start.request;
+    return at_link_send(&up->link, &at_operator_start_kind, &start, fds, 2);
+}
+
+/* After the socket closed nothing of it may be left when we return. */
+static void wait_for_atolld(struct up *up)
+{
+    for (int i = 0; i < GONE_TRIES; i++) {
+        pid_t pid = waitpid(up->launch.pid, NULL, WNOHANG);
+
+        if (pid != 0) {
+            return;
+        }
+        (void)poll(NULL, 0, 10);
+    }
+    at_cli_say(up->cli, "atolld (pid %d) is still ending", (int)up->launch.pid);
+}
+
+static int run(struct up *up)
+{
+    struct at_diag diag;
+    int r = at_launch_start(&up->place, up->cli->verbose, &up->launch, &diag);
+
+    if (r < 0) {
+        return at_cli_diag(up->cli, AT_EXIT_FAILURE, &diag);
+    }
+    up->deadline_ns = at_link_deadline(up->cli, 0);
+    r = at_link_open(&up->link, up->launch.sock, at_now_ns() + 10 * AT_SECOND_NS, &diag);
+    if (r == 0) {
+        show_walls(up);
+        r = send_start(up);
+        at_diag_set(r < 0 ? &diag : NULL, "the plan cannot be sent: %s", strerror(-r));
+    }
+    if (r < 0) {
+        char words[1024];
+
+        at_cli_diag(up->cli, 0, &diag);
+        at_launch_last_words(&up->place, &up->launch, words, sizeof(words));
+        return at_cli_fail(up->cli, AT_EXIT_FAILURE, "atolld did not start%s%s",
+                           words[0] == '\0' ? "" : ":\n", words);
+    }
+    while (up->phase != OVER) {
+        turn(up);
+    }
+    at_link_close(&up->link);
+    if (!(up->detach && up->code == AT_EXIT_OK) && up->code != AT_EXIT_INTERRUPTED) {
+        wait_for_atolld(up);
+    }
+    if (up->code == AT_EXIT_NOT_READY || up->code == AT_EXIT_TIMEOUT) {
+        show_culprits(up);
+    }
+    return up->code;
+}
+
+static int catch_signals(struct up *up)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    up->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return up->signals < 0 ? -errno : 0;
+}
+
+int at_verb_up(struct at_cli *cli)
+{
+    struct at_config_errors errors;
+    struct up up = {.cli = cli,
+                    .files = {.plan_fd = -1, .contracts_fd = -1},
+                    .signals = -1,
+                    .detach = at_cli_has(cli, "detach"),
+                    .begin_ns = at_now_ns(),
+                    .begin_wall_ns = at_env_wall_ns(at_env_real())};
+
+    at_progress_init(&up.progress, cli);
+    at_config_errors_init(&errors);
+    int code = read_config(&up, &errors);
+
+    at_config_errors_deinit(&errors);
+    if (code == 0 && catch_signals(&up) < 0) {
+        code = at_cli_fail(cli, AT_EXIT_FAILURE, "signals cannot be caught: %s", strerror(errno));
+    }
+    if (code == 0) {
+        code = run(&up);
+    }
+    at_logset_close(up.logs);
+    at_progress_deinit(&up.progress);
+    at_config_free(up.config);
+    at_close(&up.files.plan_fd);
+    at_close(&up.files.contracts_fd);
+    at_close(&up.signals);
+    return code;
+}
