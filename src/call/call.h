@@ -77,6 +77,11 @@ int at_calls_new(struct at_loop *loop, int control_fd, at_calls_other *on_other,
                  struct at_calls **ret);
 struct at_calls *at_calls_free(struct at_calls *calls); /* pending calls end CANCELLED */
 
+/* Asks for the contract's instances before the first call wants one. 0, -ENOMEM. */
+int at_calls_want(struct at_calls *calls, struct at_bytes contract);
+/* Would a call to the contract find a ready instance now? */
+bool at_calls_can_call(const struct at_calls *calls, struct at_bytes contract);
+
 /* 0: done will run exactly once, never before this returns. -ENOMEM, -EMSGSIZE: it will not. */
 int at_call_start(struct at_calls *calls, const struct at_call_request *request, at_call_done *done,
                   void *user, struct at_call_pending **ret);

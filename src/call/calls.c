@@ -166,6 +166,16 @@ struct at_calls *at_calls_free(struct at_calls *c)
     return NULL;
 }
 
+int at_calls_want(struct at_calls *calls, struct at_bytes contract)
+{
+    return at_engine_want(calls->engine, contract);
+}
+
+bool at_calls_can_call(const struct at_calls *calls, struct at_bytes contract)
+{
+    return at_engine_can_call(calls->engine, contract);
+}
+
 static void end(struct at_call_pending *call, const struct at_call_result *result)
 {
     at_list_remove(&call->entry);

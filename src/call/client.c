@@ -332,6 +332,28 @@ int at_engine_start(struct at_engine *e, struct at_pending *p, uint64_t now_ns)
     return 0;
 }
 
+int at_engine_want(struct at_engine *e, struct at_bytes contract)
+{
+    return find_target(e, contract) == NULL ? -ENOMEM : 0;
+}
+
+bool at_engine_can_call(const struct at_engine *e, struct at_bytes contract)
+{
+    const struct at_target *t = at_map_get(&e->targets, contract);
+
+    if (t == NULL) {
+        return false;
+    }
+    at_list_foreach (it, &t->links) {
+        const struct at_link *l = at_container_of(it, struct at_link, of_target);
+
+        if (!l->draining && l->rule == AT_RULE_NONE) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The caller gives up: the slot stays until the server has finished with it. */
 static void leave_slot(struct at_pending *p)
 {

@@ -144,6 +144,10 @@ uint64_t at_engine_next_deadline(const struct at_engine *e);
 
 /* Puts the call in; done runs later, never before this returns. 0, -ENOMEM, -EMSGSIZE. */
 int at_engine_start(struct at_engine *e, struct at_pending *p, uint64_t now_ns);
+/* As a first call would, without one: its instances are asked for. 0, -ENOMEM. */
+int at_engine_want(struct at_engine *e, struct at_bytes contract);
+/* Is there a channel to an instance of it that takes calls? */
+bool at_engine_can_call(const struct at_engine *e, struct at_bytes contract);
 /* Takes the call out without running done; fine on an idle one. */
 void at_engine_abandon(struct at_engine *e, struct at_pending *p);
 

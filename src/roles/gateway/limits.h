@@ -1,0 +1,32 @@
+/* Limits of the gateway: what one stranger may cost. HTTP's own are in wire/limits.h. */
+#ifndef AT_GATEWAY_LIMITS_H
+#define AT_GATEWAY_LIMITS_H
+
+#include "base/clock.h"
+
+enum {
+    AT_GATEWAY_STREAMS_MAX = 10000,      /* connections at once; also bounded by RLIMIT_NOFILE */
+    AT_GATEWAY_FDS_SPARE = 64,           /* descriptors kept for channels, log and contracts */
+    AT_GATEWAY_SEGMENTS_MAX = 64,        /* path segments: matching work per request */
+    AT_GATEWAY_VARIABLES_MAX = 16,       /* variables of one path template */
+    AT_GATEWAY_METADATA_BYTES = 16000,   /* headers passed on to a service; fits AT_CALL_META_MAX */
+    AT_GATEWAY_REQUEST_ID_MAX = 128,     /* X-Request-Id: log lines of any length */
+    AT_GATEWAY_ARENA_BYTES = 64 << 20,   /* memory while one message is transcoded */
+    AT_GATEWAY_JSON_BYTES = 32 << 20,    /* one answer as JSON */
+    AT_GATEWAY_ROUTES_BYTES = 16 << 20,  /* tables made from contracts */
+    AT_GATEWAY_ROUTES_MAX = 65536,       /* bindings per door */
+    AT_GATEWAY_LOG_BYTES = 16384,        /* access lines that wait to be written */
+    AT_GATEWAY_LOG_TEXT_MAX = 256,       /* a path or header in an access line */
+    AT_GATEWAY_CHUNK_BYTES = 65536,      /* longer answers are sent in chunks of this size */
+    AT_GATEWAY_BODY_FIRST_BYTES = 16384, /* a body buffer begins so and grows with what arrived */
+    AT_GATEWAY_OUT_PAUSE_BYTES = 262144, /* answers not read yet: pipelining without reading */
+};
+
+#define AT_GATEWAY_HEAD_NS (10 * AT_SECOND_NS)       /* for a whole head: slowloris */
+#define AT_GATEWAY_BODY_NS (60 * AT_SECOND_NS)       /* for a whole body: slow bodies */
+#define AT_GATEWAY_IDLE_NS (60 * AT_SECOND_NS)       /* between requests: idle connections */
+#define AT_GATEWAY_HALF_CLOSED_NS (2 * AT_SECOND_NS) /* a call whose client only may still listen */
+#define AT_GATEWAY_DEADLINE_MAX_NS (600 * AT_SECOND_NS) /* calls that a client wants to hang */
+#define AT_GATEWAY_DEADLINE_MIN_NS AT_MILLISECOND_NS
+
+#endif

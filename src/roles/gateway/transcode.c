@@ -1,0 +1,231 @@
+#include "roles/gateway/transcode.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "pb/codec.h"
+#include "pb/json_message.h"
+#include "roles/gateway/limits.h"
+#include "wire/http1_path.h"
+#include "wire/limits.h"
+
+enum { ARENA_FIRST_BYTES = 16384, JSON_KEPT_BYTES = 65536 };
+
+void at_transcode_init(struct at_transcode *t)
+{
+    at_arena_init(&t->arena, ARENA_FIRST_BYTES, AT_GATEWAY_ARENA_BYTES);
+    at_text_init(&t->json);
+}
+
+void at_transcode_deinit(struct at_transcode *t)
+{
+    at_arena_deinit(&t->arena);
+    at_text_deinit(&t->json);
+}
+
+static int blame(struct at_pb_fault *fault, struct at_bytes field, const char *what)
+{
+    *fault = (struct at_pb_fault){.offset = 0};
+    (void)snprintf(fault->field, sizeof(fault->field), "%.*s", (int)field.len,
+                   field.len == 0 ? "" : (const char *)field.at);
+    (void)snprintf(fault->what, sizeof(fault->what), "%s", what);
+    return AT_TRANSCODE_BAD;
+}
+
+static int result_of(int r)
+{
+    return r == 0 ? AT_TRANSCODE_OK : r == -ENOMEM ? AT_TRANSCODE_BIG : AT_TRANSCODE_BAD;
+}
+
+static bool is_blank(struct at_bytes b)
+{
+    for (size_t i = 0; i < b.len; i++) {
+        if (b.at[i] != ' ' && b.at[i] != '\t' && b.at[i] != '\r' && b.at[i] != '\n') {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int fill_from_body(struct at_transcode *t, const struct at_transcode_source *s,
+                          void *message, struct at_pb_fault *fault)
+{
+    const struct at_binding *b = s->match->binding;
+    int r;
+
+    if (is_blank(s->body)) {
+        return AT_TRANSCODE_OK; /* as an empty object */
+    }
+    switch (b->body) {
+    case AT_BINDING_WHOLE:
+        r = at_json_to_message(b->method->input, s->body, 0, &t->arena, message, fault);
+        return result_of(r);
+    case AT_BINDING_FIELD:
+        r = at_json_to_field(b->method->input, b->body_field, s->body, 0, &t->arena, message,
+                             fault);
+        return result_of(r);
+    case AT_BINDING_NO_BODY:
+    default:
+        if (at_bytes_equal(at_bytes_trim(s->body), AT_LIT("{}"))) {
+            return AT_TRANSCODE_OK;
+        }
+        return blame(fault, (struct at_bytes){0},
+                     "this method takes its fields from the path and the query, not from a body");
+    }
+}
+
+static bool same_field(const struct atoll_message_desc *desc, struct at_bytes a, struct at_bytes b)
+{
+    const struct atoll_field_desc *first =
+        at_pb_field_by_name(desc, at_bytes_before(a, at_bytes_index(a, '.')));
+
+    return first != NULL &&
+           first == at_pb_field_by_name(desc, at_bytes_before(b, at_bytes_index(b, '.'))) &&
+           (at_bytes_index(a, '.') == a.len || at_bytes_index(b, '.') == b.len ||
+            at_bytes_equal(a, b));
+}
+
+/* Does the path or the body set what the query wants to set? */
+static const char *taken_by(const struct at_binding *b, struct at_bytes key)
+{
+    const struct atoll_message_desc *in = b->method->input;
+
+    if (b->body == AT_BINDING_WHOLE) {
+        return "the body is the whole message here: set the field there, not in the query";
+    }
+    if (b->body == AT_BINDING_FIELD &&
+        same_field(in, key, at_bytes_over(b->body_field->name, b->body_field->name_len))) {
+        return "the body sets this field: it cannot be in the query too";
+    }
+    for (size_t i = 0; i < b->path.variable_count; i++) {
+        if (same_field(in, key, b->path.variables[i].field)) {
+            return "the path sets this field: it cannot be in the query too";
+        }
+    }
+    return NULL;
+}
+
+static int fill_from_query(struct at_transcode *t, const struct at_transcode_source *s,
+                           void *message, struct at_pb_fault *fault)
+{
+    const struct at_binding *b = s->match->binding;
+    struct at_http1_query q = {.rest = s->query, .cap = s->query.len};
+    int count = 0;
+
+    if (s->query.len == 0) {
+        return AT_TRANSCODE_OK;
+    }
+    q.room = at_arena_alloc(&t->arena, s->query.len, 1);
+    if (q.room == NULL) {
+        return AT_TRANSCODE_BIG;
+    }
+    for (;;) {
+        struct at_bytes key = {NULL, 0};
+        struct at_bytes value;
+        const char *taken;
+        bool more;
+        int r = at_http1_query_next(&q, &more, &key, &value);
+
+        if (r != AT_HTTP1_PATH_OK) {
+            return blame(fault, key, at_http1_path_reason(r));
+        }
+        if (!more) {
+            return AT_TRANSCODE_OK;
+        }
+        if (++count > AT_HTTP1_QUERY_FIELDS_MAX) {
+            return blame(fault, key, "the query has more than 256 parameters");
+        }
+        taken = taken_by(b, key);
+        if (taken != NULL) {
+            return blame(fault, key, taken);
+        }
+        r = at_json_set_from_text(b->method->input, key, value, &t->arena, message, fault);
+        if (r != 0) {
+            return result_of(r);
+        }
+    }
+}
+
+static int fill_from_path(struct at_transcode *t, const struct at_match *m, void *message,
+                          struct at_pb_fault *fault)
+{
+    const struct at_binding *b = m->binding;
+
+    for (size_t i = 0; i < b->path.variable_count; i++) {
+        int r = at_json_set_from_text(b->method->input, b->path.variables[i].field, m->values[i],
+                                      &t->arena, message, fault);
+
+        if (r != 0) {
+            return result_of(r);
+        }
+    }
+    return AT_TRANSCODE_OK;
+}
+
+int at_transcode_request(struct at_transcode *t, const struct at_transcode_source *source,
+                         struct at_bytes *ret, struct at_pb_fault *fault)
+{
+    const struct atoll_message_desc *in = source->match->binding->method->input;
+    void *message;
+    int r;
+
+    at_arena_reset(&t->arena);
+    message = at_arena_zalloc(&t->arena, 1, in->struct_size);
+    if (message == NULL) {
+        return AT_TRANSCODE_BIG;
+    }
+    if (source->protobuf) {
+        r = at_pb_decode(in, source->body, &t->arena, message, fault);
+        *ret = source->body; /* judged, and passed on with the fields that we do not know */
+        return result_of(r);
+    }
+    r = fill_from_body(t, source, message, fault);
+    if (r == AT_TRANSCODE_OK) {
+        r = fill_from_path(t, source->match, message, fault);
+    }
+    if (r == AT_TRANSCODE_OK) {
+        r = fill_from_query(t, source, message, fault);
+    }
+    if (r == AT_TRANSCODE_OK) {
+        r = at_pb_encode_in_arena(in, message, &t->arena, ret);
+        if (r > 0) {
+            return blame(fault, (struct at_bytes){0}, at_pb_result_text(r));
+        }
+        r = result_of(r);
+    }
+    return r;
+}
+
+int at_transcode_response(struct at_transcode *t, const struct at_binding *binding,
+                          struct at_bytes payload, struct at_bytes *ret, struct at_pb_fault *fault)
+{
+    const struct atoll_message_desc *out = binding->method->output;
+    struct at_json_writer w;
+    void *message;
+    int r;
+
+    at_arena_reset(&t->arena);
+    if (t->json.cap > JSON_KEPT_BYTES) {
+        at_text_deinit(&t->json);
+        at_text_init(&t->json);
+    }
+    at_text_clear(&t->json);
+    message = at_arena_alloc(&t->arena, out->struct_size, 8);
+    if (message == NULL) {
+        return AT_TRANSCODE_BIG;
+    }
+    r = at_pb_decode(out, payload, &t->arena, message, fault);
+    if (r != 0) {
+        return r == -ENOMEM ? AT_TRANSCODE_BIG : AT_TRANSCODE_LIE;
+    }
+    at_json_writer_init(&w, &t->json, 0);
+    r = binding->response_field == NULL
+            ? at_json_from_message(out, message, AT_JSON_PRINT_DEFAULTS, &w)
+            : at_json_from_field(out, binding->response_field, message, AT_JSON_PRINT_DEFAULTS, &w);
+    if (r != 0 || t->json.failed) {
+        return r > 0 ? AT_TRANSCODE_LIE : AT_TRANSCODE_BIG;
+    }
+    *ret = at_text_bytes(&t->json);
+    return AT_TRANSCODE_OK;
+}
