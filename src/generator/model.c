@@ -73,35 +73,6 @@ static bool is_message(const struct at_proto_field *f)
     return f->type == ATOLL_TYPE_MESSAGE;
 }
 
-static bool is_text(const struct at_proto_field *f)
-{
-    return f->type == ATOLL_TYPE_STRING || f->type == ATOLL_TYPE_BYTES;
-}
-
-static bool is_in_oneof(const struct at_proto_field *f)
-{
-    return f->has_oneof_index && !f->proto3_optional;
-}
-
-static bool is_proto2(const struct at_gen_file *file)
-{
-    return !at_bytes_equal(bytes(file->input->proto->syntax), AT_LIT("proto3"));
-}
-
-static uint8_t mode_of(const struct at_gen_file *file, const struct at_proto_field *f)
-{
-    if (f->label == AT_PROTO_REPEATED) {
-        return ATOLL_MODE_REPEATED;
-    }
-    if (is_in_oneof(f)) {
-        return ATOLL_MODE_ONEOF;
-    }
-    if (!is_message(f) && (f->proto3_optional || is_proto2(file))) {
-        return ATOLL_MODE_OPTIONAL;
-    }
-    return ATOLL_MODE_IMPLICIT;
-}
-
 static bool is_map_entry(const struct at_proto_message *m, const struct at_proto_field *f)
 {
     struct at_bytes type = bytes(f->type_name);
@@ -122,28 +93,12 @@ static bool is_map_entry(const struct at_proto_message *m, const struct at_proto
 static uint16_t flags_of(const struct at_gen_file *file, const struct at_proto_message *m,
                          const struct at_proto_field *f)
 {
-    uint32_t flags = 0;
-    bool packed = !is_proto2(file);
+    uint16_t flags = at_proto_flags(f, at_proto_is_proto2(file->input->proto));
 
-    if (f->options != NULL && f->options->has_packed) {
-        packed = f->options->packed;
-    }
-    if (packed && f->label == AT_PROTO_REPEATED && !is_message(f) && !is_text(f)) {
-        flags |= ATOLL_FIELD_PACKED;
-    }
     if (f->label == AT_PROTO_REPEATED && is_map_entry(m, f)) {
-        flags |= ATOLL_FIELD_MAP;
+        flags = (uint16_t)(flags | ATOLL_FIELD_MAP);
     }
-    if (f->options != NULL && f->options->deprecated) {
-        flags |= ATOLL_FIELD_DEPRECATED;
-    }
-    if (f->label == AT_PROTO_REQUIRED) {
-        flags |= ATOLL_FIELD_REQUIRED;
-    }
-    if (f->type == ATOLL_TYPE_STRING && is_proto2(file)) {
-        flags |= ATOLL_FIELD_ANY_BYTES;
-    }
-    return (uint16_t)flags;
+    return flags;
 }
 
 static int judge_field(const struct at_gen_message *m, const struct at_proto_field *f,
@@ -155,7 +110,7 @@ static int judge_field(const struct at_gen_message *m, const struct at_proto_fie
         return -EINVAL;
     }
     if (f->type < 1 || f->type > ATOLL_TYPE_SINT64 || f->number < 1 ||
-        (is_in_oneof(f) && (size_t)f->oneof_index >= m->proto->oneofs.count)) {
+        (at_proto_is_in_oneof(f) && (size_t)f->oneof_index >= m->proto->oneofs.count)) {
         at_diag_set(diag,
                     "%s.%.*s has type %" PRId32 " and number %" PRId32
                     ", which this generator does not know",
@@ -177,7 +132,7 @@ static bool name_fields(struct at_gen_file *file, struct at_gen_message *m, stru
 
         *f = (struct at_gen_field){
             .proto = proto,
-            .mode = mode_of(file, proto),
+            .mode = at_proto_mode(proto, at_proto_is_proto2(file->input->proto)),
             .flags = flags_of(file, m->proto, proto),
             .path = {&m->path, MESSAGE_FIELDS, (int32_t)i},
         };
@@ -205,7 +160,7 @@ static bool name_oneofs(struct at_gen_file *file, struct at_gen_message *m, stru
         for (size_t j = 0; j < m->proto->fields.count; j++) {
             const struct at_proto_field *f = m->fields[j].proto;
 
-            is_real = is_real || (is_in_oneof(f) && (size_t)f->oneof_index == i);
+            is_real = is_real || (at_proto_is_in_oneof(f) && (size_t)f->oneof_index == i);
         }
         if (!is_real) {
             continue; /* made by protoc around a proto3 optional field */

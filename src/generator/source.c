@@ -28,28 +28,6 @@ static const char *const mode_names[] = {
 
 static const char *const flag_names[] = {"PACKED", "MAP", "DEPRECATED", "REQUIRED", "ANY_BYTES"};
 
-static uint32_t wire_of(const struct at_gen_field *f)
-{
-    switch (f->proto->type) {
-    case ATOLL_TYPE_STRING:
-    case ATOLL_TYPE_BYTES:
-    case ATOLL_TYPE_MESSAGE: return AT_PB_WIRE_LENGTH;
-    default: break;
-    }
-    if ((f->flags & ATOLL_FIELD_PACKED) != 0) {
-        return AT_PB_WIRE_LENGTH;
-    }
-    switch (f->proto->type) {
-    case ATOLL_TYPE_DOUBLE:
-    case ATOLL_TYPE_FIXED64:
-    case ATOLL_TYPE_SFIXED64: return AT_PB_WIRE_FIXED64;
-    case ATOLL_TYPE_FLOAT:
-    case ATOLL_TYPE_FIXED32:
-    case ATOLL_TYPE_SFIXED32: return AT_PB_WIRE_FIXED32;
-    default: return AT_PB_WIRE_VARINT;
-    }
-}
-
 static void emit_flags(uint16_t flags, struct at_text *out)
 {
     const char *between = "     .flags = ";
@@ -78,8 +56,8 @@ static void emit_field(const struct at_gen_message *m, const struct at_gen_field
                  "     .type = ATOLL_TYPE_%s,\n"
                  "     .mode = ATOLL_MODE_%s,\n"
                  "     .offset = offsetof(struct %s, %s),\n",
-                 p->number, (uint32_t)p->number << 3 | wire_of(f), type_names[p->type],
-                 mode_names[f->mode], m->c_name, f->access);
+                 p->number, at_proto_tag(p, f->flags), type_names[p->type], mode_names[f->mode],
+                 m->c_name, f->access);
     if (f->presence != NULL) {
         at_text_addf(out, "     .presence_offset = offsetof(struct %s, %s),\n", m->c_name,
                      f->presence);

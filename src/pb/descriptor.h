@@ -212,6 +212,18 @@ struct at_proto_plugin_response {
     struct atoll_unknown *unknown;
 };
 
+/* What follows from a declaration, the same for generated and for dynamic tables. */
+
+/* Declared inside of a oneof that the .proto has (not one that protoc made for proto3 optional). */
+bool at_proto_is_in_oneof(const struct at_proto_field *f);
+bool at_proto_is_proto2(const struct at_proto_file *file);
+/* enum atoll_mode. */
+uint8_t at_proto_mode(const struct at_proto_field *f, bool proto2);
+/* enum atoll_field_flags without ATOLL_FIELD_MAP, which needs the type. */
+uint16_t at_proto_flags(const struct at_proto_field *f, bool proto2);
+/* The tag as it is sent. f->number and f->type have been judged. */
+uint32_t at_proto_tag(const struct at_proto_field *f, uint16_t flags);
+
 extern const struct atoll_message_desc at_proto_file_desc;
 extern const struct atoll_message_desc at_proto_file_set_desc;
 extern const struct atoll_message_desc at_proto_plugin_request_desc;

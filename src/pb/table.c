@@ -56,7 +56,7 @@ bool at_pb_enum_number(const struct atoll_enum_desc *desc, struct at_bytes name,
     return false;
 }
 
-size_t at_pb_value_size(const struct atoll_field_desc *field)
+size_t at_pb_scalar_size(uint8_t type)
 {
     static const uint8_t sizes[] = {
         [ATOLL_TYPE_DOUBLE] = 8,
@@ -78,10 +78,15 @@ size_t at_pb_value_size(const struct atoll_field_desc *field)
         [ATOLL_TYPE_SINT64] = 8,
     };
 
+    return sizes[type];
+}
+
+size_t at_pb_value_size(const struct atoll_field_desc *field)
+{
     if (field->mode == ATOLL_MODE_REPEATED && field->type == ATOLL_TYPE_MESSAGE) {
         return field->of.message->struct_size;
     }
-    return sizes[field->type];
+    return at_pb_scalar_size(field->type);
 }
 
 bool at_pb_has(const struct atoll_field_desc *field, const void *message)

@@ -23,6 +23,8 @@ struct at_pb_array {
 int at_pb_array_append(struct at_pb_array *array, size_t size, size_t expected,
                        struct at_arena *arena, void **ret);
 
+/* Bytes of a singular value of this type; of a message its pointer. */
+size_t at_pb_scalar_size(uint8_t type);
 /* Bytes of one value: of an element when repeated; of a singular message its pointer. */
 size_t at_pb_value_size(const struct atoll_field_desc *field);
 
