@@ -1,0 +1,282 @@
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pb/json.h"
+
+void at_json_writer_init(struct at_json_writer *w, struct at_text *out, uint32_t indent)
+{
+    *w = (struct at_json_writer){.out = out, .indent = indent};
+}
+
+static void new_line(struct at_json_writer *w)
+{
+    size_t n = (size_t)w->depth * w->indent;
+    char *room;
+
+    if (w->indent == 0) {
+        return;
+    }
+    room = at_text_claim(w->out, n + 1);
+    if (room != NULL) {
+        room[0] = '\n';
+        memset(room + 1, ' ', n);
+    }
+}
+
+/* Before a value or a key. */
+static void before(struct at_json_writer *w)
+{
+    if (w->after_key) {
+        w->after_key = false;
+        return;
+    }
+    if (w->needs_comma) {
+        at_text_add_char(w->out, ',');
+    }
+    if (w->depth > 0) {
+        new_line(w);
+    }
+}
+
+static void begin(struct at_json_writer *w, char c)
+{
+    before(w);
+    at_text_add_char(w->out, c);
+    w->depth++;
+    w->needs_comma = false;
+}
+
+static void end(struct at_json_writer *w, char c)
+{
+    w->depth--;
+    if (w->needs_comma) {
+        new_line(w);
+    }
+    at_text_add_char(w->out, c);
+    w->needs_comma = true;
+}
+
+void at_json_begin_object(struct at_json_writer *w)
+{
+    begin(w, '{');
+}
+
+void at_json_end_object(struct at_json_writer *w)
+{
+    end(w, '}');
+}
+
+void at_json_begin_array(struct at_json_writer *w)
+{
+    begin(w, '[');
+}
+
+void at_json_end_array(struct at_json_writer *w)
+{
+    end(w, ']');
+}
+
+/* Bytes at p that can stand in a string as they are. */
+static size_t plain_run(const uint8_t *p, size_t len)
+{
+    size_t i = 0;
+
+    while (i < len && p[i] >= 0x20 && p[i] < 0x80 && p[i] != '"' && p[i] != '\\' && p[i] != 0x7F) {
+        i++;
+    }
+    return i;
+}
+
+static size_t utf8_len(const uint8_t *p, size_t left)
+{
+    size_t len = p[0] >= 0xF0 ? 4 : p[0] >= 0xE0 ? 3 : 2;
+
+    return len <= left && at_bytes_is_utf8(at_bytes_over(p, len)) ? len : 0;
+}
+
+static void escape_one(struct at_text *out, uint8_t c)
+{
+    static const char letters[0x20] = {
+        ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
+    char letter = c == '"' || c == '\\' ? (char)c : c < 0x20 ? letters[c] : '\0';
+
+    if (letter != '\0') {
+        char pair[2] = {'\\', letter};
+
+        at_text_add(out, at_bytes_over(pair, 2));
+    } else {
+        at_text_addf(out, "\\u%04x", c);
+    }
+}
+
+void at_json_escape(struct at_text *out, struct at_bytes text)
+{
+    size_t i = 0;
+
+    while (i < text.len) {
+        size_t n = plain_run(text.at + i, text.len - i);
+
+        if (n == 0 && text.at[i] >= 0x80) {
+            n = utf8_len(text.at + i, text.len - i);
+            if (n == 0) {
+                at_text_add_str(out, "\xEF\xBF\xBD");
+                i++;
+                continue;
+            }
+        }
+        if (n == 0) {
+            escape_one(out, text.at[i++]);
+            continue;
+        }
+        at_text_add(out, at_bytes_over(text.at + i, n));
+        i += n;
+    }
+}
+
+static void quoted(struct at_text *out, struct at_bytes text)
+{
+    char *room;
+
+    if (plain_run(text.at, text.len) < text.len) {
+        at_text_add_char(out, '"');
+        at_json_escape(out, text);
+        at_text_add_char(out, '"');
+        return;
+    }
+    room = at_text_claim(out, text.len + 2);
+    if (room != NULL) {
+        room[0] = '"';
+        if (text.len > 0) {
+            memcpy(room + 1, text.at, text.len);
+        }
+        room[text.len + 1] = '"';
+    }
+}
+
+void at_json_key_bytes(struct at_json_writer *w, struct at_bytes key)
+{
+    before(w);
+    quoted(w->out, key);
+    at_text_add(w->out, w->indent == 0 ? AT_LIT(":") : AT_LIT(": "));
+    w->after_key = true;
+    w->needs_comma = false;
+}
+
+void at_json_key(struct at_json_writer *w, const char *key)
+{
+    at_json_key_bytes(w, at_bytes_of(key));
+}
+
+void at_json_string(struct at_json_writer *w, struct at_bytes text)
+{
+    before(w);
+    quoted(w->out, text);
+    w->needs_comma = true;
+}
+
+void at_json_str(struct at_json_writer *w, const char *text)
+{
+    at_json_string(w, at_bytes_of(text));
+}
+
+void at_json_raw(struct at_json_writer *w, struct at_bytes json)
+{
+    before(w);
+    at_text_add(w->out, json);
+    w->needs_comma = true;
+}
+
+static void number(struct at_json_writer *w, uint64_t value, bool negative)
+{
+    char digits[24];
+    size_t at = sizeof(digits);
+
+    do {
+        digits[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    if (negative) {
+        digits[--at] = '-';
+    }
+    at_json_raw(w, at_bytes_over(digits + at, sizeof(digits) - at));
+}
+
+void at_json_i64(struct at_json_writer *w, int64_t value)
+{
+    number(w, value < 0 ? 0 - (uint64_t)value : (uint64_t)value, value < 0);
+}
+
+void at_json_u64(struct at_json_writer *w, uint64_t value)
+{
+    number(w, value, false);
+}
+
+/* NaN and the infinities; false: the value is finite. */
+static bool odd_double(struct at_json_writer *w, double value)
+{
+    if (isnan(value)) {
+        at_json_str(w, "NaN");
+        return true;
+    }
+    if (isinf(value)) {
+        at_json_str(w, value < 0 ? "-Infinity" : "Infinity");
+        return true;
+    }
+    return false;
+}
+
+/* printf writes the point of the locale; a user's process may have set one. */
+static void raw_number(struct at_json_writer *w, char *text)
+{
+    for (char *p = text; *p != '\0'; p++) {
+        if (*p == ',') {
+            *p = '.';
+        }
+    }
+    at_json_raw(w, at_bytes_of(text));
+}
+
+void at_json_double(struct at_json_writer *w, double value)
+{
+    char text[40];
+
+    if (odd_double(w, value)) {
+        return;
+    }
+    for (int precision = 15; precision <= 17; precision++) {
+        (void)snprintf(text, sizeof(text), "%.*g", precision, value);
+        if (strtod(text, NULL) == value) {
+            break;
+        }
+    }
+    raw_number(w, text);
+}
+
+void at_json_float(struct at_json_writer *w, float value)
+{
+    char text[40];
+
+    if (odd_double(w, (double)value)) {
+        return;
+    }
+    for (int precision = 6; precision <= 9; precision++) {
+        (void)snprintf(text, sizeof(text), "%.*g", precision, (double)value);
+        if (strtof(text, NULL) == value) {
+            break;
+        }
+    }
+    raw_number(w, text);
+}
+
+void at_json_bool(struct at_json_writer *w, bool value)
+{
+    at_json_raw(w, value ? AT_LIT("true") : AT_LIT("false"));
+}
+
+void at_json_null(struct at_json_writer *w)
+{
+    at_json_raw(w, AT_LIT("null"));
+}
