@@ -9,7 +9,7 @@
 
 #include <stddef.h>
 
-enum { AT_PB_FIELD_PATH_MAX = 192, AT_PB_WHAT_MAX = 320 };
+enum { AT_PB_FIELD_PATH_MAX = 192, AT_PB_WHAT_MAX = 448 };
 
 struct at_pb_fault {
     size_t offset;                    /* of the offending byte in the input */
