@@ -24,6 +24,9 @@ const struct at_cli_verb *at_cli_find_verb(const char *name)
 
 /* What we say may quote a file or a service's last words: made safe for the terminal. */
 static void write_visible(struct at_cli *cli, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
+
+static void write_visible(struct at_cli *cli, const char *format, va_list args)
 {
     struct at_text raw;
     struct at_text safe;

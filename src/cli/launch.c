@@ -160,6 +160,27 @@ static int start(struct child *c, struct at_launch *ret, struct at_diag *diag)
     return 0;
 }
 
+/* atolld finds the other programs where we found it. A relative path would not survive its chdir. */
+static void point_to_programs(const char *program)
+{
+    char path[PATH_MAX];
+    char *slash;
+
+    if (program[0] == '/') {
+        snprintf(path, sizeof(path), "%s", program);
+    } else if (getcwd(path, sizeof(path)) != NULL) {
+        size_t len = strlen(path);
+        snprintf(path + len, sizeof(path) - len, "/%s", program);
+    } else {
+        return;
+    }
+    slash = strrchr(path, '/');
+    if (slash != NULL) {
+        *slash = '\0';
+        setenv("ATOLL_LIBEXEC", path, 1);
+    }
+}
+
 int at_launch_start(const struct at_place *place, bool verbose, struct at_launch *ret,
                     struct at_diag *diag)
 {
@@ -187,6 +208,7 @@ int at_launch_start(const struct at_place *place, bool verbose, struct at_launch
     if (r == 0) {
         snprintf(number, sizeof(number), "%d", OPERATOR_FD);
         setenv("ATOLL_OPERATOR_FD", number, 1);
+        point_to_programs(c.program);
         r = start(&c, ret, diag);
     }
     at_close(&c.log);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "cli/config.h"
@@ -51,25 +52,40 @@ static bool try_program(const char *dir, const char *name, char *ret_path, size_
     return false;
 }
 
+/* The directory of path, with symlinks as they are. False: it has none. */
+static bool directory_of(const char *path, char *out, size_t cap)
+{
+    const char *slash = strrchr(path, '/');
+
+    if (slash == NULL || (size_t)(slash - path) >= cap) {
+        return false;
+    }
+    snprintf(out, cap, "%.*s", (int)(slash - path), path);
+    return true;
+}
+
 int at_place_program(const char *name, char *ret_path, size_t cap, char *ret_looked,
                      size_t looked_cap)
 {
     const char *libexec = getenv("ATOLL_LIBEXEC");
+    /* As we were called (a folder of symlinks in a build tree), then where we really are. */
+    const char *called = (const char *)getauxval(AT_EXECFN);
     char self[PATH_MAX];
+    char dir[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    char *slash;
 
     ret_looked[0] = '\0';
     if (libexec != NULL && libexec[0] != '\0') {
         return try_program(libexec, name, ret_path, cap, ret_looked, looked_cap) ? 0 : -ENOENT;
     }
     self[n > 0 ? n : 0] = '\0';
-    slash = strrchr(self, '/');
-    if (slash != NULL) {
-        *slash = '\0';
-        if (try_program(self, name, ret_path, cap, ret_looked, looked_cap)) {
-            return 0;
-        }
+    if (called != NULL && directory_of(called, dir, sizeof(dir)) &&
+        try_program(dir, name, ret_path, cap, ret_looked, looked_cap)) {
+        return 0;
+    }
+    if (directory_of(self, dir, sizeof(dir)) &&
+        try_program(dir, name, ret_path, cap, ret_looked, looked_cap)) {
+        return 0;
     }
     return try_program(ATOLL_LIBEXECDIR, name, ret_path, cap, ret_looked, looked_cap) ? 0 : -ENOENT;
 }
