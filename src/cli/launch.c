@@ -160,24 +160,20 @@ static int start(struct child *c, struct at_launch *ret, struct at_diag *diag)
     return 0;
 }
 
-/* atolld finds the other programs where we found it. A relative path would not survive its chdir. */
+/* atolld finds the other programs where we found it; its folder, because it may be a symlink. */
 static void point_to_programs(const char *program)
 {
-    char path[PATH_MAX];
+    char dir[PATH_MAX];
+    char absolute[PATH_MAX];
     char *slash;
 
-    if (program[0] == '/') {
-        snprintf(path, sizeof(path), "%s", program);
-    } else if (getcwd(path, sizeof(path)) != NULL) {
-        size_t len = strlen(path);
-        snprintf(path + len, sizeof(path) - len, "/%s", program);
-    } else {
-        return;
-    }
-    slash = strrchr(path, '/');
+    snprintf(dir, sizeof(dir), "%s", program);
+    slash = strrchr(dir, '/');
     if (slash != NULL) {
         *slash = '\0';
-        setenv("ATOLL_LIBEXEC", path, 1);
+        if (realpath(dir[0] == '\0' ? "/" : dir, absolute) != NULL) {
+            setenv("ATOLL_LIBEXEC", absolute, 1);
+        }
     }
 }
 
