@@ -63,6 +63,7 @@ struct at_call_result {
     struct at_bytes payload;  /* when OK; borrowed during the callback */
     struct at_bytes reason;   /* when not OK: a sentence; borrowed during the callback */
     struct at_bytes metadata; /* of the response */
+    struct at_bytes instance; /* who answered, "stock.1"; empty when nobody did; borrowed */
 };
 
 typedef void at_call_done(void *user, const struct at_call_result *result);

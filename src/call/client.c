@@ -508,6 +508,7 @@ static void complete(struct at_link *l, struct at_pending *p, uint32_t status, u
         again(e, p);
         return;
     }
+    result.instance = at_bytes_of(l->peer_instance);
     if (status == AT_STATUS_OK) {
         result.metadata = meta;
         result.payload = at_bytes_over(p->reply_len == 0 ? NULL : p->reply + p->reply_meta,

@@ -10,6 +10,15 @@
 
 enum { CONTROL_MESSAGES_PER_TURN = 64 };
 
+void at_engine_serve(struct at_engine *e, struct at_bytes methods)
+{
+    e->methods = methods;
+    e->method_count = 0;
+    for (size_t i = 0; i < methods.len; i++) {
+        e->method_count += methods.at[i] == '\n';
+    }
+}
+
 int at_engine_new(const struct at_engine_ops *ops, void *user, int control_fd,
                   struct at_bytes methods, struct at_engine **ret)
 {
@@ -22,10 +31,7 @@ int at_engine_new(const struct at_engine_ops *ops, void *user, int control_fd,
     e->ops = ops;
     e->user = user;
     e->control = control_fd;
-    e->methods = methods;
-    for (size_t i = 0; i < methods.len; i++) {
-        e->method_count += methods.at[i] == '\n';
-    }
+    at_engine_serve(e, methods);
     at_list_init(&e->hot);
     at_list_init(&e->dead);
     at_list_init(&e->due);

@@ -131,6 +131,8 @@ struct at_engine_ops {
  */
 int at_engine_new(const struct at_engine_ops *ops, void *user, int control_fd,
                   struct at_bytes methods, struct at_engine **ret);
+/* Serves these methods from now on; channels opened before keep their table. */
+void at_engine_serve(struct at_engine *e, struct at_bytes methods);
 /* Calls of ours end CANCELLED. Requests that the owner has must have been answered. */
 struct at_engine *at_engine_free(struct at_engine *e);
 

@@ -1,0 +1,262 @@
+/* The context of a call: memory, deadline, trace, metadata, reason. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/clock.h"
+#include "call/metadata.h"
+#include "libatoll/process.h"
+
+/* splitmix64: ids must differ, not be secret; so one syscall per context, not per call. */
+static uint64_t next_random(struct atoll_call *call)
+{
+    uint64_t z = call->random += UINT64_C(0x9e3779b97f4a7c15);
+
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+void at_context_init(struct atoll_call *call, struct at_process *p)
+{
+    memset(call, 0, offsetof(struct atoll_call, room));
+    call->process = p;
+    call->caller = "";
+    call->reason = "";
+    at_arena_init(&call->arena, AT_LIB_ARENA_FIRST, AT_LIB_ARENA_MAX);
+}
+
+void at_context_deinit(struct atoll_call *call)
+{
+    at_arena_deinit(&call->arena);
+    free(call->metadata);
+    call->metadata = NULL;
+}
+
+void at_context_clear(struct atoll_call *call)
+{
+    at_arena_reset(&call->arena);
+    call->reason = "";
+    call->status = ATOLL_OK;
+    call->metadata_len = 0;
+    call->waited_ns = 0;
+    call->deadline_ns = 0;
+}
+
+static void new_trace(struct atoll_call *call)
+{
+    uint64_t id[2] = {next_random(call), next_random(call)};
+
+    memcpy(call->trace_id, id, sizeof(call->trace_id));
+    call->span_id = next_random(call);
+}
+
+struct atoll_call *atoll_call_new(void)
+{
+    struct at_process *p;
+    struct atoll_call *call;
+
+    if (at_process_get("", &p) < 0) {
+        return NULL;
+    }
+    call = malloc(sizeof(*call));
+    if (call == NULL) {
+        return NULL;
+    }
+    at_context_init(call, p);
+    if (getrandom(&call->random, sizeof(call->random), GRND_NONBLOCK) < 0) {
+        call->random = at_now_ns() ^ (uintptr_t)call;
+    }
+    new_trace(call);
+    return call;
+}
+
+void atoll_call_free(struct atoll_call *call)
+{
+    if (call == NULL) {
+        return;
+    }
+    if (call->busy) {
+        at_process_lock(call->process);
+        at_engine_abandon(call->process->engine, &call->pending);
+        at_list_remove(&call->done_entry);
+        at_process_changed(call->process);
+        at_process_unlock(call->process);
+    }
+    at_context_deinit(call);
+    free(call);
+}
+
+void atoll_call_reset(struct atoll_call *call)
+{
+    if (call == NULL || call->busy || call->worker != NULL) {
+        return; /* a handler's context holds its request */
+    }
+    at_context_clear(call);
+    new_trace(call);
+}
+
+uint64_t atoll_call_deadline(const struct atoll_call *call)
+{
+    return call->deadline_ns;
+}
+
+void atoll_call_set_deadline(struct atoll_call *call, uint64_t deadline_ns)
+{
+    if (deadline_ns != 0 && (call->deadline_ns == 0 || deadline_ns < call->deadline_ns)) {
+        call->deadline_ns = deadline_ns;
+    }
+}
+
+void atoll_call_set_timeout(struct atoll_call *call, uint64_t timeout_ns)
+{
+    uint64_t now = at_now_ns();
+
+    atoll_call_set_deadline(call, timeout_ns > UINT64_MAX - now ? UINT64_MAX : now + timeout_ns);
+}
+
+const uint8_t *atoll_call_trace_id(const struct atoll_call *call)
+{
+    return call->trace_id;
+}
+
+const char *atoll_call_caller(const struct atoll_call *call)
+{
+    return call->caller;
+}
+
+const char *atoll_call_caller_instance(const struct atoll_call *call)
+{
+    return call->in == NULL ? "" : call->in->caller_instance;
+}
+
+const char *atoll_call_metadata(const struct atoll_call *call, const char *key)
+{
+    struct at_bytes value;
+
+    if (call->in == NULL || key == NULL || key[0] == ':' ||
+        !at_metadata_get(at_incoming_meta(call->in), at_bytes_of(key), &value)) {
+        return NULL;
+    }
+    /* Only the memory of the context changes, which a reader cannot tell. */
+    return at_arena_copy((struct at_arena *)(uintptr_t)&call->arena, value);
+}
+
+int atoll_call_set_metadata(struct atoll_call *call, const char *key, const char *value)
+{
+    struct at_writer w;
+
+    if (!at_metadata_is_key(at_bytes_of(key)) || value == NULL) {
+        return -EINVAL;
+    }
+    if (call->metadata == NULL) {
+        call->metadata = malloc(AT_LIB_METADATA_MAX);
+        if (call->metadata == NULL) {
+            return -ENOMEM;
+        }
+    }
+    w = at_writer_over(call->metadata + call->metadata_len,
+                       AT_LIB_METADATA_MAX - call->metadata_len);
+    at_metadata_add(&w, at_bytes_of(key), at_bytes_of(value));
+    if (w.failed) {
+        return -E2BIG;
+    }
+    call->metadata_len += w.len;
+    return 0;
+}
+
+void *atoll_alloc(struct atoll_call *call, size_t size)
+{
+    return at_arena_alloc(&call->arena, size, 16);
+}
+
+struct atoll_str atoll_copy(struct atoll_call *call, const char *at, size_t len)
+{
+    const char *copy = at_arena_copy(&call->arena, at_bytes_over(at, len));
+
+    return (struct atoll_str){.at = copy, .len = copy == NULL ? 0 : len};
+}
+
+static const char *format_into(struct atoll_call *call, const char *format, va_list args,
+                               size_t *ret_len)
+{
+    va_list again;
+    char *text;
+    int len;
+
+    va_copy(again, args);
+    len = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    text = len < 0 ? NULL : at_arena_alloc(&call->arena, (size_t)len + 1, 1);
+    if (text == NULL) {
+        *ret_len = 0;
+        return NULL;
+    }
+    (void)vsnprintf(text, (size_t)len + 1, format, args);
+    *ret_len = (size_t)len;
+    return text;
+}
+
+struct atoll_str atoll_printf(struct atoll_call *call, const char *format, ...)
+{
+    struct atoll_str s;
+    va_list args;
+
+    va_start(args, format);
+    s.at = format_into(call, format, args, &s.len);
+    va_end(args);
+    return s;
+}
+
+static int fail(struct atoll_call *call, int status, const char *format, va_list args)
+{
+    size_t len;
+    const char *text = format_into(call, format, args, &len);
+
+    call->status = status;
+    call->reason = text == NULL ? "out of memory for the reason" : text;
+    return status;
+}
+
+int atoll_fail(struct atoll_call *call, int status, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    status = fail(call, status, format, args);
+    va_end(args);
+    return status;
+}
+
+int at_context_fail(struct atoll_call *call, int status, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    status = fail(call, status, format, args);
+    va_end(args);
+    return status;
+}
+
+int atoll_unimplemented(struct atoll_call *call)
+{
+    return at_context_fail(call, ATOLL_UNIMPLEMENTED, "the service has no handler for this method");
+}
+
+const char *atoll_call_reason(const struct atoll_call *call)
+{
+    return call->reason;
+}
+
+const char *atoll_status_name(int status)
+{
+    return at_status_name((uint32_t)status);
+}
+
+const char *atoll_version(void)
+{
+    return ATOLL_VERSION;
+}

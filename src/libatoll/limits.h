@@ -1,0 +1,25 @@
+/* Limits of the library, each with what it stops. */
+#ifndef AT_LIBATOLL_LIMITS_H
+#define AT_LIBATOLL_LIMITS_H
+
+#include <stdint.h>
+
+enum {
+    AT_LIB_ARENA_FIRST = 4096,    /* most calls need no second block */
+    AT_LIB_ARENA_MAX = 256 << 20, /* what one call's replies may take in all */
+    AT_LIB_ENCODE_ROOM = 1024,    /* a message that fits is encoded without the arena */
+    AT_LIB_THREADS_DEFAULT = 16,  /* handlers at once */
+    AT_LIB_THREADS_MAX = 1024,    /* a mistaken option cannot make a fork bomb */
+    AT_LIB_STACK_BYTES = 1 << 20, /* of a handler's thread; touched only as far as used */
+    AT_LIB_EVENTS_PER_WAIT = 8,   /* taken from epoll at once */
+    AT_LIB_METADATA_MAX = 8192,   /* packed metadata set by the user */
+    AT_LIB_IDLE_TICKS = 8,        /* quiet ticks before the standby thread sleeps deeply */
+};
+
+#define AT_LIB_DEADLINE_NS UINT64_C(10000000000) /* of a call that sets none */
+#define AT_LIB_WELCOME_NS UINT64_C(30000000000)  /* a supervisor that does not answer HELLO */
+#define AT_LIB_GRACE_NS UINT64_C(10000000000)    /* drain after a signal */
+#define AT_LIB_TICK_NS UINT64_C(2000000)         /* a handler that runs longer loses the watch */
+#define AT_LIB_SLOW_NS UINT64_C(200000)          /* a method this slow gives the watch away first */
+
+#endif

@@ -1,0 +1,395 @@
+#include "libatoll/process.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "control/message.h"
+#include "control/service.h"
+
+enum { TAG_BELL = 3, TAG_SIGNAL = 7 }; /* engine tags never end in binary 11 */
+
+/* The one global of the library: its API has no handle, so the process has one engine. */
+static pthread_mutex_t the_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct at_process *the_process;
+
+void at_process_lock(struct at_process *p)
+{
+    (void)pthread_mutex_lock(&p->lock);
+}
+
+void at_process_unlock(struct at_process *p)
+{
+    (void)pthread_mutex_unlock(&p->lock);
+}
+
+static int watch(void *user, int fd, uint32_t events, uint64_t tag, void **ret_handle)
+{
+    struct at_process *p = user;
+    struct epoll_event ev = {.events = events, .data.u64 = tag};
+
+    *ret_handle = p; /* anything but NULL */
+    return epoll_ctl(p->epoll, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
+}
+
+static void unwatch(void *user, int fd, void *handle)
+{
+    struct at_process *p = user;
+
+    (void)handle;
+    (void)epoll_ctl(p->epoll, EPOLL_CTL_DEL, fd, NULL);
+}
+
+static void on_request(void *user, struct at_incoming *in)
+{
+    at_serve_request(user, in);
+}
+
+static void on_cancelled(void *user, struct at_incoming *in)
+{
+    at_serve_cancelled(user, in);
+}
+
+static void on_control_lost(void *user)
+{
+    at_serve_stop(user, 0); /* nobody supervises us any more */
+}
+
+static void on_welcome(struct at_process *p, const struct at_message *m)
+{
+    struct at_service_welcome w;
+
+    if (at_message_read(&at_service_welcome_kind, m, &w) == 0) {
+        p->generation = w.generation;
+        p->welcomed = true;
+    }
+}
+
+static void on_refused(struct at_process *p, const struct at_message *m)
+{
+    struct at_service_refused refused;
+
+    if (at_message_read(&at_service_refused_kind, m, &refused) == 0) {
+        (void)snprintf(p->refusal, sizeof(p->refusal), "%.*s", (int)refused.reason.len,
+                       refused.reason.at == NULL ? "" : (const char *)refused.reason.at);
+    }
+}
+
+static void on_stop(struct at_process *p, const struct at_message *m)
+{
+    struct at_service_stop stop;
+
+    if (at_message_read(&at_service_stop_kind, m, &stop) == 0) {
+        at_serve_stop(p, stop.grace_ns);
+    }
+}
+
+static void on_resume(struct at_process *p, const struct at_message *m)
+{
+    (void)m;
+    (void)at_process_hello(p);
+    if (p->ready_said) {
+        (void)at_process_ready(p);
+    }
+}
+
+typedef void on_message_fn(struct at_process *p, const struct at_message *m);
+
+static on_message_fn *const on_message[] = {
+    [AT_SERVICE_WELCOME] = on_welcome,
+    [AT_SERVICE_REFUSED] = on_refused,
+    [AT_SERVICE_STOP] = on_stop,
+    [AT_SERVICE_RESUME] = on_resume,
+};
+
+static void on_other(void *user, struct at_message *m)
+{
+    if (m->type < sizeof(on_message) / sizeof(on_message[0]) && on_message[m->type] != NULL) {
+        on_message[m->type](user, m);
+    }
+}
+
+static const struct at_engine_ops ops = {.watch = watch,
+                                         .unwatch = unwatch,
+                                         .request = on_request,
+                                         .cancelled = on_cancelled,
+                                         .other = on_other,
+                                         .control_lost = on_control_lost};
+
+int at_process_hello(struct at_process *p)
+{
+    struct at_service_hello hello = {.version_min = AT_CONTROL_VERSION_MIN,
+                                     .version_max = AT_CONTROL_VERSION,
+                                     .library = AT_LIT("libatoll " ATOLL_VERSION),
+                                     .contracts = at_bytes_of(p->contracts),
+                                     .generation = p->generation};
+
+    return at_message_send(p->control, &at_service_hello_kind, &hello, NULL, 0);
+}
+
+int at_process_ready(struct at_process *p)
+{
+    struct at_service_ready ready = {.status = AT_LIT("serving")};
+
+    p->ready_said = true;
+    return at_message_send(p->control, &at_service_ready_kind, &ready, NULL, 0);
+}
+
+/* The number in ATOLL_CONTROL_FD, when it is a socket of ours. */
+static int find_control(void)
+{
+    const char *text = getenv("ATOLL_CONTROL_FD");
+    uint64_t number;
+
+    if (text == NULL || !at_bytes_to_u64(at_bytes_of(text), &number) || number > INT32_MAX) {
+        return -ENOTCONN;
+    }
+    return (int)number;
+}
+
+/* Before there is an engine: only WELCOME, REFUSED and RESUME can come. */
+static int await_welcome(struct at_process *p)
+{
+    uint64_t deadline = at_now_ns() + AT_LIB_WELCOME_NS;
+
+    while (!p->welcomed && p->refusal[0] == '\0') {
+        struct pollfd wait = {.fd = p->control, .events = POLLIN};
+        uint64_t now = at_now_ns();
+        int r;
+
+        if (now >= deadline) {
+            return -ETIMEDOUT;
+        }
+        r = poll(&wait, 1, at_until_ms(deadline, now));
+        if (r < 0 && errno != EINTR) {
+            return -errno;
+        }
+        if (r <= 0) {
+            continue;
+        }
+        r = at_message_receive(p->control, p->message);
+        if (r == AT_MESSAGE_CLOSED) {
+            return -ENOTCONN;
+        }
+        if (r < 0 && r != -EAGAIN) {
+            return r;
+        }
+        if (r == 0) {
+            on_other(p, p->message);
+            at_message_clear(p->message);
+        }
+    }
+    return p->refusal[0] != '\0' ? -EACCES : 0;
+}
+
+static int add_fd(int epoll, int fd, uint64_t tag)
+{
+    struct epoll_event ev = {.events = EPOLLIN, .data.u64 = tag};
+
+    return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
+}
+
+static int set_up(struct at_process *p)
+{
+    int r;
+
+    p->control = find_control();
+    if (p->control < 0) {
+        return p->control;
+    }
+    p->message = malloc(sizeof(*p->message));
+    p->epoll = epoll_create1(EPOLL_CLOEXEC);
+    p->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (p->message == NULL) {
+        return -ENOMEM;
+    }
+    if (p->epoll < 0 || p->bell < 0) {
+        return -errno;
+    }
+    r = add_fd(p->epoll, p->bell, TAG_BELL);
+    if (r == 0) {
+        r = at_process_hello(p);
+    }
+    if (r == 0) {
+        r = await_welcome(p);
+    }
+    if (r == 0) {
+        r = at_engine_new(&ops, p, p->control, (struct at_bytes){0}, &p->engine);
+    }
+    free(p->message);
+    p->message = NULL;
+    return r;
+}
+
+static void tear_down(struct at_process *p)
+{
+    p->engine = at_engine_free(p->engine);
+    at_close(&p->epoll);
+    at_close(&p->bell);
+    at_close(&p->done_fd);
+    at_close(&p->timer_fd);
+    at_close(&p->outer);
+    (void)pthread_mutex_destroy(&p->lock);
+    free(p);
+}
+
+static int make(const char *contracts, struct at_process **ret)
+{
+    struct at_process *p = calloc(1, sizeof(*p));
+    int r;
+
+    if (p == NULL) {
+        return -ENOMEM;
+    }
+    p->epoll = -1;
+    p->bell = -1;
+    p->done_fd = -1;
+    p->timer_fd = -1;
+    p->outer = -1;
+    p->contracts = contracts;
+    at_list_init(&p->waiting);
+    at_list_init(&p->done);
+    (void)pthread_mutex_init(&p->lock, NULL);
+    r = set_up(p);
+    /* A refused process stays, so that its reason can be told. */
+    if (r < 0 && r != -EACCES) {
+        tear_down(p);
+        return r;
+    }
+    *ret = p;
+    return 0;
+}
+
+int at_process_get(const char *contracts, struct at_process **ret)
+{
+    int r = 0;
+
+    (void)pthread_mutex_lock(&the_lock);
+    if (the_process == NULL) {
+        r = make(contracts, &the_process);
+    }
+    *ret = the_process;
+    (void)pthread_mutex_unlock(&the_lock);
+    return r < 0 ? r : (*ret)->engine == NULL ? -EACCES : 0;
+}
+
+void at_process_end(void)
+{
+    (void)pthread_mutex_lock(&the_lock);
+    if (the_process != NULL) {
+        tear_down(the_process);
+        the_process = NULL;
+    }
+    (void)pthread_mutex_unlock(&the_lock);
+}
+
+void at_process_ring(struct at_process *p)
+{
+    uint64_t one = 1;
+
+    (void)!write(p->bell, &one, sizeof(one));
+}
+
+void at_process_changed(struct at_process *p)
+{
+    uint64_t next;
+
+    if (!p->watched) {
+        return;
+    }
+    next = at_engine_next_deadline(p->engine);
+    if (!at_engine_arm(p->engine) ||
+        (next != 0 && (p->watch_until_ns == 0 || next < p->watch_until_ns))) {
+        at_process_ring(p);
+    }
+}
+
+static void take_event(struct at_process *p, const struct epoll_event *ev)
+{
+    uint64_t count;
+
+    if (ev->data.u64 == TAG_BELL) {
+        (void)!read(p->bell, &count, sizeof(count));
+    } else if (ev->data.u64 == TAG_SIGNAL) {
+        at_serve_signal(p);
+    } else {
+        at_engine_event(p->engine, ev->data.u64, ev->events);
+    }
+}
+
+void at_process_watch(struct at_process *p, uint64_t limit_ns)
+{
+    struct epoll_event events[AT_LIB_EVENTS_PER_WAIT];
+    uint64_t now = at_now_ns();
+    uint64_t until = limit_ns;
+    uint64_t next;
+    int n;
+
+    if (at_engine_run(p->engine, now) || !at_engine_arm(p->engine)) {
+        return;
+    }
+    next = at_engine_next_deadline(p->engine);
+    if (next != 0 && (until == 0 || next < until)) {
+        until = next;
+    }
+    p->watched = true;
+    p->watch_until_ns = until;
+    at_process_unlock(p);
+    n = epoll_wait(p->epoll, events, AT_LIB_EVENTS_PER_WAIT,
+                   until == 0 ? -1 : at_until_ms(until, now));
+    at_process_lock(p);
+    p->watched = false;
+    for (int i = 0; i < n; i++) {
+        take_event(p, &events[i]);
+    }
+    (void)at_engine_run(p->engine, at_now_ns());
+}
+
+void at_process_park(struct at_process *p, struct at_waiter *w, uint64_t limit_ns)
+{
+    uint64_t now = limit_ns == 0 ? 0 : at_now_ns();
+
+    atomic_store_explicit(&w->park.woken, 0, memory_order_relaxed);
+    at_list_append(&p->waiting, &w->entry);
+    at_process_unlock(p);
+    if (limit_ns == 0 || limit_ns > now) {
+        at_park_wait(&w->park, limit_ns == 0 ? 0 : limit_ns - now);
+    }
+    at_process_lock(p);
+    at_list_remove(&w->entry);
+}
+
+bool at_process_pass_watch(struct at_process *p)
+{
+    if (p->watched || at_list_is_empty(&p->waiting)) {
+        return false;
+    }
+    at_park_wake(&at_container_of(p->waiting.next, struct at_waiter, entry)->park);
+    return true;
+}
+
+void at_process_wait(struct at_process *p, struct atoll_call *call, uint64_t limit_ns)
+{
+    while (!call->done) {
+        if (!p->watched) {
+            at_process_watch(p, limit_ns);
+            if (p->serve != NULL) {
+                at_serve_kick(p);
+            }
+        } else {
+            at_process_park(p, &call->waiter, limit_ns);
+            (void)at_engine_run(p->engine, at_now_ns()); /* perhaps the deadline woke us */
+        }
+    }
+    if (!at_process_pass_watch(p) && p->serve != NULL && !p->watched && call->worker == NULL) {
+        at_serve_kick(p);
+    }
+}

@@ -1,0 +1,141 @@
+/*
+ * A process that uses libatoll: one engine, one lock, and the watch.
+ *
+ * Whoever waits may take the watch: sleep in epoll for everybody. There is at most one watcher.
+ * A blocking caller that finds the watch free takes it itself, so that a reply reaches it without
+ * a switch of threads; otherwise it parks and is woken. While any caller waits, somebody watches:
+ * a caller that leaves with the watch in hand wakes another parked one, else a worker.
+ *
+ * Everything here is called with the lock held unless said; sleeping gives it back meanwhile.
+ */
+#ifndef AT_LIBATOLL_PROCESS_H
+#define AT_LIBATOLL_PROCESS_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <atoll/atoll.h>
+
+#include "base/arena.h"
+#include "base/list.h"
+#include "call/engine.h"
+#include "libatoll/limits.h"
+
+struct at_serve;
+struct at_worker;
+
+/* A thread asleep on a word of its own. */
+struct at_park {
+    _Atomic uint32_t woken;
+};
+
+struct at_waiter {
+    struct at_list entry; /* in process->waiting while parked */
+    struct at_park park;
+};
+
+struct at_process {
+    pthread_mutex_t lock;
+    struct at_engine *engine;
+    struct at_message *message;
+    int control;
+    int epoll;
+    int bell;                /* eventfd: ends the watcher's sleep */
+    int done_fd;             /* eventfd, level: callbacks are due; -1 until atoll_poll_fd() */
+    int timer_fd;            /* the next deadline, for a foreign loop; -1 until then */
+    int outer;               /* epoll over the three; -1 until then */
+    bool watched;            /* somebody sleeps in epoll */
+    uint64_t watch_until_ns; /* when that sleep ends by itself; 0: never */
+    struct at_list waiting;  /* at_waiter */
+    struct at_list done;     /* atoll_call.done_entry: callbacks that are due */
+    size_t pollers;          /* threads in atoll_poll() */
+    bool welcomed;
+    bool ready_said;
+    uint64_t generation;
+    char refusal[256];
+    struct at_serve *serve; /* NULL: no atoll_serve() runs */
+    const char *contracts;  /* said in HELLO */
+};
+
+struct atoll_call {
+    struct at_process *process;
+    struct at_worker *worker; /* of a handler; NULL: a root context */
+    struct at_arena arena;
+    struct at_pending pending;
+    struct at_incoming *in; /* the request being served */
+    const char *caller;     /* "" in a root */
+    uint64_t deadline_ns;   /* 0: none */
+    uint64_t waited_ns;     /* in nested calls */
+    uint64_t random;        /* of a root: state of its trace ids */
+    uint8_t trace_id[16];
+    uint64_t span_id;
+    int status; /* of the last call, or as failed */
+    const char *reason;
+    struct at_bytes reply;
+    char peer[AT_CALL_NAME_ROOM]; /* who answered last */
+    bool busy;                    /* a call is in flight */
+    bool done;
+    struct at_waiter waiter;
+    /* asynchronous calls */
+    struct at_list done_entry;
+    atoll_done *on_done;
+    void *user;
+    void *out;
+    const struct atoll_method_desc *method;
+    /* outgoing metadata */
+    uint8_t *metadata;
+    size_t metadata_len;
+    uint8_t room[AT_LIB_ENCODE_ROOM];
+};
+
+/*
+ * The process's engine, said hello to the supervisor. The first call sets it up and says these
+ * contracts (borrowed; full names, one a line); without the lock. 0, -ENOTCONN (not started by atoll), -EACCES (refused: process->refusal), -errno.
+ */
+int at_process_get(const char *contracts, struct at_process **ret);
+/* For tests: takes the engine down so that the next use sets up a new one. Without the lock. */
+void at_process_end(void);
+
+void at_process_lock(struct at_process *p);
+void at_process_unlock(struct at_process *p);
+/* Nobody watches: runs what is there, else sleeps until something comes or limit_ns (0: none). */
+void at_process_watch(struct at_process *p, uint64_t limit_ns);
+/* After anything that changed channels while somebody else may watch. */
+void at_process_changed(struct at_process *p);
+/* Ends the watcher's sleep. */
+void at_process_ring(struct at_process *p);
+/* Sleeps until woken or limit_ns (0: none); w is in p->waiting meanwhile. */
+void at_process_park(struct at_process *p, struct at_waiter *w, uint64_t limit_ns);
+/* Waits until *done. worker: the thread runs a handler. */
+void at_process_wait(struct at_process *p, struct atoll_call *call, uint64_t limit_ns);
+/* The watch is free and I go away: let another parked caller have it. False: there is none. */
+bool at_process_pass_watch(struct at_process *p);
+int at_process_hello(struct at_process *p);
+int at_process_ready(struct at_process *p);
+
+void at_park_wait(struct at_park *park, uint64_t timeout_ns); /* without the lock; 0: no limit */
+void at_park_wake(struct at_park *park);
+
+/* context.c */
+void at_context_init(struct atoll_call *call, struct at_process *p);
+void at_context_deinit(struct atoll_call *call);
+/* Memory goes back but for one block; what a served request or a call left is forgotten. */
+void at_context_clear(struct atoll_call *call);
+/* Sets status and reason; the text is copied into the context. Returns status. */
+int at_context_fail(struct atoll_call *call, int status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* serve.c */
+void at_serve_request(struct at_process *p, struct at_incoming *in);
+void at_serve_cancelled(struct at_process *p, struct at_incoming *in);
+/* There may be work or a free watch: wake or make a worker. */
+void at_serve_kick(struct at_process *p);
+/* A nested wait of a handler ended (or begins): it counts as a sign of life. */
+void at_serve_nested(struct at_process *p, bool begins);
+void at_serve_stop(struct at_process *p, uint64_t grace_ns);
+/* An event on a descriptor that serve.c added to the epoll. */
+void at_serve_signal(struct at_process *p);
+
+#endif

@@ -1,0 +1,298 @@
+/* atoll_serve(): sets the table of methods up, says ready, serves, drains. */
+#include "libatoll/serve.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/text.h"
+
+enum { TAG_SIGNAL = 7 };
+
+/* A signal handler has no other way to know where to write. */
+static volatile sig_atomic_t signal_fd = -1;
+
+static void on_signal(int signal)
+{
+    int saved = errno;
+    uint64_t one = 1;
+
+    (void)signal;
+    (void)!write((int)signal_fd, &one, sizeof(one));
+    errno = saved;
+}
+
+void at_serve_request(struct at_process *p, struct at_incoming *in)
+{
+    if (p->serve == NULL) {
+        at_engine_answer(p->engine, in, AT_STATUS_UNIMPLEMENTED,
+                         AT_LIT("the process does not serve"), (struct at_bytes){0}, 0);
+        return;
+    }
+    at_list_append(&p->serve->queue, &in->entry);
+}
+
+void at_serve_cancelled(struct at_process *p, struct at_incoming *in)
+{
+    (void)p; /* still queued: it is dropped when its turn comes */
+    (void)in;
+}
+
+void at_serve_kick(struct at_process *p)
+{
+    struct at_serve *s = p->serve;
+
+    if (!at_list_is_empty(&s->queue)) {
+        at_workers_kick(p);
+    } else if (!p->watched && s->running == 0) {
+        at_list_foreach (it, &s->idle) {
+            struct at_worker *w = at_container_of(it, struct at_worker, entry);
+
+            w->wanted = true;
+            at_park_wake(&w->park);
+            return;
+        }
+    }
+}
+
+void at_serve_nested(struct at_process *p, bool begins)
+{
+    struct at_serve *s = p->serve;
+
+    s->signs++;
+    if (begins) {
+        s->nested++;
+    } else {
+        s->nested--;
+        if (!p->watched) {
+            at_workers_standby(p);
+        }
+    }
+}
+
+void at_serve_stop(struct at_process *p, uint64_t grace_ns)
+{
+    struct at_serve *s = p->serve;
+    struct at_service_stopping stopping = {.reason = AT_LIT("asked to stop")};
+
+    if (s == NULL || s->stopping) {
+        return;
+    }
+    s->stopping = true;
+    s->stop_by_ns = at_now_ns() + grace_ns;
+    (void)at_message_send(p->control, &at_service_stopping_kind, &stopping, NULL, 0);
+    at_engine_go_away(p->engine);
+    at_process_ring(p);
+}
+
+void at_serve_signal(struct at_process *p)
+{
+    uint64_t count;
+
+    if (p->serve != NULL) {
+        (void)!read(p->serve->signal_fd, &count, sizeof(count));
+        at_serve_stop(p, AT_LIB_GRACE_NS);
+    }
+}
+
+static const struct atoll_method_desc *method_at(const struct atoll_service_desc *service, size_t i)
+{
+    return (const struct atoll_method_desc *)((const char *)service->methods +
+                                              i * service->methods[0].size);
+}
+
+/* Tables of names and handlers out of the services. */
+static int set_methods(struct at_serve *s, const struct atoll_service *services, size_t count)
+{
+    struct at_text names;
+    struct at_text contracts;
+    size_t n = 0;
+
+    at_text_init(&names);
+    at_text_init(&contracts);
+    for (size_t i = 0; i < count; i++) {
+        n += services[i].desc->method_count;
+    }
+    s->methods = calloc(n == 0 ? 1 : n, sizeof(*s->methods));
+    for (size_t i = 0; i < count && s->methods != NULL; i++) {
+        const struct atoll_service_desc *desc = services[i].desc;
+
+        at_text_addf(&contracts, "%s\n", desc->full_name);
+        for (size_t k = 0; k < desc->method_count; k++) {
+            const struct atoll_method_desc *m = method_at(desc, k);
+
+            at_text_addf(&names, "%s/%s\n", desc->full_name, m->name);
+            s->methods[s->method_count++] =
+                (struct at_method){.desc = m, .service = desc, .handlers = services[i].handlers};
+        }
+    }
+    at_text_add_str(&names, "");
+    at_text_add_str(&contracts, "");
+    s->names = at_text_take(&names);
+    s->contracts = at_text_take(&contracts);
+    at_text_deinit(&names);
+    at_text_deinit(&contracts);
+    return s->methods == NULL || s->names == NULL || s->contracts == NULL ? -ENOMEM : 0;
+}
+
+static int explain(int r, const struct at_process *p)
+{
+    if (r == -ENOTCONN) {
+        (void)fprintf(stderr, "atoll: this service was not started by atoll (no ATOLL_CONTROL_FD); "
+                              "run it with `atoll up`\n");
+    } else if (r == -EACCES && p != NULL) {
+        (void)fprintf(stderr, "atoll: the supervisor refused this service: %s\n", p->refusal);
+    } else {
+        (void)fprintf(stderr, "atoll: cannot serve: %s\n", strerrordesc_np(-r));
+    }
+    return 1;
+}
+
+/* Lock held. Says what we serve, then that we are ready. */
+static int announce(struct at_process *p, struct at_serve *s)
+{
+    int r = 0;
+
+    at_engine_serve(p->engine, at_bytes_of(s->names));
+    if (p->contracts != s->contracts) { /* it called others before: HELLO did not name them */
+        p->contracts = s->contracts;
+        r = at_process_hello(p);
+    }
+    return r < 0 ? r : at_process_ready(p);
+}
+
+static void install(struct sigaction old[2])
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+
+    (void)sigemptyset(&action.sa_mask);
+    (void)sigaction(SIGTERM, &action, &old[0]);
+    (void)sigaction(SIGINT, &action, &old[1]);
+}
+
+static int serve(struct at_process *p, struct at_serve *s)
+{
+    struct epoll_event ev = {.events = EPOLLIN, .data.u64 = TAG_SIGNAL};
+    struct sigaction old[2];
+    struct at_worker *self = calloc(1, sizeof(*self));
+    int r = self == NULL ? -ENOMEM : 0;
+
+    if (r == 0 && epoll_ctl(p->epoll, EPOLL_CTL_ADD, s->signal_fd, &ev) < 0) {
+        r = -errno;
+    }
+    if (r < 0) {
+        free(self);
+        return r;
+    }
+    self->process = p;
+    at_context_init(&self->call, p);
+    self->call.worker = self;
+    s->self = self;
+    signal_fd = s->signal_fd;
+    install(old);
+    at_process_lock(p);
+    p->serve = s;
+    r = announce(p, s);
+    if (r == 0) {
+        at_workers_run(p, self);
+    }
+    s->over = true;
+    if (s->running == 0) {
+        at_workers_end(p);
+        at_engine_serve(p->engine, (struct at_bytes){0});
+        p->serve = NULL;
+        p->contracts = "";
+    } else {
+        r = -ETIMEDOUT; /* a handler never ended: its thread goes with the process */
+    }
+    at_process_unlock(p);
+    (void)sigaction(SIGTERM, &old[0], NULL);
+    (void)sigaction(SIGINT, &old[1], NULL);
+    (void)epoll_ctl(p->epoll, EPOLL_CTL_DEL, s->signal_fd, NULL);
+    if (r != -ETIMEDOUT) {
+        at_context_deinit(&self->call);
+        free(self);
+    }
+    return r;
+}
+
+static int check(const struct atoll_service *services, size_t count)
+{
+    if (services == NULL || count == 0) {
+        return -EINVAL;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (services[i].desc == NULL) {
+            return -EINVAL;
+        }
+    }
+    return 0;
+}
+
+static void free_serve(struct at_serve *s)
+{
+    at_close(&s->signal_fd);
+    free(s->methods);
+    free(s->names);
+    free(s->contracts);
+    free(s);
+}
+
+static struct at_serve *new_serve(const struct atoll_serve_options *options)
+{
+    struct at_serve *s = calloc(1, sizeof(*s));
+
+    if (s == NULL) {
+        return NULL;
+    }
+    at_list_init(&s->queue);
+    at_list_init(&s->idle);
+    at_list_init(&s->workers);
+    s->threads = 1;
+    s->threads_max = AT_LIB_THREADS_DEFAULT;
+    if (options != NULL && options->size >= sizeof(*options) && options->threads_max != 0) {
+        s->threads_max =
+            options->threads_max > AT_LIB_THREADS_MAX ? AT_LIB_THREADS_MAX : options->threads_max;
+    }
+    s->signal_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return s;
+}
+
+int atoll_serve(const struct atoll_service *services, size_t count,
+                const struct atoll_serve_options *options)
+{
+    struct at_process *p = NULL;
+    struct at_serve *s;
+    int r = check(services, count);
+
+    if (r < 0) {
+        return explain(r, NULL);
+    }
+    s = new_serve(options);
+    if (s == NULL) {
+        return explain(-ENOMEM, NULL);
+    }
+    r = s->signal_fd < 0 ? -errno : set_methods(s, services, count);
+    if (r == 0) {
+        r = at_process_get(s->contracts, &p);
+    }
+    if (r == 0) {
+        r = serve(p, s);
+    }
+    if (r == -ETIMEDOUT && p->serve != NULL) {
+        (void)fprintf(stderr, "atoll: a handler did not end within the grace period\n");
+        return 1; /* its thread still uses what s holds */
+    }
+    if (p != NULL && p->contracts == s->contracts) {
+        p->contracts = "";
+    }
+    free_serve(s);
+    return r < 0 ? explain(r, p) : 0;
+}

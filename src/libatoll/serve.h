@@ -1,0 +1,58 @@
+/* State of atoll_serve(), for the files of this room. The lock of the process guards all of it. */
+#ifndef AT_LIBATOLL_SERVE_H
+#define AT_LIBATOLL_SERVE_H
+
+#include "libatoll/process.h"
+
+struct at_method {
+    const struct atoll_method_desc *desc;
+    const struct atoll_service_desc *service;
+    const void *handlers;
+    uint64_t usual_ns; /* moving average of its own time, nested waits not counted */
+};
+
+struct at_worker {
+    struct at_list entry; /* in serve->idle while parked */
+    struct at_list all;   /* in serve->workers; not of the thread of atoll_serve() */
+    struct at_process *process;
+    pthread_t thread;
+    struct at_park park;
+    bool wanted; /* woken for work */
+    struct atoll_call call;
+};
+
+struct at_serve {
+    struct at_method *methods;
+    uint32_t method_count;
+    char *names;     /* "full.Service/Method" lines */
+    char *contracts; /* full names, one a line */
+    uint32_t threads_max;
+    uint32_t threads;       /* that exist, this one too */
+    uint32_t running;       /* handlers */
+    uint32_t nested;        /* of those: in nested calls */
+    struct at_list queue;   /* at_incoming.entry: whole requests, first come first served */
+    struct at_list idle;    /* at_worker.entry: parked; the first is the standby */
+    struct at_list workers; /* at_worker.all */
+    struct at_worker *self; /* of the thread of atoll_serve() */
+    uint64_t signs;         /* of life: handlers begun and ended */
+    bool ticking;           /* the standby looks every AT_LIB_TICK_NS */
+    bool stopping;
+    bool over; /* drained: every thread ends */
+    uint64_t stop_by_ns;
+    int signal_fd;
+};
+
+/* Runs requests, watches, parks, until the end. Lock held. */
+void at_workers_run(struct at_process *p, struct at_worker *w);
+/* Another thread; fewer than wanted is no error. Lock held. */
+void at_workers_add(struct at_process *p);
+void at_workers_kick(struct at_process *p);
+/* While a handler runs and nobody watches, somebody looks whether it runs for long. */
+void at_workers_standby(struct at_process *p);
+/* Waits for the threads that are not stuck in a handler. Lock held, given back meanwhile. */
+void at_workers_end(struct at_process *p);
+/* Decodes, calls the handler, encodes. Without the lock; *ret_answer lives in the context. */
+void at_handle(struct atoll_call *call, const struct at_method *m, struct at_bytes *ret_meta,
+               struct at_bytes *ret_body);
+
+#endif

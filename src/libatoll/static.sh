@@ -1,0 +1,21 @@
+#!/bin/sh
+# libatoll.a: one object of all rooms in which every hidden symbol is local, so that linking it
+# adds nothing but atoll_* to the user's names.
+#   static.sh PART.a ROOM.a … OUTPUT WORK-DIRECTORY
+set -eu
+part=$1
+shift
+rooms=
+while [ $# -gt 2 ]; do
+    rooms="$rooms $1"
+    shift
+done
+out=$1
+work=$2
+mkdir -p "$work"
+# shellcheck disable=SC2086 # a list of paths without blanks
+"${LD:-ld}" -r -o "$work/atoll.o" --whole-archive "$part" --no-whole-archive \
+    --start-group $rooms --end-group
+"${OBJCOPY:-objcopy}" --localize-hidden "$work/atoll.o"
+rm -f "$out"
+"${AR:-ar}" rcs "$out" "$work/atoll.o"

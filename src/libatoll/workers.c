@@ -1,0 +1,304 @@
+/*
+ * Threads of a server.
+ *
+ * A handler runs in place on the thread that took its request from the ring, and meanwhile nobody
+ * watches: for a short handler that costs nothing. Three rules keep others from waiting for it:
+ *   - before a handler whose method is usually slow, the watch is given to another thread;
+ *   - while handlers run, one parked thread, the standby, looks every 2 ms; when the same handler
+ *     still runs, it takes the watch over;
+ *   - a handler that waits for a nested call watches by itself, and wakes another thread for the
+ *     requests that it finds meanwhile. So A calling B calling A goes on below threads_max.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "libatoll/serve.h"
+
+static void *thread_main(void *user)
+{
+    struct at_worker *w = user;
+
+    at_process_lock(w->process);
+    at_workers_run(w->process, w);
+    at_process_unlock(w->process);
+    return NULL;
+}
+
+void at_workers_add(struct at_process *p)
+{
+    struct at_serve *s = p->serve;
+    struct at_worker *w;
+    pthread_attr_t attr;
+
+    /* One more than handlers may run: somebody must be left to watch. */
+    if (s->threads > s->threads_max || s->over) {
+        return;
+    }
+    w = malloc(sizeof(*w));
+    if (w == NULL) {
+        return;
+    }
+    memset(w, 0, offsetof(struct at_worker, call));
+    w->process = p;
+    at_context_init(&w->call, p);
+    w->call.worker = w;
+    if (pthread_attr_init(&attr) != 0) {
+        free(w);
+        return;
+    }
+    (void)pthread_attr_setstacksize(&attr, AT_LIB_STACK_BYTES);
+    s->threads++;
+    at_list_append(&s->workers, &w->all);
+    if (pthread_create(&w->thread, &attr, thread_main, w) != 0) {
+        s->threads--;
+        at_list_remove(&w->all);
+        free(w);
+    }
+    (void)pthread_attr_destroy(&attr);
+}
+
+/* Work or a free watch for one more thread. */
+static void wake_or_add(struct at_process *p)
+{
+    struct at_serve *s = p->serve;
+
+    at_list_foreach (it, &s->idle) {
+        struct at_worker *w = at_container_of(it, struct at_worker, entry);
+
+        if (!w->wanted) {
+            w->wanted = true;
+            at_park_wake(&w->park);
+            return;
+        }
+    }
+    at_workers_add(p);
+}
+
+void at_workers_kick(struct at_process *p)
+{
+    struct at_serve *s = p->serve;
+
+    if (!at_list_is_empty(&s->queue) && s->running < s->threads_max) {
+        wake_or_add(p);
+    }
+}
+
+void at_workers_standby(struct at_process *p)
+{
+    struct at_serve *s = p->serve;
+
+    if (s->ticking) {
+        return;
+    }
+    if (at_list_is_empty(&s->idle)) {
+        at_workers_add(p); /* it ticks as soon as it has parked */
+        return;
+    }
+    s->ticking = true;
+    at_park_wake(&at_container_of(s->idle.next, struct at_worker, entry)->park);
+}
+
+/* True: take the watch, the handler that was running two looks ago still is. */
+static bool look(struct at_process *p, uint64_t *signs, int *quiet)
+{
+    struct at_serve *s = p->serve;
+    bool same = s->signs == *signs;
+
+    *signs = s->signs;
+    if (same && !p->watched && s->running > 0) {
+        return true;
+    }
+    *quiet = same ? *quiet + 1 : 0;
+    if (*quiet > AT_LIB_IDLE_TICKS) {
+        s->ticking = false;
+    }
+    return false;
+}
+
+static void park(struct at_process *p, struct at_worker *w)
+{
+    struct at_serve *s = p->serve;
+    uint64_t signs = s->signs;
+    int quiet = 0;
+
+    w->wanted = false;
+    at_list_append(&s->idle, &w->entry);
+    if (s->idle.next == &w->entry && s->running > 0) {
+        s->ticking = true;
+    }
+    while (!w->wanted && !s->over) {
+        bool standby = s->idle.next == &w->entry && s->ticking;
+
+        atomic_store_explicit(&w->park.woken, 0, memory_order_relaxed);
+        at_process_unlock(p);
+        at_park_wait(&w->park, standby ? AT_LIB_TICK_NS : 0);
+        at_process_lock(p);
+        if (standby && look(p, &signs, &quiet)) {
+            s->ticking = false;
+            break;
+        }
+    }
+    at_list_remove(&w->entry);
+    if (s->idle.next != &s->idle && s->ticking) {
+        /* The next in line is the standby now and must know it. */
+        at_park_wake(&at_container_of(s->idle.next, struct at_worker, entry)->park);
+    } else if (at_list_is_empty(&s->idle)) {
+        s->ticking = false;
+    }
+}
+
+static bool serves_trace(const struct at_worker *w, const struct at_incoming *in)
+{
+    return w->call.in != NULL && memcmp(w->call.trace_id, in->trace_id, sizeof(in->trace_id)) == 0;
+}
+
+/* Is the request part of a call that already runs here, with every thread in a nested call? */
+static bool is_cycle(const struct at_process *p, const struct at_incoming *in)
+{
+    const struct at_serve *s = p->serve;
+
+    if (s->running < s->threads_max || s->nested < s->running) {
+        return false;
+    }
+    at_list_foreach (it, &s->workers) {
+        if (serves_trace(at_container_of(it, struct at_worker, all), in)) {
+            return true;
+        }
+    }
+    return serves_trace(s->self, in);
+}
+
+static void refuse(struct at_process *p, struct at_incoming *in, uint32_t status,
+                   const char *reason, uint8_t flags)
+{
+    at_list_remove(&in->entry);
+    at_engine_answer(p->engine, in, status, at_bytes_of(reason), (struct at_bytes){0}, flags);
+    at_process_changed(p);
+}
+
+/* Requests that will not run: expired, cancelled, too late, or in a circle. */
+static bool drop_hopeless(struct at_process *p, struct at_incoming *in, uint64_t now)
+{
+    char text[160];
+
+    if (in->cancelled) {
+        refuse(p, in, AT_STATUS_CANCELLED, "cancelled before it was started", 0);
+    } else if (in->deadline_ns != 0 && in->deadline_ns <= now) {
+        (void)snprintf(text, sizeof(text),
+                       "the deadline passed while %u handlers ran (threads_max is %u)",
+                       p->serve->running, p->serve->threads_max);
+        refuse(p, in, AT_STATUS_DEADLINE_EXCEEDED, text, 0);
+    } else if (p->serve->stopping) {
+        refuse(p, in, AT_STATUS_UNAVAILABLE, "the instance is stopping", AT_RECORD_NOT_EXECUTED);
+    } else if (is_cycle(p, in)) {
+        (void)snprintf(text, sizeof(text),
+                       "the call comes back in a circle and all %u threads wait in nested calls",
+                       p->serve->threads_max);
+        refuse(p, in, AT_STATUS_RESOURCE_EXHAUSTED, text, 0);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static void learn(struct at_method *m, uint64_t took_ns, uint64_t waited_ns)
+{
+    uint64_t own = took_ns > waited_ns ? took_ns - waited_ns : 0;
+
+    m->usual_ns = m->usual_ns - m->usual_ns / 8 + own / 8;
+}
+
+/* The first request of the queue, in place. */
+static void run_first(struct at_process *p, struct at_worker *w, uint64_t now)
+{
+    struct at_serve *s = p->serve;
+    struct at_incoming *in = at_container_of(s->queue.next, struct at_incoming, entry);
+    struct at_method *m = &s->methods[in->method];
+    struct atoll_call *call = &w->call;
+    struct at_bytes meta;
+    struct at_bytes body;
+
+    at_list_remove(&in->entry);
+    s->running++;
+    s->signs++;
+    if (!at_process_pass_watch(p)) {
+        if (m->usual_ns > AT_LIB_SLOW_NS && !p->watched) {
+            wake_or_add(p);
+        } else {
+            at_workers_standby(p);
+        }
+    }
+    at_context_clear(call);
+    call->in = in;
+    call->deadline_ns = in->deadline_ns;
+    memcpy(call->trace_id, in->trace_id, sizeof(call->trace_id));
+    call->span_id = in->span_id;
+    at_process_unlock(p);
+    at_handle(call, m, &meta, &body);
+    at_process_lock(p);
+    call->in = NULL;
+    call->caller = "";
+    at_engine_answer(p->engine, in, (uint32_t)call->status, meta, body, 0);
+    at_process_changed(p);
+    learn(m, at_now_ns() - now, call->waited_ns);
+    s->running--;
+    s->signs++;
+}
+
+/* Stopped, and nothing runs or waits to be sent, or time is up. */
+static bool is_over(struct at_process *p)
+{
+    struct at_serve *s = p->serve;
+
+    if (s->stopping && !s->over &&
+        ((s->running == 0 && at_list_is_empty(&s->queue) && at_engine_unsent(p->engine) == 0) ||
+         at_now_ns() >= s->stop_by_ns)) {
+        s->over = true;
+        at_list_foreach (it, &s->idle) {
+            at_park_wake(&at_container_of(it, struct at_worker, entry)->park);
+        }
+        at_process_ring(p);
+    }
+    return s->over;
+}
+
+void at_workers_run(struct at_process *p, struct at_worker *w)
+{
+    struct at_serve *s = p->serve;
+
+    while (!is_over(p)) {
+        struct at_incoming *in = at_container_of(s->queue.next, struct at_incoming, entry);
+        uint64_t now = at_now_ns();
+
+        if (!at_list_is_empty(&s->queue) && drop_hopeless(p, in, now)) {
+            continue;
+        }
+        if (!at_list_is_empty(&s->queue) && s->running < s->threads_max) {
+            run_first(p, w, now);
+        } else if (!p->watched) {
+            at_process_watch(p, s->stopping ? s->stop_by_ns : 0);
+        } else {
+            park(p, w);
+        }
+    }
+}
+
+void at_workers_end(struct at_process *p)
+{
+    struct at_serve *s = p->serve;
+
+    while (!at_list_is_empty(&s->workers)) {
+        struct at_worker *w = at_container_of(s->workers.next, struct at_worker, all);
+
+        at_list_remove(&w->all);
+        at_park_wake(&w->park);
+        at_process_unlock(p);
+        (void)pthread_join(w->thread, NULL);
+        at_process_lock(p);
+        at_context_deinit(&w->call);
+        free(w);
+    }
+}
