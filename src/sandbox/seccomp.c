@@ -151,14 +151,14 @@ static int add_socket_rules(scmp_filter_ctx filter)
 
         if (family != AF_INET6) {
             r = seccomp_rule_add(filter, REFUSE(EAFNOSUPPORT), SCMP_SYS(socket), 1,
-                                 SCMP_A0(SCMP_CMP_EQ, family));
+                                 SCMP_A0(SCMP_CMP_EQ, family, 0));
         }
         if (r != 0) {
             return r;
         }
     }
     return seccomp_rule_add(filter, REFUSE(EAFNOSUPPORT), SCMP_SYS(socket), 1,
-                            SCMP_A0(SCMP_CMP_GT, AF_NETLINK));
+                            SCMP_A0(SCMP_CMP_GT, AF_NETLINK, 0));
 }
 
 static int add_ioctl_rules(scmp_filter_ctx filter)
