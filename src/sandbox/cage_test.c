@@ -308,6 +308,7 @@ TEST(nothing_that_listens_on_the_host_can_be_reached)
 
     world_open(&w, NULL);
     local = listen_abstract(w.system);
+    CHECK(inet >= 0 && local >= 0);
     (void)snprintf(text, sizeof(text), "%d", port);
     world_args(&w, "reach", text, w.system, NULL);
     world_run(&w, &o);
