@@ -7,13 +7,9 @@
         return at_cli_fail(cli, AT_EXIT_FAILURE, "not built yet");                                 \
     }
 
-TODO(init)
-TODO(status)
 TODO(call)
 TODO(config)
 TODO(schema)
-TODO(doctor)
-TODO(completion)
 
 /* The configuration has not landed either. */
 #include "cli/config.h"
