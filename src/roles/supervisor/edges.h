@@ -1,0 +1,79 @@
+/*
+ * Who talks to whom: parties (instances, and operators that call), what they want, and the channels
+ * between them. Checks every edge against the plan, opens channels when both ends are there, and
+ * tells the survivor when one is gone.
+ *
+ * Touches nothing but control sockets. A party that does not read its socket, or asks for too much,
+ * is reported through on_trouble, in the middle of the work: the owner notes it and drops it later.
+ *
+ * A channel's id is the server's generation in the upper half, so that after a change of supervisors
+ * the ids that a client still has tell whom they lead to.
+ */
+#ifndef AT_SUPERVISOR_EDGES_H
+#define AT_SUPERVISOR_EDGES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/list.h"
+#include "control/service.h"
+#include "plan/plan.h"
+
+enum { AT_EDGES_OPERATOR = UINT32_MAX }; /* `service` of a party that is no instance */
+
+struct at_party {
+    struct at_list link;
+    struct at_list wants;
+    struct at_list as_client; /* channels */
+    struct at_list as_server;
+    size_t want_count;
+    size_t channel_count;
+    const char *name; /* "cart.1"; borrowed */
+    uint32_t service; /* index in the plan, or AT_EDGES_OPERATOR */
+    uint64_t generation;
+    bool is_ready; /* may be opened to */
+    int sock;      /* control socket; stays the owner's */
+};
+
+typedef void at_edges_trouble(void *user, struct at_party *party, const char *reason);
+
+struct at_edges {
+    struct at_list parties;
+    const struct at_plan *plan;
+    char **failed; /* per service: why it was given up on, or NULL */
+    uint64_t serial;
+    at_edges_trouble *on_trouble;
+    void *user;
+};
+
+/* serial: no channel id may repeat in the system's life; pass the count of supervisors. -ENOMEM. */
+int at_edges_init(struct at_edges *edges, const struct at_plan *plan, uint32_t supervisor,
+                  at_edges_trouble *on_trouble, void *user);
+/* Every party must have left. */
+void at_edges_deinit(struct at_edges *edges);
+
+/* name, service, generation and sock are set; the rest is initialised here. */
+void at_edges_join(struct at_edges *edges, struct at_party *party);
+/* Forgets its wants; the other ends of its channels hear GONE with the reason. Twice is fine. */
+void at_edges_leave(struct at_edges *edges, struct at_party *party, const char *reason);
+/* The party serves from now on: whoever wants its service hears OPEN. */
+void at_edges_ready(struct at_edges *edges, struct at_party *party);
+/* 0; AT_MESSAGE_MALFORMED: it breaks the rules; -ENOMEM. */
+int at_edges_want(struct at_edges *edges, struct at_party *party,
+                  const struct at_service_want *want);
+/* The party says that the other end broke the rules: both forget the channel. The other's name, or
+ * NULL when there is no such channel. */
+const char *at_edges_broken(struct at_edges *edges, struct at_party *party, uint64_t channel,
+                            struct at_bytes reason);
+/* Given up on (reason), or to be expected again (NULL). Whoever wants it hears EDGE. */
+void at_edges_set_failed(struct at_edges *edges, uint32_t service, const char *reason);
+/* Channels from instances of one service to instances of another. */
+uint32_t at_edges_count(const struct at_edges *edges, uint32_t from, uint32_t to);
+
+/* May an instance of `from` call service `to`? When not, the sentence goes to why. */
+bool at_edges_may_call(const struct at_plan *plan, uint32_t from, uint32_t to, char *why,
+                       size_t cap);
+
+#endif

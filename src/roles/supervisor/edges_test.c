@@ -1,0 +1,432 @@
+/* Promises of roles/supervisor/edges.h. */
+#include "roles/supervisor/edges.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "at_test.h"
+#include "base/bytes.h"
+#include "base/fd.h"
+#include "base/socket.h"
+#include "control/message.h"
+#include "control/service.h"
+#include "plan/plan.h"
+#include "roles/supervisor/limits.h"
+
+enum { CART, STOCK, PAYMENT, DOOR, PLAIN, SERVICES };
+
+static const char *stock_contracts[] = {"shop.stock.v1.StockService", "shop.stock.v1.Admin"};
+static const char *payment_contracts[] = {"shop.payment.v1.PaymentService"};
+static uint32_t cart_uses[] = {STOCK};
+static uint32_t listener_services[] = {STOCK};
+static struct at_plan_listener listener = {.services = {listener_services, 1}};
+static struct at_plan_service services[SERVICES] = {
+    [CART] = {.name = "cart",
+              .kind = AT_PLAN_SERVICE,
+              .uses = {cart_uses, 1},
+              .file = "atoll.yaml",
+              .line = 3,
+              .uses_line = 5},
+    [STOCK] = {.name = "stock",
+               .kind = AT_PLAN_SERVICE,
+               .contracts = {stock_contracts, 2},
+               .file = "atoll.yaml",
+               .line = 9},
+    [PAYMENT] = {.name = "payment", .kind = AT_PLAN_SERVICE, .contracts = {payment_contracts, 1}},
+    [DOOR] = {.name = "door", .kind = AT_PLAN_GATEWAY},
+    [PLAIN] = {.name = "plain", .kind = AT_PLAN_SERVICE},
+};
+static struct at_plan plan = {.system = "shop",
+                              .services = services,
+                              .service_count = SERVICES,
+                              .listeners = &listener,
+                              .listener_count = 1};
+
+struct end {
+    struct at_party party;
+    int peer; /* the instance's end of its control socket */
+};
+
+struct scene {
+    struct at_edges edges;
+    struct at_message *message;
+    char trouble[128];
+};
+
+static void on_trouble(void *user, struct at_party *party, const char *reason)
+{
+    struct scene *s = user;
+
+    (void)snprintf(s->trouble, sizeof(s->trouble), "%s: %s", party->name, reason);
+}
+
+static void begin(struct scene *s)
+{
+    *s = (struct scene){.message = calloc(1, sizeof(*s->message))};
+    CHECK(s->message != NULL);
+    CHECK_INT(at_edges_init(&s->edges, &plan, 1, on_trouble, s), 0);
+}
+
+static void finish(struct scene *s)
+{
+    at_edges_deinit(&s->edges);
+    free(s->message);
+}
+
+static void join(struct scene *s, struct end *e, const char *name, uint32_t service,
+                 uint64_t generation)
+{
+    int fds[2];
+
+    CHECK_INT(at_socket_pair(fds), 0);
+    CHECK_INT(at_fd_set_nonblocking(fds[0], 1), 0);
+    CHECK_INT(at_fd_set_nonblocking(fds[1], 1), 0);
+    *e = (struct end){
+        .party = {.name = name, .service = service, .generation = generation, .sock = fds[0]},
+        .peer = fds[1]};
+    at_edges_join(&s->edges, &e->party);
+}
+
+static void leave(struct scene *s, struct end *e, const char *reason)
+{
+    at_edges_leave(&s->edges, &e->party, reason);
+    at_close(&e->party.sock);
+    at_close(&e->peer);
+}
+
+static int want(struct scene *s, struct end *e, uint64_t request, const char *service,
+                const char *contract, const char *have)
+{
+    struct at_service_want w = {.request = request,
+                                .service = at_bytes_of(service),
+                                .contract = at_bytes_of(contract),
+                                .have = at_bytes_of(have)};
+
+    return at_edges_want(&s->edges, &e->party, &w);
+}
+
+static struct at_service_open expect_open(struct scene *s, const struct end *e)
+{
+    struct at_service_open open = {0};
+
+    CHECK_INT(at_message_receive(e->peer, s->message), 0);
+    CHECK_INT(at_message_read(&at_service_open_kind, s->message, &open), 0);
+    CHECK_INT((long)s->message->fd_count, 3);
+    at_message_clear(s->message);
+    return open;
+}
+
+static struct at_service_edge expect_edge(struct scene *s, const struct end *e, uint32_t state)
+{
+    struct at_service_edge edge = {0};
+
+    CHECK_INT(at_message_receive(e->peer, s->message), 0);
+    CHECK_INT(at_message_read(&at_service_edge_kind, s->message, &edge), 0);
+    CHECK_INT((long)edge.state, (long)state);
+    return edge;
+}
+
+static struct at_service_gone expect_gone(struct scene *s, const struct end *e)
+{
+    struct at_service_gone gone = {0};
+
+    CHECK_INT(at_message_receive(e->peer, s->message), 0);
+    CHECK_INT(at_message_read(&at_service_gone_kind, s->message, &gone), 0);
+    return gone;
+}
+
+static void expect_silence(struct scene *s, const struct end *e)
+{
+    CHECK_INT(at_message_receive(e->peer, s->message), -EAGAIN);
+}
+
+static bool holds(struct at_bytes text, const char *word)
+{
+    return memmem(text.at, text.len, word, strlen(word)) != NULL;
+}
+
+TEST(a_want_is_answered_with_a_channel_to_each_ready_instance_now_and_later)
+{
+    struct scene s;
+    struct end cart;
+    struct end stock1;
+    struct end stock2;
+    struct at_service_open at_client;
+    struct at_service_open at_server;
+
+    begin(&s);
+    join(&s, &cart, "cart.1", CART, 1);
+    join(&s, &stock1, "stock.1", STOCK, 2);
+    join(&s, &stock2, "stock.2", STOCK, 3);
+    at_edges_ready(&s.edges, &stock1.party);
+    CHECK_INT(want(&s, &cart, 7, "stock", "", ""), 0);
+    at_client = expect_open(&s, &cart);
+    CHECK_INT((long)at_client.request, 7);
+    CHECK_INT((long)at_client.side, AT_SIDE_CLIENT);
+    at_server = expect_open(&s, &stock1);
+    CHECK_INT((long)at_server.side, AT_SIDE_SERVER);
+    CHECK_BYTES(at_server.peer_instance, "cart.1");
+    CHECK_INT((long)at_server.flags, 0);
+    CHECK(at_server.channel == at_client.channel);
+    expect_silence(&s, &stock2);
+    at_edges_ready(&s.edges, &stock2.party);
+    CHECK(expect_open(&s, &cart).channel == expect_open(&s, &stock2).channel);
+    CHECK_INT((long)at_edges_count(&s.edges, CART, STOCK), 2);
+    leave(&s, &stock1, "x");
+    leave(&s, &stock2, "x");
+    leave(&s, &cart, "x");
+    finish(&s);
+}
+
+TEST(two_contracts_of_one_service_are_two_wants_but_the_same_want_twice_is_one)
+{
+    struct scene s;
+    struct end cart;
+    struct end stock;
+
+    begin(&s);
+    join(&s, &cart, "cart.1", CART, 1);
+    join(&s, &stock, "stock.1", STOCK, 2);
+    at_edges_ready(&s.edges, &stock.party);
+    CHECK_INT(want(&s, &cart, 1, "", stock_contracts[0], ""), 0);
+    CHECK_INT(want(&s, &cart, 2, "", stock_contracts[1], ""), 0);
+    CHECK_INT(want(&s, &cart, 3, "", stock_contracts[1], ""), 0);
+    CHECK_INT((long)expect_open(&s, &cart).request, 1);
+    CHECK_INT((long)expect_open(&s, &cart).request, 2);
+    expect_silence(&s, &cart);
+    leave(&s, &stock, "x");
+    leave(&s, &cart, "x");
+    finish(&s);
+}
+
+TEST(an_undeclared_edge_is_denied_with_the_line_to_add)
+{
+    struct scene s;
+    struct end cart;
+    struct end payment;
+    struct at_service_edge edge;
+
+    begin(&s);
+    join(&s, &cart, "cart.1", CART, 1);
+    join(&s, &payment, "payment.1", PAYMENT, 2);
+    at_edges_ready(&s.edges, &payment.party);
+    CHECK_INT(want(&s, &cart, 1, "payment", "", ""), 0);
+    edge = expect_edge(&s, &cart, AT_EDGE_DENIED);
+    CHECK(holds(edge.reason, "add \"payment\" to `uses` of service cart (atoll.yaml:5)"));
+    CHECK_INT(want(&s, &payment, 1, "stock", "", ""), 0);
+    edge = expect_edge(&s, &payment, AT_EDGE_DENIED);
+    CHECK(holds(edge.reason, "uses: [stock]"));
+    leave(&s, &payment, "x");
+    leave(&s, &cart, "x");
+    finish(&s);
+}
+
+TEST(what_nobody_serves_is_unknown)
+{
+    struct scene s;
+    struct end cart;
+
+    begin(&s);
+    join(&s, &cart, "cart.1", CART, 1);
+    CHECK_INT(want(&s, &cart, 1, "", "shop.ghost.v1.Ghost", ""), 0);
+    CHECK(holds(expect_edge(&s, &cart, AT_EDGE_UNKNOWN).reason, "shop.ghost.v1.Ghost"));
+    CHECK_INT(want(&s, &cart, 1, "ghost", "", ""), 0);
+    CHECK(holds(expect_edge(&s, &cart, AT_EDGE_UNKNOWN).reason, "no service \"ghost\""));
+    CHECK_INT(want(&s, &cart, 1, "plain", "", ""), 0);
+    CHECK(holds(expect_edge(&s, &cart, AT_EDGE_UNKNOWN).reason, "serves no contract"));
+    leave(&s, &cart, "x");
+    finish(&s);
+}
+
+TEST(the_gateway_calls_what_its_listeners_name_and_may_state_the_caller)
+{
+    struct scene s;
+    struct end door;
+    struct end stock;
+
+    begin(&s);
+    join(&s, &door, "door.1", DOOR, 1);
+    join(&s, &stock, "stock.1", STOCK, 2);
+    at_edges_ready(&s.edges, &stock.party);
+    CHECK_INT(want(&s, &door, 1, "stock", "", ""), 0);
+    (void)expect_open(&s, &door);
+    CHECK_INT((long)expect_open(&s, &stock).flags, AT_OPEN_MAY_STATE_CALLER);
+    CHECK_INT(want(&s, &door, 2, "payment", "", ""), 0);
+    CHECK(holds(expect_edge(&s, &door, AT_EDGE_DENIED).reason, "gateway.listen"));
+    leave(&s, &stock, "x");
+    leave(&s, &door, "x");
+    finish(&s);
+}
+
+TEST(an_operator_may_call_everything)
+{
+    struct scene s;
+    struct end op;
+    struct end payment;
+
+    begin(&s);
+    join(&s, &op, "operator", AT_EDGES_OPERATOR, 1);
+    join(&s, &payment, "payment.1", PAYMENT, 2);
+    at_edges_ready(&s.edges, &payment.party);
+    CHECK_INT(want(&s, &op, 1, "payment", "", ""), 0);
+    (void)expect_open(&s, &op);
+    CHECK_BYTES(expect_open(&s, &payment).peer_service, "operator");
+    leave(&s, &payment, "x");
+    leave(&s, &op, "x");
+    finish(&s);
+}
+
+TEST(the_survivor_hears_how_its_peer_died_and_gets_a_channel_to_the_next_life)
+{
+    struct scene s;
+    struct end cart;
+    struct end stock;
+    struct at_service_open open;
+
+    begin(&s);
+    join(&s, &cart, "cart.1", CART, 1);
+    CHECK_INT(want(&s, &cart, 1, "stock", "", ""), 0);
+    (void)expect_edge(&s, &cart, AT_EDGE_WAITING);
+    join(&s, &stock, "stock.1", STOCK, 2);
+    at_edges_ready(&s.edges, &stock.party);
+    open = expect_open(&s, &cart);
+    leave(&s, &stock, "stock.1 was killed by signal 9");
+    CHECK_BYTES(expect_gone(&s, &cart).reason, "stock.1 was killed by signal 9");
+    (void)expect_edge(&s, &cart, AT_EDGE_WAITING);
+    join(&s, &stock, "stock.1", STOCK, 3);
+    at_edges_ready(&s.edges, &stock.party);
+    CHECK(expect_open(&s, &cart).channel != open.channel);
+    leave(&s, &cart, "cart.1 exited");
+    (void)expect_open(&s, &stock);
+    CHECK_BYTES(expect_gone(&s, &stock).reason, "cart.1 exited");
+    leave(&s, &stock, "x");
+    finish(&s);
+}
+
+TEST(a_service_that_was_given_up_on_says_so_to_who_waits_and_who_asks_later)
+{
+    struct scene s;
+    struct end cart;
+
+    begin(&s);
+    join(&s, &cart, "cart.1", CART, 1);
+    CHECK_INT(want(&s, &cart, 1, "stock", "", ""), 0);
+    (void)expect_edge(&s, &cart, AT_EDGE_WAITING);
+    at_edges_set_failed(&s.edges, STOCK, "stock.1 exited with code 3");
+    CHECK_BYTES(expect_edge(&s, &cart, AT_EDGE_FAILED).reason, "stock.1 exited with code 3");
+    CHECK_INT(want(&s, &cart, 2, "stock", "", ""), 0);
+    (void)expect_edge(&s, &cart, AT_EDGE_FAILED);
+    at_edges_set_failed(&s.edges, STOCK, NULL);
+    CHECK_INT(want(&s, &cart, 3, "stock", "", ""), 0);
+    (void)expect_edge(&s, &cart, AT_EDGE_WAITING);
+    leave(&s, &cart, "x");
+    finish(&s);
+}
+
+/* What a client has is told by ids; what is missing is opened, what is dead is told. */
+TEST(a_new_supervisor_takes_over_the_channels_that_both_ends_still_have)
+{
+    struct scene s;
+    struct end cart;
+    struct end stock1;
+    struct end stock2;
+    char have[64];
+    uint64_t id = ((uint64_t)2 << 32) | 77;
+
+    begin(&s);
+    join(&s, &cart, "cart.1", CART, 1);
+    join(&s, &stock1, "stock.1", STOCK, 2);
+    join(&s, &stock2, "stock.2", STOCK, 3);
+    at_edges_ready(&s.edges, &stock1.party);
+    at_edges_ready(&s.edges, &stock2.party);
+    (void)snprintf(have, sizeof(have), "%llu\n%llu\nx\n", (unsigned long long)id,
+                   (unsigned long long)((uint64_t)99 << 32));
+    CHECK_INT(want(&s, &cart, 1, "stock", "", have), 0);
+    CHECK((long)expect_gone(&s, &cart).channel == ((long)99 << 32));
+    CHECK_BYTES(expect_open(&s, &cart).peer_instance, "stock.2");
+    expect_silence(&s, &cart);
+    expect_silence(&s, &stock1);
+    leave(&s, &stock1, "gone");
+    CHECK(expect_gone(&s, &cart).channel == id);
+    leave(&s, &stock2, "x");
+    leave(&s, &cart, "x");
+    finish(&s);
+}
+
+TEST(a_broken_channel_is_forgotten_by_both)
+{
+    struct scene s;
+    struct end cart;
+    struct end stock;
+    struct at_service_open open;
+
+    begin(&s);
+    join(&s, &cart, "cart.1", CART, 1);
+    join(&s, &stock, "stock.1", STOCK, 2);
+    at_edges_ready(&s.edges, &stock.party);
+    CHECK_INT(want(&s, &cart, 1, "stock", "", ""), 0);
+    (void)expect_open(&s, &stock);
+    open = expect_open(&s, &cart);
+    CHECK(at_edges_broken(&s.edges, &stock.party, open.channel + 1, AT_LIT("?")) == NULL);
+    CHECK_STR(at_edges_broken(&s.edges, &stock.party, open.channel, AT_LIT("tail ran")), "cart.1");
+    CHECK(holds(expect_gone(&s, &cart).reason, "tail ran"));
+    CHECK_INT((long)at_edges_count(&s.edges, CART, STOCK), 0);
+    leave(&s, &stock, "x");
+    leave(&s, &cart, "x");
+    finish(&s);
+}
+
+TEST(a_party_that_never_reads_is_reported_and_nobody_waits_for_it)
+{
+    struct scene s;
+    struct end cart;
+
+    begin(&s);
+    join(&s, &cart, "cart.1", CART, 1);
+    for (int i = 0; i < 100000 && s.trouble[0] == '\0'; i++) {
+        CHECK_INT(want(&s, &cart, 1, "stock", "", ""), 0);
+    }
+    CHECK_STR(s.trouble, "cart.1: it does not read its control socket");
+    leave(&s, &cart, "x");
+    finish(&s);
+}
+
+TEST(a_want_of_nothing_is_malformed)
+{
+    struct scene s;
+    struct end cart;
+
+    begin(&s);
+    join(&s, &cart, "cart.1", CART, 1);
+    CHECK_INT(want(&s, &cart, 0, "stock", "", ""), AT_MESSAGE_MALFORMED);
+    CHECK_INT(want(&s, &cart, 1, "", "", ""), AT_MESSAGE_MALFORMED);
+    leave(&s, &cart, "x");
+    finish(&s);
+}
+
+static void walk_through(struct scene *s)
+{
+    struct end cart;
+    struct end stock;
+
+    join(s, &cart, "cart.1", CART, 1);
+    join(s, &stock, "stock.1", STOCK, 2);
+    (void)want(s, &cart, 1, "stock", "", "");
+    at_edges_ready(&s->edges, &stock.party);
+    leave(s, &stock, "x");
+    leave(s, &cart, "x");
+}
+
+TEST(no_failed_allocation_leaves_a_descriptor_or_a_table_behind)
+{
+    struct scene s;
+
+    begin(&s);
+    WITH_EACH_ALLOCATION_FAILING(walk_through(&s));
+    finish(&s);
+}
+
+TEST_MAIN("supervisor/edges")

@@ -1,0 +1,31 @@
+/*
+ * Datagrams that wait for a slow reader, with a limit. Tries to send at once; what the socket does
+ * not take is kept in order until at_outbox_flush().
+ */
+#ifndef AT_SUPERVISOR_OUTBOX_H
+#define AT_SUPERVISOR_OUTBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/list.h"
+#include "control/message.h"
+
+struct at_outbox {
+    struct at_list queue;
+    size_t bytes; /* queued */
+};
+
+void at_outbox_init(struct at_outbox *o);
+void at_outbox_deinit(struct at_outbox *o);
+bool at_outbox_is_empty(const struct at_outbox *o);
+/*
+ * Sends or queues. fd: one descriptor to go along (stays the caller's), or -1. -ENOBUFS: more than
+ * limit_bytes would wait; -ENOMEM; -errno of the socket.
+ */
+int at_outbox_put(struct at_outbox *o, int sock, const struct at_message_kind *kind,
+                  const void *message, int fd, size_t limit_bytes);
+/* 0: all is out; -EAGAIN: the socket is full; -errno. */
+int at_outbox_flush(struct at_outbox *o, int sock);
+
+#endif

@@ -1,0 +1,297 @@
+#include "roles/supervisor/places.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "control/operator.h"
+#include "plan/plan.h"
+#include "roles/supervisor/cage_spec.h"
+#include "roles/supervisor/system.h"
+
+enum { LOCK_TRIES = 8, PID_TEXT_MAX = 32 };
+
+/* ---- run directory ---- */
+
+/* A directory that is ours alone: nobody may have put a link or a directory of his there. */
+static int make_own_dir(const char *path, mode_t mode)
+{
+    struct stat st;
+
+    if (mkdir(path, mode) < 0 && errno != EEXIST) {
+        return -errno;
+    }
+    if (lstat(path, &st) < 0) {
+        return -errno;
+    }
+    return S_ISDIR(st.st_mode) && st.st_uid == geteuid() ? 0 : -EPERM;
+}
+
+/* /run/atoll is the last of a path of which at most two pieces are ours to make. */
+static int make_run_dir(struct at_system *s)
+{
+    char root[PATH_MAX - AT_PLAN_NAME_MAX - 1];
+    char parent[sizeof(root)];
+    char *slash;
+    int r = at_operator_run_root(root, sizeof(root));
+
+    if (r < 0) {
+        return r;
+    }
+    (void)snprintf(parent, sizeof(parent), "%s", root);
+    slash = strrchr(parent, '/');
+    if (slash != NULL && strncmp(root, "/tmp/", 5) == 0) {
+        *slash = '\0';
+        r = make_own_dir(parent, 0700);
+    }
+    if (r == 0) {
+        r = make_own_dir(root, geteuid() == 0 ? 0755 : 0700);
+    }
+    if (r < 0) {
+        return r;
+    }
+    (void)snprintf(s->run_dir, sizeof(s->run_dir), "%s/%s", root, s->plan.system);
+    return make_own_dir(s->run_dir, 0700);
+}
+
+static void name_holder(struct at_system *s, int fd, struct at_diag *diag)
+{
+    char pid[PID_TEXT_MAX] = "";
+    ssize_t n = pread(fd, pid, sizeof(pid) - 1, 0);
+
+    pid[n > 0 ? n : 0] = '\0';
+    pid[strcspn(pid, "\n")] = '\0';
+    at_diag_set(diag, "system \"%s\" already runs (atolld pid %s)", s->plan.system,
+                pid[0] == '\0' ? "unknown" : pid);
+    at_diag_hint(diag, "stop it with `atoll down`, or give this one another name");
+}
+
+/* The end of a system unlinks the file that we may just have locked: then ours is not the lock. */
+static bool is_still_there(int fd, const char *path)
+{
+    struct stat ours;
+    struct stat there;
+
+    return fstat(fd, &ours) == 0 && stat(path, &there) == 0 && ours.st_ino == there.st_ino &&
+           ours.st_dev == there.st_dev;
+}
+
+static int lock_once(struct at_system *s, const char *path, struct at_diag *diag)
+{
+    at_auto_close
+    int fd = -1;
+    char pid[PID_TEXT_MAX];
+    int n;
+    int r = make_run_dir(s);
+
+    if (r < 0) {
+        return r;
+    }
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) {
+        return errno == ENOENT ? -EAGAIN : -errno;
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        if (errno != EWOULDBLOCK) {
+            return -errno;
+        }
+        name_holder(s, fd, diag);
+        return AT_PLACES_BUSY;
+    }
+    if (!is_still_there(fd, path)) {
+        return -EAGAIN;
+    }
+    n = snprintf(pid, sizeof(pid), "%u\n", s->anchor_pid);
+    if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, (size_t)n, 0) != n) {
+        return -errno;
+    }
+    s->lock_fd = at_take_fd(&fd);
+    return 0;
+}
+
+int at_places_lock(struct at_system *s, struct at_diag *diag)
+{
+    char path[PATH_MAX + 8];
+    char root[PATH_MAX];
+    int r = at_operator_run_root(root, sizeof(root));
+
+    if (r == 0) {
+        (void)snprintf(path, sizeof(path), "%.3900s/%s/lock", root, s->plan.system);
+        r = -EAGAIN;
+    }
+    for (int i = 0; i < LOCK_TRIES && r == -EAGAIN; i++) {
+        r = lock_once(s, path, diag);
+    }
+    if (r < 0) {
+        at_diag_set(diag, "cannot make the run directory %.900s/%s: %s", root, s->plan.system,
+                    strerrordesc_np(-r));
+        at_diag_hint(diag, "it must be a directory of uid %u", (unsigned)geteuid());
+    }
+    return r;
+}
+
+/* ---- programs ---- */
+
+static bool holds_roles(const char *dir)
+{
+    char path[PATH_MAX + 16];
+
+    (void)snprintf(path, sizeof(path), "%s/atoll-reaper", dir);
+    return access(path, X_OK) == 0;
+}
+
+int at_places_find_roles(struct at_system *s, struct at_diag *diag)
+{
+    const char *given = getenv("ATOLL_LIBEXEC");
+    ssize_t n;
+    char *slash;
+
+    if (given != NULL) {
+        if (realpath(given, s->role_dir) != NULL && holds_roles(s->role_dir)) {
+            return 0;
+        }
+        at_diag_set(diag, "there is no atoll-reaper in %.900s (ATOLL_LIBEXEC)", given);
+        return -ENOENT;
+    }
+    n = readlink("/proc/self/exe", s->role_dir, sizeof(s->role_dir) - 1);
+    s->role_dir[n > 0 ? n : 0] = '\0';
+    slash = strrchr(s->role_dir, '/');
+    if (slash != NULL) {
+        *slash = '\0';
+        if (holds_roles(s->role_dir)) {
+            return 0;
+        }
+    }
+    (void)snprintf(s->role_dir, sizeof(s->role_dir), "%s", AT_ROLE_DIR);
+    if (holds_roles(s->role_dir)) {
+        return 0;
+    }
+    at_diag_set(diag,
+                "the programs of atoll's roles (atoll-reaper …) are neither beside atolld nor "
+                "in " AT_ROLE_DIR);
+    at_diag_hint(diag, "install atoll, or point ATOLL_LIBEXEC at them");
+    return -ENOENT;
+}
+
+int at_places_check_program(struct at_system *s, uint32_t service, struct at_diag *diag)
+{
+    const struct at_plan_service *p = &s->plan.services[service];
+    char role[PATH_MAX + 32];
+    const char *path = at_cage_spec_role(s, (enum at_plan_kind)p->kind, role, sizeof(role));
+    struct stat st;
+    const char *fault = NULL;
+
+    path = path == NULL ? p->executable : path;
+    if (stat(path, &st) < 0) {
+        fault = strerrordesc_np(errno);
+    } else if (S_ISDIR(st.st_mode)) {
+        fault = "it is a directory";
+    } else if (!S_ISREG(st.st_mode)) {
+        fault = "it is not a file";
+    } else if ((st.st_mode & 0111) == 0 || access(path, X_OK) < 0) {
+        fault = "it is not executable";
+    }
+    if (fault == NULL) {
+        return 0;
+    }
+    at_diag_set(diag, "service \"%s\": cannot run %.800s: %s", p->name, path, fault);
+    at_diag_place(diag, p->file, (int)p->line, 0);
+    at_diag_hint(diag, "build it first, or correct `command` of service %s", p->name);
+    return -ENOENT;
+}
+
+/* ---- state ---- */
+
+static int open_dir(int at, const char *name, mode_t mode, int *ret_fd)
+{
+    int fd;
+
+    if (mkdirat(at, name, mode) < 0 && errno != EEXIST) {
+        return -errno;
+    }
+    fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0) {
+        return -errno;
+    }
+    *ret_fd = fd;
+    return 0;
+}
+
+/* `.atoll` may be of another user who ran it before, but must let ours in. */
+static int open_state_parent(const struct at_system *s, const char *kind, int *ret_fd)
+{
+    at_auto_close
+    int project = open(s->plan.project_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    at_auto_close
+    int atoll = -1;
+    int r = project < 0 ? -errno : open_dir(project, ".atoll", 0755, &atoll);
+
+    if (r < 0) {
+        return r;
+    }
+    return open_dir(atoll, kind, 0755, ret_fd);
+}
+
+static int give_to(int fd, uid_t uid, mode_t mode)
+{
+    struct stat st;
+
+    if (faccessat(fd, ".", W_OK, 0) < 0) {
+        return -errno;
+    }
+    if (fstat(fd, &st) < 0) {
+        return -errno;
+    }
+    if (geteuid() != 0) {
+        return st.st_uid == geteuid() ? 0 : -EPERM;
+    }
+    if (st.st_uid != uid && fchown(fd, uid, (gid_t)uid) < 0) {
+        return -errno;
+    }
+    return (st.st_mode & 07777) != mode && fchmod(fd, mode) < 0 ? -errno : 0;
+}
+
+int at_places_make_state(struct at_system *s, uint32_t service, struct at_diag *diag)
+{
+    const struct at_plan_service *p = &s->plan.services[service];
+    bool is_logs = p->kind == AT_PLAN_TELEMETRY;
+    at_auto_close
+    int parent = -1;
+    at_auto_close
+    int dir = -1;
+    char path[PATH_MAX + 64];
+    int r;
+
+    if (p->kind == AT_PLAN_GATEWAY) {
+        return 0; /* it keeps nothing */
+    }
+    r = open_state_parent(s, is_logs ? "logs" : "state", &parent);
+    if (r == 0 && is_logs) {
+        dir = at_take_fd(&parent);
+    } else if (r == 0) {
+        r = open_dir(parent, p->name, 0700, &dir);
+    }
+    if (r == 0) {
+        r = give_to(dir, s->uids[service], is_logs ? 0755 : 0700);
+    }
+    if (r < 0) {
+        at_cage_spec_state_dir(s, service, path, sizeof(path));
+        at_diag_set(diag, "service \"%s\": its directory %.800s cannot be made or written: %s",
+                    p->name, path, strerrordesc_np(-r));
+        at_diag_place(diag, p->file, (int)p->line, 0);
+        at_diag_hint(diag, r == -EROFS
+                               ? "the project lies on a read-only file system: move it, or "
+                                 "mount it for writing"
+                               : "the project directory must be writable for who runs atoll");
+    }
+    return r;
+}

@@ -1,0 +1,382 @@
+#include "roles/supervisor/start.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/env.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/socket.h"
+#include "control/anchor.h"
+#include "control/message.h"
+#include "control/operator.h"
+#include "plan/limits.h"
+#include "plan/plan.h"
+#include "plan/sealed.h"
+#include "roles/supervisor/desk.h"
+#include "roles/supervisor/edges.h"
+#include "roles/supervisor/instance.h"
+#include "roles/supervisor/limits.h"
+#include "roles/supervisor/places.h"
+#include "roles/supervisor/system.h"
+#include "roles/supervisor/uids.h"
+#include "roles/supervisor/vault.h"
+#include "sandbox/sandbox.h"
+
+#define UIDS_FILE "/var/lib/atoll/uids"
+
+/* ---- the plan ---- */
+
+/* Maps, judges and unpacks; s->plan. 0, AT_OPERATOR_BAD_PLAN with the diag. */
+static int take_plan(struct at_system *s, struct at_diag *diag)
+{
+    struct at_bytes packed;
+    int r = at_sealed_map(s->contracts_fd, AT_PLAN_CONTRACTS_BYTES_MAX, &s->contracts);
+
+    if (r == 0) {
+        r = at_sealed_map(s->plan_fd, AT_PLAN_BYTES_MAX, &packed);
+    }
+    if (r < 0) {
+        at_diag_set(diag, "the plan cannot be taken: %s",
+                    r == -EPERM ? "its memory is not sealed" : strerrordesc_np(-r));
+        return AT_OPERATOR_BAD_PLAN;
+    }
+    r = at_plan_unpack(packed, s->contracts.len, &s->plan, diag);
+    at_sealed_unmap(&packed);
+    if (r < 0) {
+        at_diag_set(diag, "the plan cannot be taken: %s", strerrordesc_np(-r));
+    }
+    s->has_plan = r == 0;
+    return r == 0 ? 0 : AT_OPERATOR_BAD_PLAN;
+}
+
+/* ---- the machine; each step adds its problems and goes on ---- */
+
+struct judge {
+    struct at_system *s;
+    size_t problems;
+    char first[AT_DIAG_TEXT_MAX];
+};
+
+static void object(struct judge *j, const char *service, const struct at_diag *diag)
+{
+    if (j->problems++ == 0) {
+        (void)snprintf(j->first, sizeof(j->first), "%s", diag->what);
+    }
+    if (j->problems <= AT_SUPER_PROBLEMS_MAX) {
+        at_desk_problem(j->s, service, diag);
+    }
+}
+
+static int allot_uid(struct at_system *s, uint32_t service, struct at_diag *diag)
+{
+    if (geteuid() != 0) {
+        s->uids[service] = geteuid();
+        return 0;
+    }
+    return at_uids_allot(UIDS_FILE, s->plan.project_dir, s->plan.services[service].name,
+                         &s->uids[service], diag);
+}
+
+static void prepare_services(struct judge *j)
+{
+    struct at_system *s = j->s;
+
+    for (uint32_t i = 0; i < s->plan.service_count; i++) {
+        const char *name = s->plan.services[i].name;
+        struct at_diag diag = {0};
+
+        if (s->plan.services[i].replicas == 0) {
+            continue;
+        }
+        if (s->role_dir[0] != '\0' && at_places_check_program(s, i, &diag) < 0) {
+            object(j, name, &diag);
+        }
+        if (allot_uid(s, i, &diag) < 0) {
+            object(j, name, &diag);
+        } else if (at_places_make_state(s, i, &diag) < 0) {
+            object(j, name, &diag);
+        }
+    }
+}
+
+static void open_listeners(struct judge *j)
+{
+    struct at_system *s = j->s;
+
+    for (size_t i = 0; i < s->plan.listener_count; i++) {
+        const struct at_plan_listener *l = &s->plan.listeners[i];
+        struct at_diag diag = {0};
+        int r = at_socket_listen_tcp(l->address, (uint16_t)l->port, &s->listeners[i], NULL, &diag);
+
+        if (r < 0) {
+            if (diag.what[0] == '\0') {
+                at_diag_set(&diag, "cannot listen on %s:%u: %s", l->address, l->port,
+                            strerrordesc_np(-r));
+            }
+            at_diag_place(&diag, l->file, (int)l->line, 0);
+            object(j, "door", &diag);
+        }
+    }
+}
+
+static int make_sandbox(struct at_system *s, struct at_diag *diag)
+{
+    char reaper[PATH_MAX + 16];
+    int r = at_places_find_roles(s, diag);
+
+    if (r < 0) {
+        s->role_dir[0] = '\0';
+        return r;
+    }
+    (void)snprintf(reaper, sizeof(reaper), "%s/atoll-reaper", s->role_dir);
+    r = at_sandbox_new(s->plan.system, reaper, getenv("ATOLL_CGROUP"), &s->sandbox, diag);
+    if (r < 0 && diag->what[0] == '\0') {
+        at_diag_set(diag, "cages cannot be made on this machine: %s", strerrordesc_np(-r));
+    }
+    return r;
+}
+
+static void open_desk(struct judge *j)
+{
+    struct at_system *s = j->s;
+    struct at_diag diag = {0};
+    char path[PATH_MAX + 16];
+    int r;
+
+    (void)snprintf(path, sizeof(path), "%s/control.sock", s->run_dir);
+    (void)unlink(path); /* of a system that was killed; the lock is ours now */
+    r = at_socket_listen_unix(path, &s->listen_fd);
+    if (r == 0) {
+        r = at_desk_open(s);
+    }
+    if (r < 0) {
+        at_diag_set(&diag, "cannot listen on %.900s: %s", path, strerrordesc_np(-r));
+        object(j, "", &diag);
+    }
+}
+
+/* What belongs to a plan in memory. */
+static int make_tables(struct at_system *s)
+{
+    int r;
+
+    s->uids = calloc(s->plan.service_count + 1, sizeof(uid_t));
+    if (s->uids == NULL) {
+        return -ENOMEM;
+    }
+    r = at_edges_init(&s->edges, &s->plan, s->supervisors, at_system_trouble, s);
+    return r == 0 ? at_system_make_instances(s) : r;
+}
+
+static void store_listeners(struct at_system *s)
+{
+    for (size_t i = 0; i < s->plan.listener_count; i++) {
+        char name[32];
+
+        (void)snprintf(name, sizeof(name), "door/%zu", i);
+        at_vault_store(s, name, (struct at_bytes){0}, &s->listeners[i], 1);
+    }
+}
+
+static void store_all(struct at_system *s)
+{
+    int plan[] = {s->plan_fd, s->contracts_fd};
+
+    at_vault_store(s, "plan", (struct at_bytes){0}, plan, 2);
+    at_vault_store(s, "lock", (struct at_bytes){0}, &s->lock_fd, 1);
+    at_vault_store(s, "socket", (struct at_bytes){0}, &s->listen_fd, 1);
+    store_listeners(s);
+}
+
+/* 0, or an enum at_operator_code with the sentence in text. */
+static int prepare(struct at_system *s, char *text, size_t cap)
+{
+    struct judge j = {.s = s};
+    struct at_diag diag = {0};
+
+    if (make_sandbox(s, &diag) < 0) {
+        object(&j, "", &diag);
+    } else {
+        at_sandbox_sweep(s->sandbox); /* what a killed system left behind */
+    }
+    prepare_services(&j);
+    open_listeners(&j);
+    open_desk(&j);
+    if (j.problems == 0) {
+        return 0;
+    }
+    if (j.problems == 1) {
+        (void)snprintf(text, cap, "%s", j.first);
+    } else {
+        (void)snprintf(text, cap, "%.800s, and %zu more", j.first, j.problems - 1);
+    }
+    return AT_OPERATOR_CANNOT;
+}
+
+static int take_lock(struct at_system *s, char *text, size_t cap)
+{
+    struct at_diag diag = {0};
+    int r = at_places_lock(s, &diag);
+
+    if (r == 0) {
+        return 0;
+    }
+    if (r == AT_PLACES_BUSY) {
+        s->run_dir[0] = '\0'; /* it is the other one's */
+    } else {
+        at_desk_problem(s, "", &diag);
+    }
+    (void)snprintf(text, cap, "%s", diag.what);
+    return r == AT_PLACES_BUSY ? AT_OPERATOR_BUSY : AT_OPERATOR_CANNOT;
+}
+
+int at_start_new(struct at_system *s, int plan_fd, int contracts_fd, char *text, size_t cap)
+{
+    struct at_diag diag = {0};
+    int code;
+
+    s->plan_fd = plan_fd;
+    s->contracts_fd = contracts_fd;
+    code = take_plan(s, &diag);
+    if (code != 0) {
+        at_desk_problem(s, "", &diag);
+        (void)snprintf(text, cap, "%s", diag.what);
+        return code;
+    }
+    code = take_lock(s, text, cap);
+    if (code != 0) {
+        return code;
+    }
+    if (make_tables(s) < 0) {
+        (void)snprintf(text, cap, "out of memory");
+        return AT_OPERATOR_CANNOT;
+    }
+    code = prepare(s, text, cap);
+    if (code != 0) {
+        return code;
+    }
+    s->started_wall_ns = at_env_wall_ns(at_env_real());
+    store_all(s);
+    at_system_up(s);
+    return AT_OPERATOR_OK;
+}
+
+/* ---- after the death of a supervisor ---- */
+
+static struct at_kept *find(struct at_kept_list *kept, const char *name)
+{
+    for (size_t i = 0; i < kept->count; i++) {
+        if (at_bytes_equal(kept->at[i].name, at_bytes_of(name))) {
+            return &kept->at[i];
+        }
+    }
+    return NULL;
+}
+
+static int take_kept_fd(struct at_kept_list *kept, const char *name, size_t i)
+{
+    struct at_kept *k = find(kept, name);
+
+    return k != NULL && i < k->fd_count ? at_take_fd(&k->fds[i]) : -1;
+}
+
+static int restore_system(struct at_system *s, struct at_kept_list *kept)
+{
+    const struct at_kept *k = find(kept, "system");
+    struct at_anchor_system record;
+    uint16_t type;
+    struct at_bytes body;
+
+    if (k == NULL || at_message_open(k->record, &type, &body) != 0 ||
+        at_message_unpack(&at_anchor_system_kind, body, &record) != 0) {
+        return -EPROTO;
+    }
+    s->next_generation = record.next_generation;
+    s->started_wall_ns = record.started_wall_ns;
+    s->start_flags = record.flags;
+    s->start_request = record.start_request;
+    s->start_answered = record.start_request == 0;
+    s->state = (enum at_life_state)record.state;
+    (void)snprintf(s->run_dir, sizeof(s->run_dir), "%.*s", (int)record.run_dir.len,
+                   record.run_dir.len == 0 ? "" : (const char *)record.run_dir.at);
+    return 0;
+}
+
+static void restore_fds(struct at_system *s, struct at_kept_list *kept)
+{
+    s->lock_fd = take_kept_fd(kept, "lock", 0);
+    s->listen_fd = take_kept_fd(kept, "socket", 0);
+    for (size_t i = 0; i < s->plan.listener_count; i++) {
+        char name[32];
+
+        (void)snprintf(name, sizeof(name), "door/%zu", i);
+        s->listeners[i] = take_kept_fd(kept, name, 0);
+    }
+}
+
+static void restore_instance(struct at_instance *i, struct at_kept_list *kept)
+{
+    char name[AT_CONTROL_NAME_MAX * 2];
+    struct at_kept *k;
+    struct at_anchor_instance record;
+    uint16_t type;
+    struct at_bytes body;
+
+    (void)snprintf(name, sizeof(name), "instance/%s", i->name);
+    k = find(kept, name);
+    if (k == NULL || at_message_open(k->record, &type, &body) != 0 ||
+        at_message_unpack(&at_anchor_instance_kind, body, &record) != 0) {
+        at_instance_event(i, AT_LIFE_WANT_UP, NULL);
+        return;
+    }
+    if (record.generation >= i->system->next_generation) {
+        i->system->next_generation = record.generation + 1;
+    }
+    at_instance_adopt(i, &record, k->fds, k->fd_count);
+}
+
+int at_start_resume(struct at_system *s, struct at_kept_list *kept)
+{
+    struct at_diag diag = {0};
+    int r;
+
+    s->plan_fd = take_kept_fd(kept, "plan", 0);
+    s->contracts_fd = take_kept_fd(kept, "plan", 1);
+    r = restore_system(s, kept);
+    if (r == 0 && take_plan(s, &diag) != 0) {
+        r = -EPROTO;
+    }
+    if (r == 0) {
+        restore_fds(s, kept);
+        r = make_tables(s);
+    }
+    if (r == 0) {
+        r = make_sandbox(s, &diag);
+    }
+    for (uint32_t i = 0; r == 0 && i < s->plan.service_count; i++) {
+        r = allot_uid(s, i, &diag);
+    }
+    if (r == 0 && s->listen_fd >= 0) {
+        r = at_desk_open(s);
+    }
+    if (r < 0) {
+        at_log(AT_LOG_ERROR, "error=%s what=\"%s\" | cannot take the system over",
+               strerrordesc_np(-r), diag.what);
+        return r;
+    }
+    for (size_t i = 0; i < s->instance_count; i++) {
+        restore_instance(s->instances[i], kept);
+    }
+    for (size_t i = 0; i < s->instance_count; i++) {
+        at_instance_resume(s->instances[i]);
+    }
+    at_system_touch(s);
+    return 0;
+}
