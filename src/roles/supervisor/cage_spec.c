@@ -24,7 +24,9 @@ const char *at_cage_spec_role(const struct at_system *s, enum at_plan_kind kind,
     if (name == NULL) {
         return NULL;
     }
-    (void)snprintf(out, cap, "%s/%s", s->role_dir, name);
+    if ((size_t)snprintf(out, cap, "%s/%s", s->role_dir, name) >= cap) {
+        return NULL;
+    }
     return out;
 }
 
@@ -120,7 +122,7 @@ static const char *const *make_argv(const struct at_instance *i, struct at_arena
 static int add_paths(const struct at_instance *i, struct at_arena *a, struct at_cage_spec *spec)
 {
     const struct at_plan_service *p = at_instance_plan(i);
-    char path[PATH_MAX];
+    char path[PATH_MAX + 64];
     const char *program = p->executable;
     struct at_cage_bind *bind;
 

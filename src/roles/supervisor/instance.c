@@ -100,7 +100,7 @@ static uint64_t now_of(const struct at_instance *i)
 static void note_fault(struct at_instance *i, const char *reason)
 {
     if (i->fault[0] == '\0') {
-        (void)snprintf(i->fault, sizeof(i->fault), "%s", reason);
+        (void)snprintf(i->fault, sizeof(i->fault), "%.500s", reason);
     }
 }
 
@@ -489,7 +489,7 @@ void at_instance_event(struct at_instance *i, enum at_life_event event, const ch
     }
     i->state = (enum at_life_state)step.to;
     if (i->state == AT_LIFE_FAILED && reason != NULL) {
-        (void)snprintf(i->failed_why, sizeof(i->failed_why), "%s", reason);
+        (void)snprintf(i->failed_why, sizeof(i->failed_why), "%.500s", reason);
     }
     if (changes) {
         at_desk_event(i->system, i, AT_EVENT_STATE, reason);
