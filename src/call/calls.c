@@ -75,6 +75,7 @@ static void on_io(void *user, int fd, uint32_t events)
     struct at_calls *c = w->calls;
 
     (void)fd;
+    at_engine_tell_time(c->engine, at_loop_now_ns(c->loop));
     at_engine_event(c->engine, w->tag, events); /* w may be gone now */
     settle(c);
 }
@@ -168,6 +169,7 @@ struct at_calls *at_calls_free(struct at_calls *c)
 
 int at_calls_want(struct at_calls *calls, struct at_bytes contract)
 {
+    at_engine_tell_time(calls->engine, at_loop_now_ns(calls->loop));
     return at_engine_want(calls->engine, contract);
 }
 

@@ -136,6 +136,9 @@ void at_engine_serve(struct at_engine *e, struct at_bytes methods);
 /* Calls of ours end CANCELLED. Requests that the owner has must have been answered. */
 struct at_engine *at_engine_free(struct at_engine *e);
 
+/* What the clock says now: before at_engine_event() when time has passed since the last run, because
+ * deadlines of what the event begins (a new channel) count from it. */
+void at_engine_tell_time(struct at_engine *e, uint64_t now_ns);
 void at_engine_event(struct at_engine *e, uint64_t tag, uint32_t events);
 /* Moves records, runs what is due. True when anything happened: call again before sleeping. */
 bool at_engine_run(struct at_engine *e, uint64_t now_ns);

@@ -321,6 +321,7 @@ static void take_event(struct at_process *p, const struct epoll_event *ev)
     } else if (ev->data.u64 == TAG_SIGNAL) {
         at_serve_signal(p);
     } else {
+        at_engine_tell_time(p->engine, at_now_ns()); /* we may have slept for long */
         at_engine_event(p->engine, ev->data.u64, ev->events);
     }
 }

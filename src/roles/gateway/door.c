@@ -3,13 +3,14 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "plan/limits.h"
+#include "plan/sealed.h"
 #include "roles/gateway/session.h"
 
 struct at_bytes at_door_date(struct at_door *door)
@@ -92,7 +93,6 @@ static int read_contract(struct at_door *door, size_t i, struct at_bytes contrac
 
 static int read_contracts(struct at_door *door, int fd)
 {
-    struct stat st;
     struct at_bytes contracts = {NULL, 0};
     int r = 0;
 
@@ -100,18 +100,14 @@ static int read_contracts(struct at_door *door, int fd)
     if (door->pools == NULL) {
         return -ENOMEM;
     }
-    if (fd < 0 || fstat(fd, &st) < 0 || st.st_size == 0) {
+    if (fd < 0) {
         return 0;
     }
-    contracts.at = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (contracts.at == MAP_FAILED) {
-        return -errno;
-    }
-    contracts.len = (size_t)st.st_size;
+    r = at_sealed_map(fd, AT_PLAN_CONTRACTS_BYTES_MAX, &contracts);
     for (size_t i = 0; i < door->config.service_count && r == 0; i++) {
         r = read_contract(door, i, contracts);
     }
-    (void)munmap((void *)(uintptr_t)contracts.at, contracts.len);
+    at_sealed_unmap(&contracts);
     return r;
 }
 
@@ -258,12 +254,12 @@ int at_door_start(void *user, struct at_role *role)
         r = at_net_new(door->loop, streams_max(), &door->net);
     }
     if (r == 0) {
+        at_role_gave_control(role); /* first: one loop watches a descriptor once */
         r = at_calls_new(door->loop, at_role_control_fd(role), at_role_message, role, &door->calls);
     }
     if (r < 0) {
         return r;
     }
-    at_role_gave_control(role);
     door->listeners = calloc(door->config.listener_count + 1, sizeof(*door->listeners));
     if (door->listeners == NULL) {
         return -ENOMEM;
