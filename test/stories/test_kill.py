@@ -1,0 +1,94 @@
+"""kill -9 of a random instance each second under traffic: the books stay right, no other process
+changes, the instance serves again within a second, and nothing fails that may be repeated.
+
+Ten seconds; thirty with ATOLL_SOAK=1.
+"""
+import json
+import os
+import random
+import signal
+import threading
+import time
+
+import harness
+from harness import wait_for
+
+SECONDS = 30 if os.environ.get("ATOLL_SOAK") else 10
+BACK_WITHIN_S = 1.0
+
+
+class Killer(threading.Thread):
+    """Kills the process of a random instance each second and watches what changes."""
+
+    def __init__(self, shop, seconds, seed=1):
+        super().__init__()
+        self.shop, self.seconds, self.dice = shop, seconds, random.Random(seed)
+        self.kills, self.wrong, self.slowest = [], [], 0.0
+
+    def run(self):
+        try:
+            end = time.monotonic() + self.seconds
+            while time.monotonic() < end:
+                began = time.monotonic()
+                self.kill_one()
+                time.sleep(max(0.0, 1 - (time.monotonic() - began)))
+        except Exception as e:  # pylint: disable=broad-exception-caught
+            self.wrong.append(f"{type(e).__name__}: {e}")
+
+    def kill_one(self):
+        before = self.shop.ps()
+        name = self.dice.choice(sorted(n for n, row in before.items() if row["kind"] == "service"))
+        victim = before[name]["pid"]
+        killed_at = time.monotonic()
+        os.kill(victim, signal.SIGKILL)
+        after = wait_for(f"{name} to be ready again", lambda: self.again(name, victim), 10)
+        took = time.monotonic() - killed_at
+        self.kills.append(name)
+        self.slowest = max(self.slowest, took)
+        if took > BACK_WITHIN_S * harness.SLOW:
+            self.wrong.append(f"{name} served again only after {took:.2f} s")
+        for other, row in before.items():
+            if other != name and after[other]["pid"] != row["pid"]:
+                self.wrong.append(f"{name} was killed and {other} went from pid {row['pid']} to "
+                                  f"{after[other]['pid']}: {after[other].get('last_exit')}")
+
+    def again(self, name, victim):
+        rows = self.shop.ps()
+        row = rows[name]
+        return rows if row["state"] == "ready" and row["pid"] not in (None, victim) else None
+
+
+def test_kills_each_second_leave_the_books_right_and_nothing_failed_that_may_be_repeated(own_shop):
+    traffic = own_shop.traffic("--duration", str(SECONDS + 1), "--rate", "80", "--strict")
+    killer = Killer(own_shop, SECONDS)
+    killer.start()
+    out, err = traffic.communicate(timeout=(SECONDS + 60) * harness.SLOW)
+    killer.join()
+    assert out, f"shop-traffic: exit {traffic.returncode} {err}{own_shop.logs()}"
+    said = json.loads(out)
+    assert said["booksRight"], f"{said['wrong']}{own_shop.logs()}"
+    assert said["orders"] > 0
+    assert not killer.wrong, f"{killer.wrong} after {killer.kills}"
+    assert len(killer.kills) >= SECONDS // 2
+    assert said["failedRepeatable"] == 0, f"{said['failures']} after {killer.kills}{own_shop.logs()}"
+    assert traffic.returncode == 0
+    print(f"{len(killer.kills)} kills, back after at most {killer.slowest * 1000:.0f} ms, "
+          f"{said['orders']} orders")
+
+
+def test_without_kills_nothing_at_all_fails(own_shop):
+    traffic = own_shop.traffic("--duration", "4", "--rate", "150", "--seed", "7", "--strict")
+    out, err = traffic.communicate(timeout=60 * harness.SLOW)
+    assert traffic.returncode == 0, f"{out} {err}{own_shop.logs()}"
+    said = json.loads(out)
+    assert all(op["failed"] == 0 for op in said["operations"]), said
+    assert said["orders"] > 5
+
+
+def test_the_death_of_an_instance_is_told_with_its_reason(own_shop):
+    before = own_shop.ps()["cart.1"]
+    os.kill(before["pid"], signal.SIGKILL)
+    row = wait_for("cart.1 to be back", lambda: (
+        r := own_shop.ps()["cart.1"])["state"] == "ready" and r["pid"] != before["pid"] and r)
+    assert row["restarts"] == before["restarts"] + 1
+    assert "9" in row["last_exit"] or "KILL" in row["last_exit"]

@@ -1,0 +1,56 @@
+"""The shop as an ordinary user: it serves, and it is said which walls are missing."""
+import os
+import shutil
+
+import pytest
+
+import harness
+
+USER = (61234, 61234)
+
+
+@pytest.fixture(name="theirs", scope="module")
+def a_shop_of_an_ordinary_user():
+    if os.getuid() != 0:
+        user, home = None, None
+    else:
+        user, home = USER, os.path.join(harness.SCRATCH, "home")
+        shutil.rmtree(home, ignore_errors=True)
+        shutil.copytree(harness.LIBEXEC, os.path.join(home, "bin"))
+    shop = harness.Shop("user", user=user)
+    was = harness.ATOLL
+    if user is not None:
+        # The build folder may lie where only root may look.
+        harness.ATOLL = os.path.join(home, "bin", "atoll")
+        shop.env.update(HOME=home, ATOLL_LIBEXEC=os.path.join(home, "bin"))
+        shop.env.pop("XDG_RUNTIME_DIR", None)
+    try:
+        shop.up()
+        yield shop
+        left = shop.close()
+    finally:
+        harness.ATOLL = was
+    assert not left, f"left behind: {left}"
+    if user is not None:
+        assert not os.path.exists(f"/tmp/atoll-{user[0]}/atoll/{shop.name}")
+
+
+def test_it_serves_as_it_does_for_root(theirs):
+    assert theirs.http("POST", "/cart", {"itemId": 1, "quantity": 2}).json == {
+        "success": True, "cartItems": [{"itemId": 1, "quantity": 2, "price": 995}]}
+    assert theirs.http("POST", "/orders").status == 200
+
+
+def test_every_service_runs_under_the_user_and_that_is_said(theirs):
+    rows = theirs.instances()
+    uid = USER[0] if os.getuid() == 0 else os.getuid()
+    for name, row in rows.items():
+        assert os.stat(f"/proc/{row['pid']}").st_uid == uid, name
+    said = theirs.atoll("ps", "-o", "json").stdout + theirs.atoll("doctor").stdout
+    assert "uid" in said
+
+
+def test_what_still_stands_is_the_empty_network(theirs):
+    for name, row in theirs.ps().items():
+        with open(f"/proc/{row['pid']}/net/dev", encoding="ascii") as f:
+            assert [line.split(":")[0].strip() for line in f.readlines()[2:]] == ["lo"], name
