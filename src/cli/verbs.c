@@ -121,13 +121,14 @@ static const struct at_cli_exit_note call_exits[] = {
 };
 
 static const struct at_cli_option config_options[] = {
+    {.name = "check", .what = "Print nothing but mistakes and warnings, those about programs and contracts too."},
     {.name = "services", .what = "Only the names of the services, one a line."},
     {.name = "profile", .value = "NAME", .env = "ATOLL_PROFILE", .what = "With the services of this profile; may be given again."},
     END_OPTIONS,
 };
 static const struct at_cli_example config_examples[] = {
     {.command = "atoll config", .what = "check the files and print what they come to"},
-    {.command = "atoll config -q", .what = "only check"},
+    {.command = "atoll config --check", .what = "only check: exit code 0 or 2"},
     END_EXAMPLES,
 };
 

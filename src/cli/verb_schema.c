@@ -1,0 +1,17 @@
+/* atoll schema: the JSON Schema of atoll.yaml, made from the key table. */
+#include "cli/cli.h"
+#include "cli/config.h"
+
+int at_verb_schema(struct at_cli *cli)
+{
+    struct at_text text;
+    int r = AT_EXIT_OK;
+
+    at_text_init(&text);
+    at_config_schema(&text);
+    if (text.failed || fputs(at_text_str(&text), cli->out) < 0) {
+        r = at_cli_fail(cli, AT_EXIT_FAILURE, "the schema could not be written");
+    }
+    at_text_deinit(&text);
+    return r;
+}
