@@ -8,5 +8,3 @@
     }
 
 TODO(call)
-TODO(doctor)
-TODO(completion)
