@@ -83,17 +83,17 @@ void at_rows_take(void *user, struct at_message *message)
     rows->at[rows->count++] = row;
 }
 
-int at_rows_ask(struct at_cli *cli, struct at_link *link, struct at_rows *rows)
+int at_rows_ask(struct at_cli *cli, struct at_oplink *link, struct at_rows *rows)
 {
-    struct at_operator_ps ps = {.request = at_link_request(link)};
-    uint64_t deadline = at_link_deadline(cli, 10 * AT_SECOND_NS);
+    struct at_operator_ps ps = {.request = at_oplink_request(link)};
+    uint64_t deadline = at_oplink_deadline(cli, 10 * AT_SECOND_NS);
     struct at_answer answer;
-    int r = at_link_send(link, &at_operator_ps_kind, &ps, NULL, 0);
+    int r = at_oplink_send(link, &at_operator_ps_kind, &ps, NULL, 0);
 
     if (r == 0) {
-        r = at_link_finish(link, ps.request, deadline, at_rows_take, rows, &answer);
+        r = at_oplink_finish(link, ps.request, deadline, at_rows_take, rows, &answer);
     }
-    int code = at_link_verdict(cli, r, &answer);
+    int code = at_oplink_verdict(cli, r, &answer);
 
     if (code == AT_EXIT_OK && rows->failed) {
         code = at_cli_fail(cli, AT_EXIT_FAILURE, "out of memory");

@@ -8,7 +8,7 @@
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "cli/cli.h"
-#include "cli/link.h"
+#include "cli/oplink.h"
 #include "cli/out.h"
 #include "control/operator.h"
 
@@ -24,10 +24,10 @@ struct at_rows {
 
 void at_rows_init(struct at_rows *rows);
 void at_rows_deinit(struct at_rows *rows);
-/* For at_link_finish(): user is the struct at_rows; other messages are ignored. */
+/* For at_oplink_finish(): user is the struct at_rows; other messages are ignored. */
 void at_rows_take(void *user, struct at_message *message);
 /* Asks PS. 0, or an exit code that was said on stderr. */
-int at_rows_ask(struct at_cli *cli, struct at_link *link, struct at_rows *rows);
+int at_rows_ask(struct at_cli *cli, struct at_oplink *link, struct at_rows *rows);
 
 /* Is name the service or the instance of the row? */
 bool at_rows_match(const struct at_operator_row *row, struct at_bytes name);

@@ -1,10 +1,12 @@
 /* atoll ps: the instances of the running system. */
+#include <stdio.h>
+
 #include "cli/cli.h"
-#include "cli/link.h"
+#include "cli/oplink.h"
 #include "cli/place.h"
 #include "cli/rows.h"
 
-static int print_rows(struct at_cli *cli, struct at_link *link)
+static int print_rows(struct at_cli *cli, struct at_oplink *link)
 {
     struct at_rows rows;
 
@@ -24,17 +26,20 @@ static int print_rows(struct at_cli *cli, struct at_link *link)
 int at_verb_ps(struct at_cli *cli)
 {
     struct at_place place;
-    struct at_link link;
+    struct at_oplink link;
     int code = at_place_find(cli, &place);
 
     if (code != 0) {
         return code;
     }
-    code = at_link_connect(cli, &place, &link);
+    code = at_oplink_connect(cli, &place, &link);
+    if (code == AT_EXIT_NOT_RUNNING && cli->output == AT_OUTPUT_JSON) {
+        fputs("[]\n", cli->out); /* so that a script need not ask twice */
+    }
     if (code != 0) {
         return code;
     }
     code = print_rows(cli, &link);
-    at_link_close(&link);
+    at_oplink_close(&link);
     return code;
 }

@@ -9,9 +9,9 @@
 #include "base/env.h"
 #include "base/text.h"
 #include "cli/cli.h"
-#include "cli/link.h"
 #include "cli/logprint.h"
 #include "cli/logset.h"
+#include "cli/oplink.h"
 #include "cli/out.h"
 #include "cli/place.h"
 #include "cli/rows.h"
@@ -30,7 +30,7 @@ enum {
 struct page {
     struct at_cli *cli;
     struct at_place place;
-    struct at_link link;
+    struct at_oplink link;
     struct at_rows rows;
     struct at_arena arena;
     struct at_operator_peer edges[EDGES_MAX];
@@ -70,16 +70,16 @@ static void take(void *user, struct at_message *m)
 
 static int ask(struct page *p, const char *name)
 {
-    struct at_operator_status status = {.request = at_link_request(&p->link),
+    struct at_operator_status status = {.request = at_oplink_request(&p->link),
                                         .service = at_bytes_of(name)};
-    uint64_t deadline = at_link_deadline(p->cli, 10 * AT_SECOND_NS);
+    uint64_t deadline = at_oplink_deadline(p->cli, 10 * AT_SECOND_NS);
     struct at_answer answer;
-    int r = at_link_send(&p->link, &at_operator_status_kind, &status, NULL, 0);
+    int r = at_oplink_send(&p->link, &at_operator_status_kind, &status, NULL, 0);
 
     if (r == 0) {
-        r = at_link_finish(&p->link, status.request, deadline, take, p, &answer);
+        r = at_oplink_finish(&p->link, status.request, deadline, take, p, &answer);
     }
-    return at_link_verdict(p->cli, r, &answer);
+    return at_oplink_verdict(p->cli, r, &answer);
 }
 
 /* ---- showing ---- */
@@ -445,7 +445,7 @@ int at_verb_status(struct at_cli *cli)
     int code = at_place_find(cli, &p->place);
 
     if (code == 0) {
-        code = at_link_connect(cli, &p->place, &p->link);
+        code = at_oplink_connect(cli, &p->place, &p->link);
     }
     if (code == 0) {
         at_rows_init(&p->rows);
@@ -453,7 +453,7 @@ int at_verb_status(struct at_cli *cli)
         code = show(p);
         at_arena_deinit(&p->arena);
         at_rows_deinit(&p->rows);
-        at_link_close(&p->link);
+        at_oplink_close(&p->link);
     }
     free(p);
     return code;

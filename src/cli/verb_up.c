@@ -21,9 +21,9 @@
 #include "cli/cli.h"
 #include "cli/config.h"
 #include "cli/launch.h"
-#include "cli/link.h"
 #include "cli/logprint.h"
 #include "cli/logset.h"
+#include "cli/oplink.h"
 #include "cli/place.h"
 #include "cli/progress.h"
 #include "cli/rows.h"
@@ -40,7 +40,7 @@ struct up {
     struct at_config *config;
     struct at_config_files files;
     struct at_launch launch;
-    struct at_link link;
+    struct at_oplink link;
     struct at_progress progress;
     struct at_logset *logs;
     struct at_logprint print;
@@ -202,7 +202,7 @@ static void show_culprits(struct up *up)
 
 static void begin_down(struct up *up, int code)
 {
-    struct at_operator_down down = {.request = at_link_request(&up->link)};
+    struct at_operator_down down = {.request = at_oplink_request(&up->link)};
 
     if (up->phase == STOPPING) {
         return;
@@ -211,7 +211,7 @@ static void begin_down(struct up *up, int code)
     up->phase = STOPPING;
     up->code = code;
     up->down_request = down.request;
-    if (at_link_send(&up->link, &at_operator_down_kind, &down, NULL, 0) < 0) {
+    if (at_oplink_send(&up->link, &at_operator_down_kind, &down, NULL, 0) < 0) {
         up->phase = OVER;
     }
 }
@@ -303,10 +303,10 @@ static void take_result(struct up *up)
 {
     struct at_answer answer;
 
-    if (at_link_is_result(&up->link, up->down_request, &answer) && up->phase == STOPPING) {
+    if (at_oplink_is_result(&up->link, up->down_request, &answer) && up->phase == STOPPING) {
         return; /* it closes now */
     }
-    if (!at_link_is_result(&up->link, up->start_request, &answer) || up->phase != STARTING) {
+    if (!at_oplink_is_result(&up->link, up->start_request, &answer) || up->phase != STARTING) {
         return;
     }
     if (answer.code == AT_OPERATOR_OK) {
@@ -317,7 +317,7 @@ static void take_result(struct up *up)
     int code = AT_EXIT_NOT_READY;
 
     if (up->problems == 0 || answer.code == AT_OPERATOR_BUSY) {
-        code = at_link_verdict(up->cli, 0, &answer);
+        code = at_oplink_verdict(up->cli, 0, &answer);
     } else if (answer.code == AT_OPERATOR_BAD_PLAN) {
         code = AT_EXIT_USAGE;
     }
@@ -418,7 +418,7 @@ static void turn(struct up *up)
         on_logs(up);
     }
     if (fds[0].revents != 0 && up->phase != OVER) {
-        int r = at_link_receive(&up->link, 0);
+        int r = at_oplink_receive(&up->link, 0);
         if (r == 0) {
             take_message(up);
         } else {
@@ -432,12 +432,12 @@ static void turn(struct up *up)
 
 static int send_start(struct up *up)
 {
-    struct at_operator_start start = {.request = at_link_request(&up->link),
+    struct at_operator_start start = {.request = at_oplink_request(&up->link),
                                       .flags = up->detach ? AT_START_DETACHED : 0};
     int fds[] = {up->files.plan_fd, up->files.contracts_fd};
 
     up->start_request = start.request;
-    return at_link_send(&up->link, &at_operator_start_kind, &start, fds, 2);
+    return at_oplink_send(&up->link, &at_operator_start_kind, &start, fds, 2);
 }
 
 /* After the socket closed nothing of it may be left when we return. */
@@ -462,8 +462,8 @@ static int run(struct up *up)
     if (r < 0) {
         return at_cli_diag(up->cli, AT_EXIT_FAILURE, &diag);
     }
-    up->deadline_ns = at_link_deadline(up->cli, 0);
-    r = at_link_open(&up->link, up->launch.sock, at_now_ns() + 10 * AT_SECOND_NS, &diag);
+    up->deadline_ns = at_oplink_deadline(up->cli, 0);
+    r = at_oplink_open(&up->link, up->launch.sock, at_now_ns() + 10 * AT_SECOND_NS, &diag);
     if (r == 0) {
         show_walls(up);
         r = send_start(up);
@@ -480,7 +480,7 @@ static int run(struct up *up)
     while (up->phase != OVER) {
         turn(up);
     }
-    at_link_close(&up->link);
+    at_oplink_close(&up->link);
     if (!(up->detach && up->code == AT_EXIT_OK) && up->code != AT_EXIT_INTERRUPTED) {
         wait_for_atolld(up);
     }

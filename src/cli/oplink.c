@@ -1,4 +1,4 @@
-#include "cli/link.h"
+#include "cli/oplink.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -17,7 +17,7 @@ enum { ARENA_FIRST = 1024, ARENA_MAX = 65536, PATH_CAP = 256 };
 
 #define DEFAULT_DEADLINE_NS (10 * AT_SECOND_NS)
 
-static int keep(struct at_link *link, struct at_bytes *b)
+static int keep(struct at_oplink *link, struct at_bytes *b)
 {
     char *copy = at_arena_copy(&link->arena, *b);
 
@@ -28,7 +28,7 @@ static int keep(struct at_link *link, struct at_bytes *b)
     return 0;
 }
 
-static int keep_welcome(struct at_link *link, const struct at_message *m)
+static int keep_welcome(struct at_oplink *link, const struct at_message *m)
 {
     struct at_operator_welcome *w = &link->welcome;
 
@@ -46,10 +46,10 @@ static int keep_welcome(struct at_link *link, const struct at_message *m)
     return 0;
 }
 
-static int hear_welcome(struct at_link *link, uint64_t deadline_ns, struct at_diag *diag)
+static int hear_welcome(struct at_oplink *link, uint64_t deadline_ns, struct at_diag *diag)
 {
     struct at_answer answer;
-    int r = at_link_receive(link, deadline_ns);
+    int r = at_oplink_receive(link, deadline_ns);
 
     if (r != 0) {
         at_diag_set(diag, "the supervisor does not answer: %s",
@@ -58,7 +58,7 @@ static int hear_welcome(struct at_link *link, uint64_t deadline_ns, struct at_di
                                            : "what it says makes no sense");
         return r < 0 ? r : -EPIPE;
     }
-    if (at_link_is_result(link, 0, &answer) || link->in->type == AT_OPERATOR_RESULT) {
+    if (at_oplink_is_result(link, 0, &answer) || link->in->type == AT_OPERATOR_RESULT) {
         at_diag_set(diag, "the supervisor refused: %s", answer.text);
         return -EPROTO;
     }
@@ -69,19 +69,19 @@ static int hear_welcome(struct at_link *link, uint64_t deadline_ns, struct at_di
     return r;
 }
 
-int at_link_open(struct at_link *link, int sock, uint64_t deadline_ns, struct at_diag *diag)
+int at_oplink_open(struct at_oplink *link, int sock, uint64_t deadline_ns, struct at_diag *diag)
 {
     struct at_operator_hello hello = {.version_min = AT_OPERATOR_VERSION_MIN,
                                       .version_max = AT_OPERATOR_VERSION,
                                       .client = AT_LIT("atoll " ATOLL_VERSION)};
 
-    *link = (struct at_link){.sock = sock};
+    *link = (struct at_oplink){.sock = sock};
     at_arena_init(&link->arena, ARENA_FIRST, ARENA_MAX);
     link->in = calloc(1, sizeof(*link->in));
     int r = link->in == NULL ? -ENOMEM : 0;
 
     if (r == 0) {
-        r = at_link_send(link, &at_operator_hello_kind, &hello, NULL, 0);
+        r = at_oplink_send(link, &at_operator_hello_kind, &hello, NULL, 0);
     }
     if (r < 0) {
         at_diag_set(diag, "the supervisor cannot be spoken to: %s", strerror(-r));
@@ -89,7 +89,7 @@ int at_link_open(struct at_link *link, int sock, uint64_t deadline_ns, struct at
         r = hear_welcome(link, deadline_ns, diag);
     }
     if (r < 0) {
-        at_link_close(link);
+        at_oplink_close(link);
     }
     return r;
 }
@@ -106,7 +106,7 @@ static bool owner_is_trusted(int sock)
     return peer.uid == 0 || peer.uid == geteuid();
 }
 
-int at_link_connect(struct at_cli *cli, const struct at_place *place, struct at_link *ret)
+int at_oplink_connect(struct at_cli *cli, const struct at_place *place, struct at_oplink *ret)
 {
     char path[PATH_CAP];
     struct at_diag diag;
@@ -129,14 +129,14 @@ int at_link_connect(struct at_cli *cli, const struct at_place *place, struct at_
         return at_cli_fail(cli, AT_EXIT_FAILURE, "%s belongs to another user; it is not believed",
                            path);
     }
-    r = at_link_open(ret, sock, at_link_deadline(cli, DEFAULT_DEADLINE_NS), &diag);
+    r = at_oplink_open(ret, sock, at_oplink_deadline(cli, DEFAULT_DEADLINE_NS), &diag);
     if (r < 0) {
         return at_cli_diag(cli, r == -ETIMEDOUT ? AT_EXIT_TIMEOUT : AT_EXIT_FAILURE, &diag);
     }
     return 0;
 }
 
-void at_link_close(struct at_link *link)
+void at_oplink_close(struct at_oplink *link)
 {
     at_close(&link->sock);
     if (link->in != NULL) {
@@ -147,18 +147,18 @@ void at_link_close(struct at_link *link)
     at_arena_deinit(&link->arena);
 }
 
-uint64_t at_link_request(struct at_link *link)
+uint64_t at_oplink_request(struct at_oplink *link)
 {
     return ++link->last_request;
 }
 
-int at_link_send(struct at_link *link, const struct at_message_kind *kind, const void *message,
-                 const int *fds, size_t n)
+int at_oplink_send(struct at_oplink *link, const struct at_message_kind *kind, const void *message,
+                   const int *fds, size_t n)
 {
     return at_message_send(link->sock, kind, message, fds, n);
 }
 
-int at_link_receive(struct at_link *link, uint64_t deadline_ns)
+int at_oplink_receive(struct at_oplink *link, uint64_t deadline_ns)
 {
     struct pollfd p = {.fd = link->sock, .events = POLLIN};
 
@@ -183,7 +183,7 @@ int at_link_receive(struct at_link *link, uint64_t deadline_ns)
     }
 }
 
-bool at_link_is_result(const struct at_link *link, uint64_t request, struct at_answer *ret)
+bool at_oplink_is_result(const struct at_oplink *link, uint64_t request, struct at_answer *ret)
 {
     struct at_operator_result result;
 
@@ -198,16 +198,16 @@ bool at_link_is_result(const struct at_link *link, uint64_t request, struct at_a
     return result.request == request;
 }
 
-int at_link_finish(struct at_link *link, uint64_t request, uint64_t deadline_ns,
-                   at_link_message *on, void *user, struct at_answer *ret)
+int at_oplink_finish(struct at_oplink *link, uint64_t request, uint64_t deadline_ns,
+                     at_oplink_message *on, void *user, struct at_answer *ret)
 {
     for (;;) {
-        int r = at_link_receive(link, deadline_ns);
+        int r = at_oplink_receive(link, deadline_ns);
 
         if (r != 0) {
             return r;
         }
-        if (at_link_is_result(link, request, ret)) {
+        if (at_oplink_is_result(link, request, ret)) {
             return 0;
         }
         if (on != NULL) {
@@ -216,7 +216,7 @@ int at_link_finish(struct at_link *link, uint64_t request, uint64_t deadline_ns,
     }
 }
 
-uint64_t at_link_deadline(const struct at_cli *cli, uint64_t default_ns)
+uint64_t at_oplink_deadline(const struct at_cli *cli, uint64_t default_ns)
 {
     uint64_t wait = cli->timeout_ns != 0 ? cli->timeout_ns : default_ns;
 
@@ -239,7 +239,7 @@ static int exit_of(uint32_t code)
     return code < sizeof(exits) / sizeof(exits[0]) ? exits[code] : AT_EXIT_FAILURE;
 }
 
-int at_link_verdict(struct at_cli *cli, int r, const struct at_answer *answer)
+int at_oplink_verdict(struct at_cli *cli, int r, const struct at_answer *answer)
 {
     if (r == 0 && answer->code == AT_OPERATOR_OK) {
         return AT_EXIT_OK;

@@ -2,8 +2,8 @@
  * The conversation of control/operator.h, from the operator's side. Blocking, with deadlines; a
  * supervisor that lies ends the conversation and nothing else.
  */
-#ifndef AT_CLI_LINK_H
-#define AT_CLI_LINK_H
+#ifndef AT_CLI_OPLINK_H
+#define AT_CLI_OPLINK_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -15,12 +15,12 @@
 #include "control/message.h"
 #include "control/operator.h"
 
-struct at_link {
+struct at_oplink {
     int sock; /* owned; -1: closed */
     uint64_t last_request;
     struct at_operator_welcome welcome; /* bytes live in the arena, each with a NUL behind it */
     struct at_arena arena;
-    struct at_message *in; /* the message that at_link_receive() got */
+    struct at_message *in; /* the message that at_oplink_receive() got */
 };
 
 /* What ends the answer to a request. */
@@ -29,35 +29,35 @@ struct at_answer {
     char text[1025]; /* a sentence; empty when the code is 0 */
 };
 
-typedef void at_link_message(void *user, struct at_message *message);
+typedef void at_oplink_message(void *user, struct at_message *message);
 
 /* Takes sock over (also on failure), says HELLO and hears WELCOME. 0, or -errno with *diag. */
-int at_link_open(struct at_link *link, int sock, uint64_t deadline_ns, struct at_diag *diag);
+int at_oplink_open(struct at_oplink *link, int sock, uint64_t deadline_ns, struct at_diag *diag);
 /*
  * To the running system of that place. 0, or an exit code that was said on stderr
  * (AT_EXIT_NOT_RUNNING when it does not run).
  */
-int at_link_connect(struct at_cli *cli, const struct at_place *place, struct at_link *ret);
-void at_link_close(struct at_link *link);
+int at_oplink_connect(struct at_cli *cli, const struct at_place *place, struct at_oplink *ret);
+void at_oplink_close(struct at_oplink *link);
 
 /* A fresh number for a request. */
-uint64_t at_link_request(struct at_link *link);
-int at_link_send(struct at_link *link, const struct at_message_kind *kind, const void *message,
-                 const int *fds, size_t n);
+uint64_t at_oplink_request(struct at_oplink *link);
+int at_oplink_send(struct at_oplink *link, const struct at_message_kind *kind, const void *message,
+                   const int *fds, size_t n);
 /* 0 and link->in; AT_MESSAGE_CLOSED, AT_MESSAGE_MALFORMED, -ETIMEDOUT, -errno. Deadline 0: none. */
-int at_link_receive(struct at_link *link, uint64_t deadline_ns);
+int at_oplink_receive(struct at_oplink *link, uint64_t deadline_ns);
 /*
  * Receives until the RESULT of that request; every other message goes to on (may be NULL). 0 and
- * *ret, or as at_link_receive().
+ * *ret, or as at_oplink_receive().
  */
-int at_link_finish(struct at_link *link, uint64_t request, uint64_t deadline_ns,
-                   at_link_message *on, void *user, struct at_answer *ret);
+int at_oplink_finish(struct at_oplink *link, uint64_t request, uint64_t deadline_ns,
+                     at_oplink_message *on, void *user, struct at_answer *ret);
 /* Reads link->in as RESULT of that request: true and *ret. */
-bool at_link_is_result(const struct at_link *link, uint64_t request, struct at_answer *ret);
+bool at_oplink_is_result(const struct at_oplink *link, uint64_t request, struct at_answer *ret);
 
 /* When to give up: --timeout from now, else default_ns from now (0: never). */
-uint64_t at_link_deadline(const struct at_cli *cli, uint64_t default_ns);
-/* What at_link_finish() gave as an exit code, said on stderr when it is not 0. */
-int at_link_verdict(struct at_cli *cli, int r, const struct at_answer *answer);
+uint64_t at_oplink_deadline(const struct at_cli *cli, uint64_t default_ns);
+/* What at_oplink_finish() gave as an exit code, said on stderr when it is not 0. */
+int at_oplink_verdict(struct at_cli *cli, int r, const struct at_answer *answer);
 
 #endif
