@@ -4,21 +4,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/poll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "base/bytes.h"
 #include "base/checks.h"
 #include "base/error.h"
 #include "base/fd.h"
@@ -232,7 +230,7 @@ int at_cage_begin(struct at_sandbox *s, const struct at_cage_spec *spec, struct 
     int r;
 
     cage_init(ret, spec->instance);
-    at_arena_init(&st.arena, 32 * 1024, AT_CAGE_PLAN_BYTES);
+    at_arena_init(&st.arena, AT_CAGE_PLAN_FIRST_BYTES, AT_CAGE_PLAN_BYTES);
     r = prepare(s, spec, &st, ret, ret_diag);
     if (r == 0) {
         r = clone_cage(s, &st.build, ret, ret_diag);

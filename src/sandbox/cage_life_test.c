@@ -2,9 +2,9 @@
  * How cages start, end, keep their limits and are removed: with every back end of control groups
  * that this machine can show, and as an ordinary user.
  */
+#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/poll.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -557,20 +558,33 @@ TEST(an_ordinary_user_gets_the_same_walls_but_one_user)
     }
 }
 
-static void is_refused_without_user_namespaces(void)
+static void is_refused_in_a_namespace_without_further_ones(void)
 {
     struct at_sandbox *s = NULL;
     struct at_diag d;
     int none;
 
-    /* A user namespace of our own whose limit of further ones is 0: this machine's is untouched. */
-    CHECK(unshare(CLONE_NEWUSER) == 0);
     none = open("/proc/sys/user/max_user_namespaces", O_WRONLY | O_CLOEXEC);
     CHECK(none >= 0 && write(none, "0", 1) == 1);
     at_close(&none);
     CHECK_INT(at_sandbox_new("x", REAPER_PATH, NULL, &s, &d), -EPERM);
     CHECK(strstr(d.what, "sandboxes cannot be made here") != NULL);
     CHECK(strstr(d.hint, "user.max_user_namespaces") != NULL);
+}
+
+/* A user namespace of our own, whose limit of further ones is 0: the machine's stays as it is. */
+static void is_refused_without_user_namespaces(void)
+{
+    long pid = syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0);
+    int status = 0;
+
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        is_refused_in_a_namespace_without_further_ones();
+        _exit(RUN_AS_NOBODY_OK);
+    }
+    CHECK(waitpid((pid_t)pid, &status, 0) == pid);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == RUN_AS_NOBODY_OK);
 }
 
 TEST(where_no_user_namespace_can_be_made_an_ordinary_user_is_told_what_to_do)

@@ -2,9 +2,10 @@
  * What a service finds inside its cage, asserted from the words of a probe that runs there.
  * On the real kernel, as whoever runs the test: root, or an ordinary user with user namespaces.
  */
-#include <arpa/inet.h>
+#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -335,6 +336,7 @@ TEST(a_socket_made_in_the_cage_from_outside_belongs_to_its_network)
     world_open(&w, NULL);
     world_args(&w, "wait", NULL);
     CHECK(world_start(&w, &cage, &out));
+    CHECK(outside >= 0);
     if (geteuid() == 0) {
         CHECK_INT(at_cage_socket(&cage, AF_INET, SOCK_STREAM, &listener), 0);
         CHECK_INT(at_cage_socket(&cage, AF_INET, SOCK_STREAM, &inside), 0);

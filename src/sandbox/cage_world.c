@@ -1,8 +1,7 @@
 #include "sandbox/cage_world.h"
 
+#include <check.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,8 @@
 #include <unistd.h>
 
 #include "at_test.h"
+#include "base/bytes.h"
+#include "base/error.h"
 #include "base/fd.h"
 #include "sandbox/cgroup.h"
 #include "sandbox/sandbox.h"

@@ -6,9 +6,8 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/vfs.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -293,8 +292,7 @@ static int choose(const struct at_cgroup_map *map, const char *forced, struct at
 
 int at_cgroup_detect(const char *forced, struct at_cgroup_host *ret)
 {
-    at_auto_free
-    struct at_cgroup_map *map = calloc(1, sizeof(*map));
+    struct at_cgroup_map map = {0};
     at_auto_free
     char *mounts = NULL;
     at_auto_free
@@ -302,16 +300,12 @@ int at_cgroup_detect(const char *forced, struct at_cgroup_host *ret)
     size_t len = 0;
     int r;
 
-    if (map == NULL) {
-        take_none(ret);
-        return -ENOMEM;
-    }
     if (at_fd_read_file(AT_FDCWD, "/proc/self/mountinfo", AT_MOUNTINFO_MAX, &mounts, &len) == 0 &&
         at_fd_read_file(AT_FDCWD, "/proc/self/cgroup", AT_CGROUP_FILE_MAX, &cgroups, &len) == 0) {
-        at_cgroup_parse(mounts, cgroups, map);
+        at_cgroup_parse(mounts, cgroups, &map);
     }
-    r = choose(map, forced, ret);
-    say_why(map, forced == NULL || forced[0] == '\0' ? NULL : forced, ret);
+    r = choose(&map, forced, ret);
+    say_why(&map, forced == NULL || forced[0] == '\0' ? NULL : forced, ret);
     return r;
 }
 

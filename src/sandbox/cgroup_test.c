@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #include "at_test.h"
+#include "base/bytes.h"
+#include "base/error.h"
 #include "base/fd.h"
 #include "sandbox/cgroup_files.h"
 
@@ -53,6 +55,11 @@ TEST(in_a_hybrid_each_controller_has_its_own_tree_and_path)
     at_cgroup_parse(hybrid_mounts, hybrid_own, &map);
     CHECK_STR(map.v1[AT_TREE_MEMORY], "/sys/fs/cgroup/memory/process_api/44c5");
     CHECK_STR(map.v1[AT_TREE_CPU], "/sys/fs/cgroup/cpu,cpuacct/jobs");
+}
+
+TEST(our_group_at_the_top_of_a_tree_is_the_mount_point)
+{
+    at_cgroup_parse(hybrid_mounts, hybrid_own, &map);
     CHECK_STR(map.v1[AT_TREE_PIDS], "/sys/fs/cgroup/pids");
     CHECK_STR(map.v2, "/sys/fs/cgroup/unified");
 }

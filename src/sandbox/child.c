@@ -17,7 +17,6 @@
 #include <linux/openat2.h>
 #include <net/if.h>
 #include <sched.h>
-#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -32,6 +31,10 @@
 #include <unistd.h>
 
 #include "sandbox/build.h"
+#include "sandbox/cgroup.h"
+#include "sandbox/limits.h"
+#include "sandbox/record.h"
+#include "sandbox/sandbox.h"
 
 /* /sys is an empty directory everywhere, and nothing of it is wanted inside. */
 static const char NEW_ROOT_AT[] = "/sys";

@@ -35,6 +35,17 @@ static bool has_capability(unsigned c)
     return syscall(SYS_capget, &head, data) == 0 && (data[c / 32].effective >> c % 32 & 1) != 0;
 }
 
+/* Cuts the next of the numbers between blanks off the line; 0 when there is none. */
+static uint64_t next_number(struct at_bytes *line)
+{
+    struct at_bytes word = {NULL, 0};
+    uint64_t value = 0;
+
+    while (word.len == 0 && at_bytes_cut(line, ' ', &word)) {
+    }
+    return at_bytes_to_u64(word, &value) ? value : 0;
+}
+
 /* In a rootless container "root" has only a few ids: then no service can have one of its own. */
 static bool has_ids_to_give(void)
 {
@@ -49,13 +60,10 @@ static bool has_ids_to_give(void)
     }
     rest = at_bytes_over(text, len);
     while (at_bytes_cut(&rest, '\n', &line)) {
-        unsigned inside;
-        unsigned outside;
-        unsigned count;
+        uint64_t inside = next_number(&line);
 
-        /* The line is NUL-free text of three numbers, by the kernel. */
-        if (sscanf((const char *)line.at, "%u %u %u", &inside, &outside, &count) == 3 &&
-            inside <= UID_TO_MAP && count > UID_TO_MAP - inside) {
+        (void)next_number(&line); /* the id outside */
+        if (inside <= UID_TO_MAP && next_number(&line) > UID_TO_MAP - inside) {
             return true;
         }
     }
@@ -137,12 +145,15 @@ static bool has_group_kill(const struct at_cgroup_host *host)
 }
 
 /* "6.18.44-x" → 6018. */
-static unsigned kernel_number(const char *release)
+static uint64_t kernel_number(const char *release)
 {
-    unsigned major = 0;
-    unsigned minor = 0;
+    struct at_bytes rest = at_bytes_of(release);
+    struct at_bytes word;
+    uint64_t major = 0;
+    uint64_t minor = 0;
 
-    if (sscanf(release, "%u.%u", &major, &minor) != 2) {
+    if (!at_bytes_cut(&rest, '.', &word) || !at_bytes_to_u64(word, &major) ||
+        !at_bytes_cut(&rest, '.', &word) || !at_bytes_to_u64(word, &minor)) {
         return 0;
     }
     return major * 1000 + minor;

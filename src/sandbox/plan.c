@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,6 +15,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "sandbox/build.h"
+#include "sandbox/cgroup.h"
 #include "sandbox/limits.h"
 #include "sandbox/sandbox.h"
 

@@ -13,7 +13,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -163,7 +162,7 @@ static int add_socket_rules(scmp_filter_ctx filter)
 
 static int add_ioctl_rules(scmp_filter_ctx filter)
 {
-    static const uint32_t requests[] = {TIOCSTI, 0x541C /* TIOCLINUX */};
+    static const uint32_t requests[] = {0x5412 /* TIOCSTI */, 0x541C /* TIOCLINUX */};
 
     for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
         int r = seccomp_rule_add(filter, REFUSE(EPERM), SCMP_SYS(ioctl), 1,
@@ -195,30 +194,41 @@ static int fill(scmp_filter_ctx filter)
     return r == 0 ? add_ioctl_rules(filter) : r;
 }
 
-static int export_filter(scmp_filter_ctx filter, struct sock_fprog *ret)
+static int read_code(int file, void *code, struct sock_fprog *ret)
 {
-    at_auto_close
-    int file = memfd_create("atoll-filter", MFD_CLOEXEC);
-    at_auto_free
-    void *code = malloc(AT_SECCOMP_BYTES_MAX);
-    ssize_t n;
-    int r;
+    ssize_t n = pread(file, code, AT_SECCOMP_BYTES_MAX, 0);
 
-    if (file < 0 || code == NULL) {
-        return file < 0 ? -errno : -ENOMEM;
-    }
-    r = seccomp_export_bpf(filter, file);
-    if (r != 0) {
-        return r;
-    }
-    n = pread(file, code, AT_SECCOMP_BYTES_MAX, 0);
     if (n <= 0 || n % (ssize_t)sizeof(struct sock_filter) != 0) {
         return -EIO;
     }
     ret->len = (unsigned short)((size_t)n / sizeof(struct sock_filter));
     ret->filter = code;
-    code = NULL;
     return 0;
+}
+
+static int export_filter(scmp_filter_ctx filter, struct sock_fprog *ret)
+{
+    at_auto_close
+    int file = memfd_create("atoll-filter", MFD_CLOEXEC);
+    void *code;
+    int r;
+
+    if (file < 0) {
+        return -errno;
+    }
+    r = seccomp_export_bpf(filter, file);
+    if (r != 0) {
+        return r;
+    }
+    code = malloc(AT_SECCOMP_BYTES_MAX);
+    if (code == NULL) {
+        return -ENOMEM;
+    }
+    r = read_code(file, code, ret);
+    if (r != 0) {
+        free(code);
+    }
+    return r;
 }
 
 int at_seccomp_compile(struct sock_fprog *ret)

@@ -1,6 +1,5 @@
 /* The words for what went wrong between clone and exec; the child only knows numbers. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 

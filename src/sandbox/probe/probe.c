@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -218,6 +219,10 @@ static int connect_inet(const char *address, int port)
     int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int r;
 
+    if (s < 0) {
+        say(address, -1);
+        return -1;
+    }
     (void)inet_pton(AF_INET, address, &to.sin_addr);
     r = connect(s, (struct sockaddr *)&to, sizeof(to));
     say(address, r);
@@ -235,6 +240,9 @@ static int verb_reach(char **args)
     (void)connect_inet("127.0.0.1", (int)strtol(args[0], NULL, 10));
     (void)connect_inet("192.0.2.1", 80);
     memcpy(to.sun_path + 1, args[1], len);
+    if (s < 0) {
+        return 1;
+    }
     say("abstract", connect(s, (struct sockaddr *)&to,
                             (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + len)));
     (void)close(s);
@@ -379,7 +387,10 @@ static int verb_daemon(char **args)
         struct dirent *e;
         int n = 0;
 
-        while (dir != NULL && (e = readdir(dir)) != NULL) {
+        if (dir == NULL) {
+            return 1;
+        }
+        while ((e = readdir(dir)) != NULL) {
             n += e->d_name[0] >= '0' && e->d_name[0] <= '9';
         }
         (void)closedir(dir);
