@@ -7,10 +7,10 @@
 #include <atoll/atoll.h>
 #include <atoll/message.h>
 
+#include "cart.atoll.h"
 #include "cart/store.h"
 #include "common/ask.h"
 #include "common/db.h"
-#include "cart.atoll.h"
 #include "product.atoll.h"
 #include "stock.atoll.h"
 
@@ -172,7 +172,7 @@ static int add_item(struct atoll_call *call, const struct shop_cart_v1_AddItemRe
 {
     static const struct shop_cart_v1_AddItemRequest_Item none;
     const struct shop_cart_v1_AddItemRequest_Item *item = in->item == NULL ? &none : in->item;
-    struct shop_product_v1_QuoteResponse quote;
+    struct shop_product_v1_QuoteResponse quote = {0};
     char user[SHOP_USER_SIZE];
     char key[SHOP_KEY_SIZE];
     struct cart_addition a = {.line = {.item_id = item->item_id, .quantity = item->quantity}};
@@ -213,7 +213,7 @@ static int ask_is_sold(struct atoll_call *call, int32_t item_id)
 static int remove_item(struct atoll_call *call, const struct shop_cart_v1_RemoveItemRequest *in,
                        struct shop_cart_v1_RemoveItemResponse *out)
 {
-    struct shop_product_v1_QuoteResponse quote;
+    struct shop_product_v1_QuoteResponse quote = {0};
     char user[SHOP_USER_SIZE];
     int status = shop_ask_user(call, in->user_id, (struct atoll_str){0}, user);
     int r;
@@ -243,7 +243,7 @@ static int remove_item(struct atoll_call *call, const struct shop_cart_v1_Remove
 static int get_cart(struct atoll_call *call, const struct shop_cart_v1_GetCartRequest *in,
                     struct shop_cart_v1_GetCartResponse *out)
 {
-    struct shop_product_v1_QuoteResponse quote;
+    struct shop_product_v1_QuoteResponse quote = {0};
     char user[SHOP_USER_SIZE];
     int status = shop_ask_user(call, in->user_id, (struct atoll_str){0}, user);
 

@@ -1,7 +1,7 @@
 #include "common/ask.h"
 
 #include <errno.h>
-#include <getopt.h>
+#include <getopt.h> // IWYU pragma: keep
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

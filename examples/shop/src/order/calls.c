@@ -9,10 +9,10 @@
 #include <atoll/atoll.h>
 #include <atoll/message.h>
 
+#include "cart.atoll.h"
 #include "common/ask.h"
 #include "order/checkout.h"
 #include "order/store.h"
-#include "cart.atoll.h"
 #include "payment.atoll.h"
 #include "stock.atoll.h"
 

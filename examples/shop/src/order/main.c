@@ -1,6 +1,5 @@
 /* The order service: answers for checkouts, and takes over those whose process died. */
 #include <errno.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,11 +12,11 @@
 #include <atoll/message.h>
 
 #include "common/ask.h"
+#include "order.atoll.h"
 #include "order/calls.h"
 #include "order/checkout.h"
 #include "order/recovery.h"
 #include "order/store.h"
-#include "order.atoll.h"
 
 enum {
     LOCK_POLL_NS = 2000000,

@@ -15,8 +15,8 @@
 
 #include "common/ask.h"
 #include "common/db.h"
-#include "payment/store.h"
 #include "payment.atoll.h"
+#include "payment/store.h"
 
 static struct shop_db db;
 

@@ -11,8 +11,8 @@
 #include "common/ask.h"
 #include "common/catalogue.h"
 #include "common/db.h"
-#include "product/store.h"
 #include "product.atoll.h"
+#include "product/store.h"
 
 enum { QUOTE_LINES_MAX = 1000 }; /* bounds the work of one request */
 

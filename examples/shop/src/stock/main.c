@@ -45,10 +45,10 @@ static int reserve_lines(struct atoll_call *call, const struct stock_reservation
     if (r < 0) {
         return shop_fail_store(call, r);
     }
-    if (r == STOCK_UNKNOWN_ITEM) {
+    if (r == STOCK_UNKNOWN_ITEM && wrong != NULL) {
         return unknown_item(call, wrong->item_id);
     }
-    if (r == STOCK_SHORT) {
+    if (r == STOCK_SHORT && wrong != NULL) {
         return atoll_fail(call, ATOLL_ABORTED, "stock has %d of item %d, and %d are asked for",
                           wrong->left, wrong->item_id, wrong->quantity);
     }
@@ -182,7 +182,7 @@ static int reserve(struct atoll_call *call, const struct shop_stock_v1_ReserveRe
     if (status == ATOLL_OK) {
         status = read_lines(call, in, &lines);
     }
-    if (status != ATOLL_OK) {
+    if (status != ATOLL_OK || lines == NULL) {
         return status;
     }
     return reserve_lines(call,

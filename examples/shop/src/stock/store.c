@@ -152,13 +152,15 @@ static int add_reservation(struct shop_db *db, const struct stock_reservation *r
 }
 
 /* A repeat: only says what is left by now. */
-static int look_up_lines(struct shop_db *db, const struct stock_reservation *r)
+static int look_up_lines(struct shop_db *db, const struct stock_reservation *r,
+                         const struct stock_line **ret_wrong)
 {
     int32_t price;
     int result = STOCK_OK;
 
     for (size_t i = 0; result == STOCK_OK && i < r->count; i++) {
         result = look_up(db, r->lines[i].item_id, &r->lines[i].left, &price);
+        *ret_wrong = result > 0 ? &r->lines[i] : NULL;
     }
     return result;
 }
@@ -172,7 +174,7 @@ static int reserve(struct shop_db *db, const struct stock_reservation *r,
         return result;
     }
     if (result != 0) {
-        return result == RELEASED ? STOCK_RELEASED : look_up_lines(db, r);
+        return result == RELEASED ? STOCK_RELEASED : look_up_lines(db, r, ret_wrong);
     }
     result = add_reservation(db, r, HELD);
     for (size_t i = 0; result == 0 && i < r->count; i++) {

@@ -12,7 +12,6 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 bool http_init(struct http *h, const char *address, uint32_t timeout_ms)
@@ -49,7 +48,7 @@ static int connect_to(struct http *h)
 {
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(h->port)};
     struct timeval patience = {.tv_sec = h->timeout_ms / 1000,
-                               .tv_usec = (h->timeout_ms % 1000) * 1000};
+                               .tv_usec = (long)(h->timeout_ms % 1000) * 1000};
     int one = 1;
 
     (void)inet_pton(AF_INET, h->host, &to.sin_addr);

@@ -4,8 +4,7 @@
  * directories, in the services' own files. Exit code: 0 all right; 1 the books are wrong; 2 usage
  * or no shop; 3 only that something failed which may be repeated (with --strict).
  */
-#include <errno.h>
-#include <getopt.h>
+#include <getopt.h> // IWYU pragma: keep
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
