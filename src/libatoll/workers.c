@@ -81,7 +81,8 @@ void at_workers_kick(struct at_process *p)
 {
     struct at_serve *s = p->serve;
 
-    if (!at_list_is_empty(&s->queue) && s->running < s->threads_max) {
+    /* At the limit with all in nested calls: somebody must judge whether it is a circle. */
+    if (!at_list_is_empty(&s->queue) && (s->running < s->threads_max || s->nested >= s->running)) {
         wake_or_add(p);
     }
 }

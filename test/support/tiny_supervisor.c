@@ -240,22 +240,40 @@ void tiny_resume(struct tiny_supervisor *t)
     }
 }
 
+static void become(int fd)
+{
+    char number[16];
+    int mine = dup(fd);
+
+    for (int i = 3; i < 256; i++) {
+        if (i != mine) {
+            (void)close(i);
+        }
+    }
+    (void)snprintf(number, sizeof(number), "%d", mine);
+    (void)setenv("ATOLL_CONTROL_FD", number, 1);
+}
+
 pid_t tiny_spawn(int fd, int (*body)(void *user), void *user)
 {
     pid_t pid = fork();
 
     if (pid == 0) {
-        char number[16];
-        int mine = dup(fd);
-
-        for (int i = 3; i < 256; i++) {
-            if (i != mine) {
-                (void)close(i);
-            }
-        }
-        (void)snprintf(number, sizeof(number), "%d", mine);
-        (void)setenv("ATOLL_CONTROL_FD", number, 1);
+        become(fd);
         exit(body(user));
+    }
+    (void)close(fd);
+    return pid;
+}
+
+pid_t tiny_exec(int fd, const char *path, const char *const *argv)
+{
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        become(fd);
+        (void)execv(path, (char *const *)(uintptr_t)argv);
+        _exit(127);
     }
     (void)close(fd);
     return pid;

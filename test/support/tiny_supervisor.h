@@ -63,5 +63,7 @@ void tiny_resume(struct tiny_supervisor *t);
 /* Forks; the child gets the control socket as ATOLL_CONTROL_FD, runs body and exits with its
  * result. The parent's copy of fd is closed. */
 pid_t tiny_spawn(int fd, int (*body)(void *user), void *user);
+/* The same with another program; argv ends with NULL. */
+pid_t tiny_exec(int fd, const char *path, const char *const *argv);
 
 #endif

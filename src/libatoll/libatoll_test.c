@@ -1,0 +1,488 @@
+/* Real processes: this one calls, others serve, a thread plays the supervisor. */
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atoll/atoll.h>
+
+#include "at_test.h"
+#include "base/clock.h"
+#include "libatoll/process.h"
+#include "test.atoll.h"
+#include "tiny_supervisor.h"
+
+enum { SERVERS_MAX = 8 };
+
+struct stage {
+    struct tiny_supervisor *tiny;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    bool over;
+    pid_t servers[SERVERS_MAX];
+    int server_index[SERVERS_MAX]; /* in tiny */
+    int count;
+    int client_fd;
+    struct atoll_call *call;
+};
+
+static void *supervise(void *user)
+{
+    struct stage *s = user;
+    bool over = false;
+
+    while (!over) {
+        (void)pthread_mutex_lock(&s->lock);
+        tiny_turn(s->tiny, 1);
+        over = s->over;
+        (void)pthread_mutex_unlock(&s->lock);
+        (void)usleep(200);
+    }
+    return NULL;
+}
+
+static int add_server(struct stage *s, const char *kind, const char *threads)
+{
+    char name[32];
+    const char *argv[] = {TEST_SERVER, kind, threads, NULL};
+    int fd = -1;
+    int i = s->count++;
+
+    (void)snprintf(name, sizeof(name), "%s.%d", kind, i + 1);
+    (void)pthread_mutex_lock(&s->lock);
+    s->server_index[i] = tiny_add(s->tiny, kind, name, &fd);
+    (void)pthread_mutex_unlock(&s->lock);
+    CHECK(fd >= 0);
+    s->servers[i] = tiny_exec(fd, TEST_SERVER, argv);
+    CHECK(s->servers[i] > 0);
+    return i;
+}
+
+static void begin(struct stage *s)
+{
+    char number[16];
+
+    *s = (struct stage){.tiny = tiny_new()};
+    (void)pthread_mutex_init(&s->lock, NULL);
+    CHECK(tiny_add(s->tiny, "asker", "asker.1", &s->client_fd) == 0);
+    (void)snprintf(number, sizeof(number), "%d", s->client_fd);
+    (void)setenv("ATOLL_CONTROL_FD", number, 1);
+    CHECK(pthread_create(&s->thread, NULL, supervise, s) == 0);
+    s->call = atoll_call_new();
+    CHECK(s->call != NULL);
+}
+
+static void kill_server(struct stage *s, int i)
+{
+    if (s->servers[i] > 0) {
+        (void)kill(s->servers[i], SIGKILL);
+        (void)waitpid(s->servers[i], NULL, 0);
+        s->servers[i] = 0;
+    }
+}
+
+static void end(struct stage *s)
+{
+    atoll_call_free(s->call);
+    at_process_end();
+    for (int i = 0; i < s->count; i++) {
+        kill_server(s, i);
+    }
+    (void)pthread_mutex_lock(&s->lock);
+    s->over = true;
+    (void)pthread_mutex_unlock(&s->lock);
+    (void)pthread_join(s->thread, NULL);
+    tiny_free(s->tiny);
+    (void)close(s->client_fd);
+}
+
+static int echo(struct atoll_call *call, const char *text, struct test_call_v1_Reply *out)
+{
+    struct test_call_v1_Request in = {0};
+
+    in.payload = (struct atoll_str){.at = text, .len = strlen(text)};
+    return test_call_v1_Alpha_echo(call, &in, out);
+}
+
+static void test_done(void *user, struct atoll_call *call, int status)
+{
+    (void)call;
+    *(int *)user = status;
+}
+
+static bool is(struct atoll_str s, const char *text)
+{
+    return s.len == strlen(text) && memcmp(s.at, text, s.len) == 0;
+}
+
+TEST(a_handler_sees_who_calls_the_deadline_the_trace_and_the_metadata)
+{
+    struct stage s;
+    struct test_call_v1_Reply out;
+    uint64_t deadline = at_now_ns() + 5 * AT_SECOND_NS;
+
+    begin(&s);
+    add_server(&s, "alpha", NULL);
+    atoll_call_set_deadline(s.call, deadline);
+    CHECK_INT(atoll_call_set_metadata(s.call, "colour", "green"), 0);
+    CHECK_INT(atoll_call_set_metadata(s.call, "Colour", "green"), -EINVAL);
+    CHECK_INT(echo(s.call, "hello", &out), ATOLL_OK);
+    CHECK(is(out.payload, "hello"));
+    CHECK(is(out.caller, "asker"));
+    CHECK(is(out.caller_instance, "asker.1"));
+    CHECK(is(out.metadata, "green"));
+    CHECK(out.deadline_ns == deadline);
+    CHECK(memcmp(out.trace_id.at, atoll_call_trace_id(s.call), 16) == 0);
+    CHECK_STR(atoll_call_reason(s.call), "");
+    end(&s);
+}
+
+TEST(a_failure_carries_its_status_and_its_sentence)
+{
+    struct stage s;
+    struct test_call_v1_Request in = {.fail = true};
+    struct test_call_v1_Reply out;
+
+    begin(&s);
+    add_server(&s, "alpha", NULL);
+    CHECK_INT(test_call_v1_Alpha_echo(s.call, &in, &out), ATOLL_FAILED_PRECONDITION);
+    CHECK_STR(atoll_call_reason(s.call), "asked to fail, number 42");
+    CHECK_INT(test_call_v1_Alpha_lacking(s.call, &in, &out), ATOLL_UNIMPLEMENTED);
+    CHECK(strstr(atoll_call_reason(s.call), "no handler") != NULL);
+    end(&s);
+}
+
+TEST(a_call_to_a_service_that_is_not_ready_waits_for_it)
+{
+    struct stage s;
+    struct test_call_v1_Reply out;
+
+    begin(&s);
+    atoll_call_set_timeout(s.call, AT_SECOND_NS / 20);
+    CHECK_INT(echo(s.call, "nobody", &out), ATOLL_DEADLINE_EXCEEDED);
+    CHECK(strstr(atoll_call_reason(s.call), "no instance") != NULL);
+    atoll_call_reset(s.call);
+    add_server(&s, "alpha", NULL);
+    CHECK_INT(echo(s.call, "somebody", &out), ATOLL_OK);
+    end(&s);
+}
+
+TEST(a_call_that_goes_in_a_circle_is_answered_below_the_limit_and_refused_above)
+{
+    struct stage s;
+    struct test_call_v1_Request in = {.depth = 6};
+    struct test_call_v1_Reply out;
+
+    begin(&s);
+    add_server(&s, "alpha", "4");
+    add_server(&s, "beta", "4");
+    CHECK_INT(test_call_v1_Alpha_bounce(s.call, &in, &out), ATOLL_OK);
+    CHECK_INT(out.depth, 6);
+    in.depth = 20;
+    CHECK_INT(test_call_v1_Alpha_bounce(s.call, &in, &out), ATOLL_RESOURCE_EXHAUSTED);
+    CHECK(strstr(atoll_call_reason(s.call), "circle") != NULL);
+    in.depth = 6;
+    CHECK_INT(test_call_v1_Alpha_bounce(s.call, &in, &out), ATOLL_OK);
+    end(&s);
+}
+
+struct shouter {
+    pthread_t thread;
+    int failures;
+};
+
+static void *shout(void *user)
+{
+    struct shouter *me = user;
+    struct atoll_call *call = atoll_call_new();
+    struct test_call_v1_Reply out;
+    char text[32];
+
+    for (int i = 0; i < 200; i++) {
+        (void)snprintf(text, sizeof(text), "%p %d", user, i);
+        me->failures += echo(call, text, &out) != ATOLL_OK || !is(out.payload, text);
+        atoll_call_reset(call);
+    }
+    atoll_call_free(call);
+    return NULL;
+}
+
+TEST(many_threads_call_at_once_and_each_gets_its_own_reply)
+{
+    struct stage s;
+    struct shouter shouters[6] = {0};
+
+    begin(&s);
+    add_server(&s, "alpha", NULL);
+    add_server(&s, "alpha", NULL);
+    for (int i = 0; i < 6; i++) {
+        CHECK(pthread_create(&shouters[i].thread, NULL, shout, &shouters[i]) == 0);
+    }
+    for (int i = 0; i < 6; i++) {
+        (void)pthread_join(shouters[i].thread, NULL);
+        CHECK_INT(shouters[i].failures, 0);
+    }
+    end(&s);
+}
+
+static void *sleep_in_handler(void *user)
+{
+    struct test_call_v1_Request in = {.sleep_ms = 400};
+    struct test_call_v1_Reply out;
+    struct atoll_call *call = atoll_call_new();
+
+    (void)user;
+    (void)test_call_v1_Alpha_echo(call, &in, &out);
+    atoll_call_free(call);
+    return NULL;
+}
+
+TEST(a_handler_that_blocks_does_not_hold_up_the_others)
+{
+    struct stage s;
+    struct test_call_v1_Reply out;
+    pthread_t sleeper;
+    uint64_t begun;
+
+    begin(&s);
+    add_server(&s, "alpha", NULL);
+    CHECK_INT(echo(s.call, "warm", &out), ATOLL_OK);
+    CHECK(pthread_create(&sleeper, NULL, sleep_in_handler, NULL) == 0);
+    (void)usleep(50000);
+    begun = at_now_ns();
+    CHECK_INT(echo(s.call, "quick", &out), ATOLL_OK);
+    CHECK(at_now_ns() - begun < 250 * AT_MILLISECOND_NS);
+    (void)pthread_join(sleeper, NULL);
+    end(&s);
+}
+
+static void scratch_name(char *out, size_t cap)
+{
+    (void)snprintf(out, cap, "/tmp/atoll-test-%d", (int)getpid());
+    (void)unlink(out);
+}
+
+TEST(a_request_that_a_killed_process_had_taken_is_unavailable_and_says_why)
+{
+    struct stage s;
+    char path[64];
+    struct test_call_v1_Request in = {0};
+    struct test_call_v1_Reply out;
+
+    scratch_name(path, sizeof(path));
+    in.exit_first = (struct atoll_str){.at = path, .len = strlen(path)};
+    begin(&s);
+    add_server(&s, "alpha", NULL);
+    CHECK_INT(test_call_v1_Alpha_echo(s.call, &in, &out), ATOLL_UNAVAILABLE);
+    CHECK(strstr(atoll_call_reason(s.call), "alpha.1 was killed by signal 9") != NULL);
+    CHECK(strstr(atoll_call_reason(s.call), "Echo") != NULL);
+    (void)unlink(path);
+    end(&s);
+}
+
+TEST(a_method_that_may_be_repeated_survives_the_death_of_its_server)
+{
+    struct stage s;
+    char path[64];
+    struct test_call_v1_Request in = {0};
+    struct test_call_v1_Reply out;
+
+    scratch_name(path, sizeof(path));
+    in.exit_first = (struct atoll_str){.at = path, .len = strlen(path)};
+    begin(&s);
+    add_server(&s, "alpha", NULL);
+    add_server(&s, "alpha", NULL);
+    CHECK_INT(test_call_v1_Alpha_repeat(s.call, &in, &out), ATOLL_OK);
+    (void)unlink(path);
+    end(&s);
+}
+
+TEST(a_request_that_a_killed_process_never_took_goes_to_the_restarted_one)
+{
+    struct stage s;
+    struct test_call_v1_Reply out;
+    pid_t first;
+
+    begin(&s);
+    add_server(&s, "alpha", NULL);
+    CHECK_INT(echo(s.call, "warm", &out), ATOLL_OK);
+    first = out.pid;
+    CHECK(kill(s.servers[0], SIGSTOP) == 0); /* takes nothing any more */
+    (void)usleep(20000);
+    {
+        struct test_call_v1_Request in = {0};
+        struct test_call_v1_Reply late;
+        int status = -1;
+        struct atoll_call *call = atoll_call_new();
+
+        CHECK_INT(
+            atoll_invoke_async(call, &test_call_v1_Alpha_desc, 0, &in, &late, test_done, &status),
+            ATOLL_OK);
+        kill_server(&s, 0);
+        add_server(&s, "alpha", NULL);
+        while (status < 0) {
+            (void)atoll_poll(100);
+        }
+        CHECK_INT(status, ATOLL_OK);
+        CHECK(late.pid != first);
+        atoll_call_free(call);
+    }
+    end(&s);
+}
+
+TEST(asynchronous_calls_run_in_a_foreign_loop)
+{
+    enum { N = 20 };
+    struct stage s;
+    struct atoll_call *calls[N];
+    struct test_call_v1_Reply outs[N];
+    int status[N];
+    int fd;
+    int done = 0;
+
+    begin(&s);
+    fd = atoll_poll_fd();
+    CHECK(fd >= 0);
+    add_server(&s, "alpha", NULL);
+    for (int i = 0; i < N; i++) {
+        struct test_call_v1_Request in = {0};
+
+        status[i] = -1;
+        calls[i] = atoll_call_new();
+        CHECK_INT(atoll_invoke_async(calls[i], &test_call_v1_Alpha_desc, 0, &in, &outs[i],
+                                     test_done, &status[i]),
+                  ATOLL_OK);
+    }
+    atoll_cancel(calls[3]);
+    while (done < N) {
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+
+        CHECK(poll(&p, 1, 5000) == 1);
+        done += atoll_poll(0);
+    }
+    for (int i = 0; i < N; i++) {
+        CHECK_INT(status[i], i == 3 ? ATOLL_CANCELLED : ATOLL_OK);
+        atoll_call_free(calls[i]);
+    }
+    end(&s);
+}
+
+TEST(an_asynchronous_call_ends_at_its_deadline_in_a_foreign_loop)
+{
+    struct stage s;
+    struct test_call_v1_Request in = {0};
+    struct test_call_v1_Reply out;
+    struct pollfd p = {.events = POLLIN};
+    int status = -1;
+
+    begin(&s);
+    p.fd = atoll_poll_fd();
+    atoll_call_set_timeout(s.call, AT_SECOND_NS / 20);
+    CHECK_INT(
+        atoll_invoke_async(s.call, &test_call_v1_Alpha_desc, 0, &in, &out, test_done, &status),
+        ATOLL_OK);
+    while (status < 0) {
+        CHECK(poll(&p, 1, 5000) == 1);
+        (void)atoll_poll(0);
+    }
+    CHECK_INT(status, ATOLL_DEADLINE_EXCEEDED);
+    end(&s);
+}
+
+TEST(a_server_that_is_asked_to_stop_finishes_what_runs_and_ends_with_zero)
+{
+    struct stage s;
+    pthread_t sleeper;
+    int status;
+    struct test_call_v1_Reply out;
+
+    begin(&s);
+    add_server(&s, "alpha", NULL);
+    CHECK_INT(echo(s.call, "warm", &out), ATOLL_OK);
+    CHECK(pthread_create(&sleeper, NULL, sleep_in_handler, NULL) == 0);
+    (void)usleep(50000);
+    CHECK(kill(s.servers[0], SIGTERM) == 0);
+    CHECK(waitpid(s.servers[0], &status, 0) == s.servers[0]);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    s.servers[0] = 0;
+    (void)pthread_join(sleeper, NULL);
+    CHECK_INT(s.tiny->stopping, 1);
+    end(&s);
+}
+
+TEST(calls_go_on_under_a_new_supervisor)
+{
+    struct stage s;
+    struct test_call_v1_Reply out;
+
+    begin(&s);
+    add_server(&s, "alpha", NULL);
+    CHECK_INT(echo(s.call, "before", &out), ATOLL_OK);
+    (void)pthread_mutex_lock(&s.lock);
+    tiny_resume(s.tiny);
+    (void)pthread_mutex_unlock(&s.lock);
+    for (int i = 0; i < 20; i++) {
+        CHECK_INT(echo(s.call, "after", &out), ATOLL_OK);
+        (void)usleep(1000);
+    }
+    end(&s);
+}
+
+TEST(bytes_that_are_no_request_are_the_callers_fault)
+{
+    struct stage s;
+    const void *reply;
+    size_t len;
+
+    begin(&s);
+    add_server(&s, "alpha", NULL);
+    CHECK_INT(atoll_invoke_bytes(s.call, "test.call.v1.Alpha", "Echo", "\x0a\xff", 2, &reply, &len),
+              ATOLL_INVALID_ARGUMENT);
+    CHECK(strstr(atoll_call_reason(s.call), "asker.1") != NULL);
+    CHECK(strstr(atoll_call_reason(s.call), "the caller is wrong") != NULL);
+    CHECK_INT(atoll_invoke_bytes(s.call, "test.call.v1.Alpha", "Missing", "", 0, &reply, &len),
+              ATOLL_UNIMPLEMENTED);
+    CHECK(strstr(atoll_call_reason(s.call), "Missing") != NULL);
+    CHECK(strstr(atoll_call_reason(s.call), "test.call.v1.Alpha") != NULL);
+    CHECK_INT(atoll_invoke_bytes(s.call, "test.call.v1.Alpha", "Echo", "", 0, &reply, &len),
+              ATOLL_OK);
+    end(&s);
+}
+
+TEST(bytes_that_are_no_reply_are_the_servers_fault)
+{
+    struct stage s;
+    struct test_call_v1_Request in = {0};
+    struct test_call_v1_Odd odd;
+    /* The caller's version of the contract has another reply. */
+    struct atoll_method_desc method = test_call_v1_Alpha_desc.methods[0];
+    struct atoll_service_desc desc = test_call_v1_Alpha_desc;
+
+    method.output = &test_call_v1_Odd_desc;
+    desc.methods = &method;
+    begin(&s);
+    add_server(&s, "alpha", NULL);
+    in.payload = ATOLL_STR("five!");
+    CHECK_INT(atoll_invoke(s.call, &desc, 0, &in, &odd), ATOLL_INTERNAL);
+    CHECK(strstr(atoll_call_reason(s.call), "alpha.1") != NULL);
+    CHECK(strstr(atoll_call_reason(s.call), "the server is wrong") != NULL);
+    end(&s);
+}
+
+TEST(outside_of_atoll_there_is_no_context_and_serving_says_why)
+{
+    struct test_call_v1_Alpha alpha = {0};
+    struct atoll_service service = test_call_v1_Alpha_with(&alpha);
+
+    (void)unsetenv("ATOLL_CONTROL_FD");
+    CHECK(atoll_call_new() == NULL);
+    CHECK_INT(atoll_serve(&service, 1, NULL), 1);
+    CHECK(atoll_poll_fd() < 0);
+}
+
+TEST_MAIN("libatoll/libatoll")
