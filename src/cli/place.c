@@ -14,7 +14,8 @@ int at_place_find(struct at_cli *cli, struct at_place *ret)
 {
     struct at_config_options options = {.files = cli->file_count > 0 ? cli->files : NULL,
                                         .file_count = cli->file_count,
-                                        .name = cli->project};
+                                        .name = cli->project,
+                                        .environ = (const char *const *)environ};
     int r = at_config_identify(&options, ret->system, ret->project_dir);
 
     if (r == 0) {

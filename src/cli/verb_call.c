@@ -82,6 +82,11 @@ static int fill_pool(struct run *run)
     struct at_diag diag;
     int r = at_sealed_map(run->files.contracts_fd, AT_PLAN_CONTRACTS_BYTES_MAX, &sets);
 
+    if (r == 0 && sets.len == 0) {
+        at_sealed_unmap(&sets);
+        return at_cli_fail(run->cli, AT_EXIT_UNKNOWN, "no service of %s has a contract",
+                           run->place.system);
+    }
     if (r == 0) {
         run->pool = at_pool_new();
         r = run->pool == NULL ? -ENOMEM : at_pool_add(run->pool, sets, &diag);
@@ -167,7 +172,7 @@ static const struct at_pool_method *find_method(struct run *run)
         const char *near = at_names_nearest(run->pool, name);
 
         at_cli_fail(run->cli, AT_EXIT_UNKNOWN,
-                    "no service has a method \"%s\"%s%s%s; see: atoll call --list",
+                    "no service has a method \"%s\"%s%s%s\n  See: atoll call --list",
                     run->cli->words[0], near == NULL ? "" : "; did you mean ",
                     near == NULL ? "" : near, near == NULL ? "" : "?");
         return NULL;
@@ -232,6 +237,9 @@ static int encode(struct run *run, const struct at_pool_method *method, struct a
                             : at_json_to_message(method->input, at_text_bytes(&run->request), 0,
                                                  &run->arena, message, &fault);
 
+    if (r == AT_JSON_BAD_TEXT) {
+        return at_cli_fail(run->cli, AT_EXIT_USAGE, "the request is no JSON: %s", fault.what);
+    }
     if (r > 0) {
         return at_cli_fail(run->cli, AT_EXIT_USAGE, "the request is no %s: %s (line %d, column %d)",
                            method->input->full_name, fault.what, fault.line, fault.col);
