@@ -1,4 +1,4 @@
-/* atoll schema: the JSON Schema of atoll.yaml, made from the key table. */
+/* atoll schema: the JSON Schema of atoll.yaml, or atoll.yaml(5), made from the key table. */
 #include "cli/cli.h"
 #include "cli/config.h"
 
@@ -8,7 +8,11 @@ int at_verb_schema(struct at_cli *cli)
     int r = AT_EXIT_OK;
 
     at_text_init(&text);
-    at_config_schema(&text);
+    if (at_cli_has(cli, "man")) {
+        at_config_man(&text);
+    } else {
+        at_config_schema(&text);
+    }
     if (text.failed || fputs(at_text_str(&text), cli->out) < 0) {
         r = at_cli_fail(cli, AT_EXIT_FAILURE, "the schema could not be written");
     }

@@ -120,6 +120,10 @@ static const struct at_cli_exit_note call_exits[] = {
     END_EXITS,
 };
 
+static const struct at_cli_option schema_options[] = {
+    {.name = "man", .what = "Print the manual page atoll.yaml(5) as roff instead."},
+    END_OPTIONS,
+};
 static const struct at_cli_option config_options[] = {
     {.name = "check", .what = "Print nothing but mistakes and warnings, those about programs and contracts too."},
     {.name = "services", .what = "Only the names of the services, one a line."},
@@ -202,7 +206,7 @@ static const struct at_cli_verb verbs[] = {
      .options = config_options, .examples = config_examples},
     {.name = "schema", .usage = "", .run = at_verb_schema,
      .summary = "print the JSON Schema of atoll.yaml",
-     .about = "For editors that complete and check YAML by a schema.", .options = no_options},
+     .about = "For editors that complete and check YAML by a schema.", .options = schema_options},
     {.name = "doctor", .usage = "", .run = at_verb_doctor,
      .summary = "show what this machine offers and which walls will stand",
      .about = "Looks at the kernel, the cgroups and the rights of this user without starting anything, and says "
