@@ -325,7 +325,7 @@ static void on_start(void *user, int fd, uint32_t events)
     struct at_diag diag = {0};
     int r = at_cage_finish(&i->cage, &diag);
 
-    if (r == -EAGAIN) {
+    if (r == AT_CAGE_NOT_YET) {
         return;
     }
     i->start_io = at_io_remove(i->start_io);
