@@ -141,6 +141,10 @@ static int fill_from_query(struct at_transcode *t, const struct at_transcode_sou
             return blame(fault, key, taken);
         }
         r = at_json_set_from_text(b->method->input, key, value, &t->arena, message, fault);
+        if (r > 0 && fault->field[0] == 0) { /* no such field: then it is the parameter's name */
+            (void)snprintf(fault->field, sizeof(fault->field), "%.*s", (int)key.len,
+                           key.len == 0 ? "" : (const char *)key.at);
+        }
         if (r != 0) {
             return result_of(r);
         }
