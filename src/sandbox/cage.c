@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -178,6 +179,22 @@ static int say_trouble(const struct at_cage *cage, int r, struct at_diag *d)
     return r;
 }
 
+/*
+ * A pipe is opened again by its owner only, and programs do open /dev/stdout. The pipes are this
+ * instance's alone, so they become its user's; whatever else is given stays whose it is.
+ */
+static void give_pipe(const struct at_build *b, int fd)
+{
+    struct stat st;
+
+    if (b->own_user_namespace || fd < 0 || fstat(fd, &st) != 0 || !S_ISFIFO(st.st_mode)) {
+        return;
+    }
+    if (fchown(fd, b->uid, b->gid) != 0) {
+        return; /* it can still be written to, only not opened again */
+    }
+}
+
 /* Everything before the clone. */
 static int prepare(struct at_sandbox *s, const struct at_cage_spec *spec, struct start *st,
                    struct at_cage *cage, struct at_diag *d)
@@ -210,6 +227,8 @@ static int prepare(struct at_sandbox *s, const struct at_cage_spec *spec, struct
     fds.record_fd = cage->record_fd;
     r = at_build_plan(&s->facts, spec, &fds, &st->arena, b, d);
     if (r == 0) {
+        give_pipe(b, spec->out_fd);
+        give_pipe(b, spec->err_fd);
         r = at_cgroup_open(&s->facts.cgroup, s->system, spec->instance, &spec->limits, &cage->group,
                            d);
     }

@@ -411,6 +411,50 @@ TEST(scripts_and_programs_of_the_path_run)
     world_close(&w);
 }
 
+TEST(standard_output_can_be_opened_again_by_its_name)
+{
+    world_open(&w, NULL);
+    w.argv[0] = "sh";
+    w.argv[1] = "-c";
+    w.argv[2] = "echo again=yes >/dev/stdout";
+    w.argv[3] = NULL;
+    world_run(&w, &o);
+    ck_assert_msg(o.r == 0, "%s", w.diag.what);
+    CHECK(says(&o, "again=yes"));
+    world_close(&w);
+}
+
+TEST(an_environment_that_is_too_large_is_said)
+{
+    enum { HUGE_BYTES = 256 * 1024 };
+    char *huge = malloc(HUGE_BYTES);
+    const char *envp[] = {huge, NULL};
+
+    CHECK(huge != NULL);
+    memset(huge, 'x', HUGE_BYTES - 1);
+    huge[1] = '=';
+    huge[HUGE_BYTES - 1] = '\0';
+    world_open(&w, NULL);
+    world_args(&w, "exit", "0", NULL);
+    w.spec.envp = envp;
+    expect_refusal(-E2BIG, "its arguments and environment are too large", "");
+    world_close(&w);
+    free(huge);
+}
+
+TEST(a_memory_limit_too_small_for_any_start_is_said)
+{
+    world_open(&w, NULL);
+    world_args(&w, "exit", "0", NULL);
+    w.spec.limits.memory_bytes = 32 * 1024;
+    world_run(&w, &o);
+    if (at_sandbox_facts(w.sandbox)->cgroup.can_memory) {
+        CHECK(o.r < 0 || o.end.by_memory);
+        ck_assert_msg(o.r == 0 || w.diag.what[0] != '\0', "no word");
+    }
+    world_close(&w);
+}
+
 TEST(a_state_directory_that_cannot_serve_is_refused_with_the_reason)
 {
     char path[192];
@@ -467,9 +511,11 @@ TEST(hostile_plans_are_refused)
     world_open(&w, NULL);
     world_args(&w, "exit", "0", NULL);
     w.spec.instance = "../../../etc";
-    world_run(&w, &o);
-    CHECK(o.r == -EINVAL || at_sandbox_facts(w.sandbox)->cgroup.kind == AT_CGROUP_NONE);
+    expect_refusal(-EINVAL, "not a name for a control group", "");
     w.spec.instance = "probe.1";
+    w.spec.service = "x:0:0\nroot2";
+    expect_refusal(-EINVAL, "would break /etc/passwd", "");
+    w.spec.service = "probe";
     w.spec.fds = &fd;
     w.spec.fd_count = 1;
     expect_refusal(-EINVAL, "a number that cannot be had", "");

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "sandbox/cgroup_files.h"
@@ -105,6 +106,59 @@ static int open_tree_dir(struct at_cgroup *g, enum at_cgroup_tree tree, bool mak
         g->dir[tree] = at_take_fd(&dir);
     }
     return r;
+}
+
+static int make_own(int dir, int *ret)
+{
+    if (mkdirat(dir, "atoll-own", 0755) != 0 && errno != EEXIST) {
+        return -errno;
+    }
+    return open_dir(dir, "atoll-own", ret);
+}
+
+/* Moves what is in the directory's cgroup.procs into its child. A process that ended is skipped. */
+static void move_processes(int dir, int child)
+{
+    at_auto_free
+    char *text = NULL;
+    size_t len = 0;
+    struct at_bytes rest;
+    struct at_bytes pid;
+
+    if (at_fd_read_file(dir, "cgroup.procs", AT_CGROUP_FILE_MAX, &text, &len) != 0) {
+        return;
+    }
+    rest = at_bytes_over(text, len);
+    while (at_bytes_cut(&rest, '\n', &pid)) {
+        char number[32];
+
+        (void)snprintf(number, sizeof(number), "%.*s", (int)pid.len, (const char *)pid.at);
+        (void)at_cgroup_write(child, "cgroup.procs", number);
+    }
+}
+
+void at_cgroup_make_room(struct at_cgroup_host *host)
+{
+    at_auto_close
+    int dir = -1;
+    at_auto_close
+    int child = -1;
+    struct stat st;
+
+    if (host->kind != AT_CGROUP_V2 || host->can_memory ||
+        open_dir(AT_FDCWD, host->base[AT_TREE_LIFE], &dir) != 0) {
+        return;
+    }
+    /* Delegated means: it belongs to this user, who is not root, and the limits are there. */
+    if (geteuid() == 0 || fstat(dir, &st) != 0 || st.st_uid != geteuid() ||
+        make_own(dir, &child) != 0) {
+        return;
+    }
+    move_processes(dir, child);
+    at_cgroup_v2_look(host);
+    if (host->can_memory && host->can_cpu && host->can_pids) {
+        host->why[0] = '\0';
+    }
 }
 
 static void kill_left_over(struct at_cgroup *g)

@@ -78,6 +78,13 @@ struct at_usage {
  * for another word, -ENOENT when the forced one does not exist here; ret is then "none".
  */
 int at_cgroup_detect(const char *forced, struct at_cgroup_host *ret);
+/*
+ * v2 gives limits only to children of a group without processes. Where our own group was delegated
+ * to us (an ordinary user under systemd-run --user --scope -p Delegate=yes), moves the processes of
+ * it, all ours, one level down into `atoll-own`, so that it can. Else nothing happens. Call it
+ * before the first at_cgroup_open().
+ */
+void at_cgroup_make_room(struct at_cgroup_host *host);
 /* "cgroup v2", "cgroup v1 + v2 (hybrid)", "none". Static. */
 const char *at_cgroup_name(const struct at_cgroup_host *host);
 /*

@@ -171,11 +171,20 @@ static bool file_lists(const char *dir, const char *file, const char *word)
     return false;
 }
 
+/* The topmost group of the machine is the only one without a type. */
+static bool is_topmost(const char *dir)
+{
+    char path[AT_CGROUP_PATH_MAX + 64];
+
+    (void)snprintf(path, sizeof(path), "%s/cgroup.type", dir);
+    return access(path, F_OK) != 0;
+}
+
 /*
  * v2 gives controllers to children only of a group without processes of its own (the topmost one
  * excepted). So: are they given already, or is the group empty?
  */
-static bool gives(const char *dir, const char *root, const char *controller)
+static bool gives(const char *dir, const char *controller)
 {
     char path[AT_CGROUP_PATH_MAX + 64];
     at_auto_free
@@ -185,35 +194,42 @@ static bool gives(const char *dir, const char *root, const char *controller)
     if (!file_lists(dir, "cgroup.controllers", controller)) {
         return false;
     }
-    if (strcmp(dir, root) == 0 || file_lists(dir, "cgroup.subtree_control", controller)) {
+    if (is_topmost(dir) || file_lists(dir, "cgroup.subtree_control", controller)) {
         return true;
     }
     (void)snprintf(path, sizeof(path), "%s/cgroup.procs", dir);
     return at_fd_read_file(AT_FDCWD, path, AT_MOUNTINFO_MAX, &procs, &len) == 0 && len == 0;
 }
 
-static bool try_v2(const struct at_cgroup_map *map, const char *base, struct at_cgroup_host *h)
+void at_cgroup_v2_look(struct at_cgroup_host *h)
+{
+    const char *base = h->base[AT_TREE_LIFE];
+
+    h->can_memory = gives(base, "memory");
+    h->can_cpu = gives(base, "cpu");
+    h->can_pids = gives(base, "pids");
+}
+
+static bool try_v2(const char *base, struct at_cgroup_host *h)
 {
     if (!is_usable(base, CGROUP2_SUPER_MAGIC)) {
         return false;
     }
     *h = (struct at_cgroup_host){.ops = &at_cgroup_v2_ops, .kind = AT_CGROUP_V2};
     (void)snprintf(h->base[AT_TREE_LIFE], AT_CGROUP_PATH_MAX, "%s", base);
-    h->can_memory = gives(base, map->v2_root, "memory");
-    h->can_cpu = gives(base, map->v2_root, "cpu");
-    h->can_pids = gives(base, map->v2_root, "pids");
+    at_cgroup_v2_look(h);
     return true;
 }
 
 /* Under our own group; as root, when processes beside us stand in the way there, at the top. */
 static bool take_v2(const struct at_cgroup_map *map, struct at_cgroup_host *h)
 {
-    bool found = try_v2(map, map->v2, h);
+    bool found = try_v2(map->v2, h);
 
     if (!found || !h->can_memory) {
         struct at_cgroup_host top;
 
-        if (try_v2(map, map->v2_root, &top) && (!found || top.can_memory)) {
+        if (try_v2(map->v2_root, &top) && (!found || top.can_memory)) {
             *h = top;
             found = true;
         }

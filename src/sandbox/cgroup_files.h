@@ -39,4 +39,7 @@ struct at_cgroup_map {
 /* The texts of /proc/self/mountinfo and /proc/self/cgroup. Pure. Bad lines are skipped. */
 void at_cgroup_parse(const char *mountinfo, const char *cgroups, struct at_cgroup_map *ret);
 
+/* Which controllers the base of a v2 host gives to its children: sets can_*. */
+void at_cgroup_v2_look(struct at_cgroup_host *host);
+
 #endif

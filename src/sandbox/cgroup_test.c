@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "at_test.h"
@@ -190,6 +191,18 @@ static void remove_fixture(const char *const *files)
     }
 }
 
+static void remove_all(void)
+{
+    pid_t pid = fork();
+
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        (void)execl("/bin/rm", "rm", "-rf", "--", top, (char *)NULL);
+        _exit(127);
+    }
+    CHECK(waitpid(pid, NULL, 0) == pid);
+}
+
 static const struct at_limits limits = {.memory_bytes = 64U << 20, .cpu_milli = 1500, .pids = 99};
 
 static struct at_cgroup_host fixture_host(const struct at_cgroup_ops *ops, enum at_cgroup_kind kind)
@@ -318,6 +331,59 @@ TEST(a_limit_that_is_refused_names_its_file)
     CHECK_INT(at_cgroup_open(&host, "shop", "cart.1", &limits, &g, &d), -ENOENT);
     CHECK_STR(d.what, "cart.1: control group file memory.max: No such file or directory");
     CHECK(rmdir(top) == 0); /* nothing was left below it */
+}
+
+TEST(v2_gives_limits_only_below_a_group_without_processes)
+{
+    static struct at_cgroup_host host;
+    static const char *const files[] = {NULL};
+
+    make_fixture(files);
+    host = fixture_host(&at_cgroup_v2_ops, AT_CGROUP_V2);
+    put("cgroup.controllers", "cpu memory pids\n");
+    put("cgroup.subtree_control", "cpu\n");
+    put("cgroup.procs", "12\n13\n");
+    put("cgroup.type", "domain\n");
+    at_cgroup_v2_look(&host);
+    CHECK(!host.can_memory && host.can_cpu && !host.can_pids); /* cpu is given already */
+    put("cgroup.procs", "");
+    at_cgroup_v2_look(&host);
+    CHECK(host.can_memory && host.can_cpu && host.can_pids);
+    put("cgroup.controllers", "cpu pids\n");
+    at_cgroup_v2_look(&host);
+    CHECK(!host.can_memory && host.can_pids);
+    put("cgroup.procs", "12\n");
+    CHECK(unlink(path_to("cgroup.type")) == 0); /* the topmost group has none, and may have both */
+    at_cgroup_v2_look(&host);
+    CHECK(host.can_pids);
+    remove_all();
+}
+
+TEST(in_a_delegated_group_our_processes_make_room_one_level_down)
+{
+    static struct at_cgroup_host host;
+    static const char *const files[] = {NULL};
+
+    make_fixture(files);
+    host = fixture_host(&at_cgroup_v2_ops, AT_CGROUP_V2);
+    host.can_memory = false;
+    put("cgroup.controllers", "cpu memory pids\n");
+    put("cgroup.subtree_control", "\n");
+    put("cgroup.procs", "12\n13\n");
+    put("cgroup.type", "domain\n");
+    CHECK(mkdir(path_to("atoll-own"), 0777) == 0);
+    put("atoll-own/cgroup.procs", "");
+    CHECK(geteuid() != 0 || chown(top, 65534, 65534) == 0);
+    CHECK(geteuid() != 0 || chown(path_to("atoll-own/cgroup.procs"), 65534, 65534) == 0);
+    at_cgroup_make_room(&host);
+    CHECK(geteuid() != 0 || holds("atoll-own/cgroup.procs", "")); /* root has no need to */
+    if (geteuid() == 0) {
+        CHECK(seteuid(65534) == 0);
+        at_cgroup_make_room(&host);
+        CHECK(seteuid(0) == 0);
+    }
+    CHECK(holds("atoll-own/cgroup.procs", "13")); /* the last one written */
+    remove_all();
 }
 
 TEST(names_that_would_leave_the_directory_are_refused)

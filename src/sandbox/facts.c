@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
@@ -70,41 +71,49 @@ static bool has_ids_to_give(void)
     return false;
 }
 
-/* Makes the six namespaces in a child that ends at once. */
-static int try_namespaces(bool with_user, int *ret_status_seen)
+enum { CHILD_DID_IT = 7, CHILD_MAY_NOT = 8 };
+
+/*
+ * Makes the namespaces in a child, and mounts there: AppArmor lets an ordinary user make user
+ * namespaces that have no rights in them.
+ */
+static int try_namespaces(bool with_user, bool *ret_pidfd_info)
 {
+    at_auto_close
     int pidfd = -1;
     struct clone_args args = {
         .flags = CLONE_PIDFD | CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC |
-                 CLONE_NEWUTS | CLONE_NEWCGROUP | (with_user ? CLONE_NEWUSER : 0),
+                 CLONE_NEWUTS | (with_user ? CLONE_NEWUSER : 0),
         .pidfd = (uintptr_t)&pidfd,
         .exit_signal = SIGCHLD,
     };
     long pid = syscall(SYS_clone3, &args, sizeof(args));
-    siginfo_t info;
+    int status = 0;
 
     if (pid == 0) {
-        _exit(7);
+        _exit(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 ? CHILD_DID_IT
+                                                                     : CHILD_MAY_NOT);
     }
     if (pid < 0) {
         return -errno;
     }
-    (void)waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED);
-    if (at_pidfd_exit_status(pidfd, ret_status_seen) != 0) {
-        *ret_status_seen = -1;
+    while (waitpid((pid_t)pid, &status, 0) < 0 && errno == EINTR) {
     }
-    (void)close(pidfd);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != CHILD_DID_IT) {
+        return -EPERM;
+    }
+    *ret_pidfd_info = at_pidfd_exit_status(pidfd, &status) == 0 && WIFEXITED(status) &&
+                      WEXITSTATUS(status) == CHILD_DID_IT;
     return 0;
 }
 
 static void look_at_namespaces(struct at_sandbox_facts *f)
 {
-    int status = -1;
-    int r = try_namespaces(!f->is_root, &status);
+    bool ignored;
+    int r = try_namespaces(!f->is_root, &f->has_pidfd_info);
 
     f->has_namespaces = r == 0;
-    f->has_pidfd_info = r == 0 && WIFEXITED(status) && WEXITSTATUS(status) == 7;
-    f->has_user_namespaces = f->is_root ? try_namespaces(true, &status) == 0 : r == 0;
+    f->has_user_namespaces = f->is_root ? try_namespaces(true, &ignored) == 0 : r == 0;
     if (r == 0) {
         return;
     }

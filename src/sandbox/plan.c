@@ -244,6 +244,9 @@ static int check_counts(const struct at_cage_spec *spec, struct at_diag *d)
 {
     size_t words = 0;
 
+    if (strpbrk(spec->service, ":\n") != NULL || strpbrk(spec->instance, ":\n") != NULL) {
+        return refuse(d, spec, "a name that would break /etc/passwd", spec->service);
+    }
     if (spec->fd_count > AT_CAGE_FDS_MAX || spec->bind_count > AT_CAGE_BINDS_MAX) {
         return refuse(d, spec, "too many descriptors or binds", spec->service);
     }

@@ -82,6 +82,7 @@ int at_sandbox_new(const char *system, const char *reaper, const char *cgroup_fo
     s->gid = getegid();
     (void)snprintf(s->system, sizeof(s->system), "%s", system);
     at_sandbox_look(cgroup_forced, &s->facts);
+    at_cgroup_make_room(&s->facts.cgroup);
     r = fill(s, reaper, ret_diag);
     if (r != 0) {
         (void)at_sandbox_free(s);

@@ -78,7 +78,7 @@ void at_step_diag(const struct at_cage *cage, const struct at_step_report *repor
     if (reason == NULL) {
         reason = "unknown error";
     }
-    if (step == AT_STEP_EXEC) {
+    if (step == AT_STEP_EXEC || (step == AT_STEP_REAPER && report->error == E2BIG)) {
         say_exec_error(cage, report->error, ret_diag);
         return;
     }
