@@ -156,7 +156,7 @@ static void clear_life(struct at_instance *i)
     i->start_io = at_io_remove(i->start_io);
     at_edges_leave(&i->system->edges, &i->party, i->last_exit);
     at_instance_close_control(i);
-    if (i->cage.state != AT_CAGE_EMPTY && at_cage_destroy(&i->cage) < 0) {
+    if (i->cage.state != AT_CAGE_EMPTY && at_cage_destroy(&i->cage) != 0) {
         at_cage_let_go(&i->cage); /* the groups are taken over by the next life, or swept */
     }
     i->cage = (struct at_cage){0};

@@ -31,7 +31,7 @@ static void add_usage(const struct at_instance *i, struct at_operator_row *row)
 {
     struct at_usage usage = {0};
 
-    if (i->cage.state == AT_CAGE_EMPTY || at_cage_usage(&i->cage, &usage) < 0) {
+    if (i->cage.state == AT_CAGE_EMPTY || at_cage_usage(&i->cage, &usage) != 0) {
         return;
     }
     row->memory_bytes = usage.has_memory ? usage.memory_bytes : 0;

@@ -1,0 +1,414 @@
+/* Stories of a whole atolld with instances that speak the control protocol by hand. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "at_test.h"
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "control/message.h"
+#include "control/operator.h"
+#include "plan/plan.h"
+#include "roles/supervisor/stories/stage.h"
+
+#define STOCK_CONTRACT "shop.stock.v1.StockService"
+
+/* cart.1 wants stock, stock serves. */
+static void two_services(struct stage *t)
+{
+    uint32_t cart = stage_add(t, "cart", "want", "stock");
+    uint32_t stock = stage_add(t, "stock", "serve", STOCK_CONTRACT);
+
+    stage_serves(t, stock, STOCK_CONTRACT);
+    stage_uses(t, cart, stock);
+}
+
+TEST(a_system_comes_up_and_goes_down_and_leaves_nothing)
+{
+    struct stage t;
+    struct stage_row row;
+
+    if (!stage_open(&t)) {
+        return;
+    }
+    two_services(&t);
+    CHECK_INT((long)stage_up(&t), AT_OPERATOR_OK);
+    CHECK(stage_ps(&t, "cart.1", &row));
+    CHECK_INT((long)row.state, AT_LIFE_READY);
+    CHECK(row.pid != 0 && row.reaper_pid != 0 && row.pid != row.reaper_pid);
+    CHECK(stage_heard(&t, "cart.1", "open client stock.1"));
+    CHECK(stage_heard(&t, "stock.1", "open server cart.1"));
+    CHECK_INT(stage_down(&t), 0);
+    CHECK_INT(stage_count(&t, "cart.1", "stop"), 1);
+    stage_close(&t);
+}
+
+TEST(a_killed_instance_is_back_at_once_and_its_peer_gets_a_new_channel)
+{
+    struct stage t;
+    struct stage_row before;
+    struct stage_row cart;
+    struct stage_row after;
+
+    if (!stage_open(&t)) {
+        return;
+    }
+    two_services(&t);
+    CHECK_INT((long)stage_up(&t), AT_OPERATOR_OK);
+    before = stage_wait_for(&t, "stock.1", AT_LIFE_READY);
+    cart = stage_wait_for(&t, "cart.1", AT_LIFE_READY);
+    CHECK_INT(kill((pid_t)before.pid, SIGKILL), 0);
+    after = stage_wait_for_other(&t, "stock.1", before.pid);
+    CHECK_INT((long)after.restarts, 1);
+    CHECK(strstr(after.last_exit, "signal 9") != NULL);
+    CHECK(stage_heard(&t, "cart.1", "gone stock.1 was killed by signal 9"));
+    CHECK(stage_heard(&t, "stock.1", "open server cart.1"));
+    CHECK_INT((long)stage_wait_for(&t, "cart.1", AT_LIFE_READY).pid, (long)cart.pid);
+    for (int i = 0; i < 2000 && stage_count(&t, "cart.1", "open client") < 2; i++) {
+        (void)usleep(1000);
+    }
+    CHECK_INT(stage_count(&t, "cart.1", "open client"), 2);
+    CHECK_INT(stage_down(&t), 0);
+    stage_close(&t);
+}
+
+TEST(instances_start_in_the_order_of_readiness)
+{
+    struct stage t;
+    uint32_t first;
+    uint32_t second;
+
+    if (!stage_open(&t)) {
+        return;
+    }
+    second = stage_add(&t, "second", "serve", NULL);
+    first = stage_add(&t, "first", "late", NULL);
+    stage_depends(&t, first, second);
+    t.services[first].start_timeout_ns = 300 * AT_MILLISECOND_NS;
+    t.services[first].restart = AT_PLAN_RESTART_NO;
+    CHECK_INT((long)stage_up(&t), AT_OPERATOR_NOT_READY);
+    CHECK(strstr(t.last_reason, "not ready within 0.3 s") != NULL);
+    CHECK_INT((long)stage_wait_for(&t, "second.1", AT_LIFE_WAITING).pid, 0);
+    CHECK_INT(stage_down(&t), 0);
+    stage_close(&t);
+}
+
+TEST(an_instance_that_ends_before_ready_backs_off_and_fails_with_its_reason)
+{
+    struct stage t;
+    struct stage_row row;
+
+    if (!stage_open(&t)) {
+        return;
+    }
+    (void)stage_add(&t, "sick", "die", "3");
+    CHECK_INT((long)stage_up(&t), AT_OPERATOR_NOT_READY);
+    CHECK(strstr(t.last_reason, "exited with code 3") != NULL);
+    CHECK(strstr(t.last_reason, "times in a row before it was ready") != NULL);
+    row = stage_wait_for(&t, "sick.1", AT_LIFE_FAILED);
+    CHECK(row.restarts >= 3);
+    CHECK_INT(stage_count(&t, "sick.1", "born"), (int)row.restarts + 1);
+    CHECK_INT(stage_down(&t), 0);
+    stage_close(&t);
+}
+
+TEST(a_kill_of_the_supervisor_is_seen_by_nobody)
+{
+    struct stage t;
+    struct stage_row cart;
+    struct stage_row stock;
+    pid_t anchor;
+    pid_t supervisor;
+    pid_t next;
+
+    if (!stage_open(&t)) {
+        return;
+    }
+    two_services(&t);
+    CHECK_INT((long)stage_up(&t), AT_OPERATOR_OK);
+    CHECK(stage_heard(&t, "cart.1", "open client stock.1"));
+    cart = stage_wait_for(&t, "cart.1", AT_LIFE_READY);
+    stock = stage_wait_for(&t, "stock.1", AT_LIFE_READY);
+    for (int round = 1; round <= 3; round++) {
+        stage_pids(&t, &anchor, &supervisor);
+        CHECK_INT(anchor, t.anchor);
+        CHECK_INT(kill(supervisor, SIGKILL), 0);
+        for (int i = 0; i < 5000 && stage_count(&t, "cart.1", "resume") < round; i++) {
+            (void)usleep(1000);
+        }
+        CHECK_INT(stage_count(&t, "cart.1", "resume"), round);
+        stage_pids(&t, &anchor, &next);
+        CHECK(next != supervisor);
+    }
+    CHECK_INT((long)stage_wait_for(&t, "cart.1", AT_LIFE_READY).pid, (long)cart.pid);
+    CHECK_INT((long)stage_wait_for(&t, "stock.1", AT_LIFE_READY).pid, (long)stock.pid);
+    CHECK_INT(stage_count(&t, "cart.1", "open client"), 1);
+    CHECK_INT(stage_count(&t, "cart.1", "gone"), 0);
+    /* The new one holds the reins: it restarts what dies and connects it. */
+    CHECK_INT(kill((pid_t)stock.pid, SIGKILL), 0);
+    (void)stage_wait_for_other(&t, "stock.1", stock.pid);
+    CHECK(stage_heard(&t, "cart.1", "gone stock.1 was killed by signal 9"));
+    CHECK_INT(stage_down(&t), 0);
+    stage_close(&t);
+}
+
+TEST(an_instance_that_dies_together_with_the_supervisor_is_started_again)
+{
+    struct stage t;
+    struct stage_row stock;
+    struct stage_row after;
+    pid_t anchor;
+    pid_t supervisor;
+
+    if (!stage_open(&t)) {
+        return;
+    }
+    two_services(&t);
+    CHECK_INT((long)stage_up(&t), AT_OPERATOR_OK);
+    CHECK(stage_heard(&t, "cart.1", "open client stock.1"));
+    stock = stage_wait_for(&t, "stock.1", AT_LIFE_READY);
+    stage_pids(&t, &anchor, &supervisor);
+    CHECK_INT(kill(supervisor, SIGSTOP), 0);
+    CHECK_INT(kill((pid_t)stock.pid, SIGKILL), 0);
+    CHECK_INT(kill(supervisor, SIGKILL), 0);
+    (void)usleep(50000);
+    after = stage_wait_for_other(&t, "stock.1", stock.pid);
+    CHECK(strstr(after.last_exit, "signal 9") != NULL);
+    CHECK(stage_heard(&t, "cart.1", "gone"));
+    CHECK_INT(stage_down(&t), 0);
+    stage_close(&t);
+}
+
+TEST(the_death_of_the_anchor_ends_the_system_cleanly)
+{
+    struct stage t;
+
+    if (!stage_open(&t)) {
+        return;
+    }
+    two_services(&t);
+    CHECK_INT((long)stage_up(&t), AT_OPERATOR_OK);
+    CHECK(stage_heard(&t, "cart.1", "open client stock.1"));
+    CHECK_INT(kill(t.anchor, SIGKILL), 0);
+    CHECK_INT(stage_wait(&t), -SIGKILL);
+    while (at_message_receive(t.operator_fd, t.message) == 0) {
+    }
+    stage_check_nothing_left(&t);
+    CHECK_INT(stage_count(&t, "cart.1", "stop"), 1);
+    stage_close(&t);
+}
+
+TEST(the_end_of_the_terminal_is_the_end_of_the_system)
+{
+    struct stage t;
+
+    if (!stage_open(&t)) {
+        return;
+    }
+    two_services(&t);
+    CHECK_INT((long)stage_up(&t), AT_OPERATOR_OK);
+    at_close(&t.operator_fd);
+    CHECK_INT(stage_wait(&t), 0);
+    stage_check_nothing_left(&t);
+    stage_close(&t);
+}
+
+TEST(a_second_system_of_the_same_name_is_refused_with_the_pid_of_the_first)
+{
+    struct stage t;
+    struct stage second;
+    char pid[32];
+
+    if (!stage_open(&t) || !stage_open(&second)) {
+        return;
+    }
+    two_services(&t);
+    two_services(&second);
+    CHECK_INT((long)stage_up(&t), AT_OPERATOR_OK);
+    CHECK_INT((long)stage_up(&second), AT_OPERATOR_BUSY);
+    (void)snprintf(pid, sizeof(pid), "pid %d)", (int)t.anchor);
+    CHECK(strstr(second.last_reason, pid) != NULL);
+    CHECK_INT(stage_wait(&second), 1);
+    (void)stage_wait_for(&t, "cart.1", AT_LIFE_READY);
+    CHECK_INT(stage_down(&t), 0);
+    stage_close(&second);
+    stage_close(&t);
+}
+
+TEST(everything_that_stands_in_the_way_is_told_and_nothing_is_started)
+{
+    struct stage t;
+    uint32_t a;
+    uint32_t b;
+    char blocker[96];
+
+    if (!stage_open(&t)) {
+        return;
+    }
+    a = stage_add(&t, "absent", "serve", NULL);
+    b = stage_add(&t, "plain", "serve", NULL);
+    t.services[a].executable = "/nowhere/absent";
+    (void)snprintf(blocker, sizeof(blocker), "%s/uids2", t.project);
+    CHECK_INT(at_fd_write_file(AT_FDCWD, blocker, AT_LIT("x"), 0644), 0);
+    t.services[b].executable = blocker;
+    CHECK_INT((long)stage_up(&t), AT_OPERATOR_CANNOT);
+    CHECK(strstr(t.last_reason, "/nowhere/absent") != NULL);
+    CHECK(strstr(t.last_reason, "and 1 more") != NULL);
+    CHECK_INT(stage_wait(&t), 1);
+    stage_check_nothing_left(&t);
+    stage_close(&t);
+}
+
+static void one_liar(const char *play, const char *with, const char *reason)
+{
+    struct stage t;
+    uint32_t liar;
+    uint32_t stock;
+    struct stage_row row;
+
+    if (!stage_open(&t)) {
+        return;
+    }
+    liar = stage_add(&t, "liar", play, with);
+    stock = stage_add(&t, "stock", "serve", STOCK_CONTRACT);
+    stage_serves(&t, stock, STOCK_CONTRACT);
+    stage_uses(&t, liar, stock);
+    t.services[liar].restart = AT_PLAN_RESTART_NO;
+    stage_launch(&t);
+    (void)stage_result(&t);
+    row = stage_wait_for(&t, "liar.1", AT_LIFE_FAILED);
+    if (strstr(row.last_exit, reason) == NULL) {
+        ck_abort_msg("\"%s\" lacks \"%s\"", row.last_exit, reason);
+    }
+    CHECK_INT((long)stage_wait_for(&t, "stock.1", AT_LIFE_READY).restarts, 0);
+    CHECK_INT(stage_down(&t), 0);
+    stage_close(&t);
+}
+
+TEST(who_floods_its_control_socket_is_ended_with_that_reason)
+{
+    one_liar("flood", NULL, "floods its control socket");
+}
+
+TEST(who_sends_garbage_is_ended_with_that_reason)
+{
+    one_liar("garbage", NULL, "malformed message");
+}
+
+TEST(who_never_reads_is_ended_with_that_reason)
+{
+    one_liar("deaf", "stock", "control socket");
+}
+
+TEST(who_serves_what_was_not_granted_is_refused_with_that_reason)
+{
+    one_liar("greedy", "shop.bank.v1.Vault", "wants to serve the contract shop.bank.v1.Vault");
+}
+
+TEST(who_does_not_stop_is_killed_after_its_grace)
+{
+    struct stage t;
+    uint64_t before;
+
+    if (!stage_open(&t)) {
+        return;
+    }
+    (void)stage_add(&t, "stubborn", "stubborn", NULL);
+    t.services[0].stop_grace_ns = 200 * AT_MILLISECOND_NS;
+    CHECK_INT((long)stage_up(&t), AT_OPERATOR_OK);
+    before = at_now_ns();
+    CHECK_INT(stage_down(&t), 0);
+    CHECK(at_now_ns() - before >= 200 * AT_MILLISECOND_NS);
+    CHECK(at_now_ns() - before < 5 * AT_SECOND_NS);
+    stage_close(&t);
+}
+
+TEST(an_undeclared_peer_is_denied_and_a_missing_one_is_waited_for)
+{
+    struct stage t;
+    uint32_t stock;
+
+    if (!stage_open(&t)) {
+        return;
+    }
+    (void)stage_add(&t, "spy", "want", "stock");
+    stock = stage_add(&t, "stock", "serve", STOCK_CONTRACT);
+    stage_serves(&t, stock, STOCK_CONTRACT);
+    CHECK_INT((long)stage_up(&t), AT_OPERATOR_OK);
+    CHECK(stage_heard(&t, "spy.1", "edge 2 \"spy\" may not call \"stock\""));
+    CHECK_INT(stage_down(&t), 0);
+    stage_close(&t);
+}
+
+TEST(an_instance_of_a_later_version_is_welcomed_with_ours)
+{
+    struct stage t;
+
+    if (!stage_open(&t)) {
+        return;
+    }
+    (void)stage_add(&t, "newer", "future", NULL);
+    CHECK_INT((long)stage_up(&t), AT_OPERATOR_OK);
+    CHECK(stage_heard(&t, "newer.1", "welcome 1 newer.1"));
+    CHECK_INT(stage_down(&t), 0);
+    stage_close(&t);
+}
+
+TEST(a_supervisor_of_a_later_version_welcomes_todays_instance)
+{
+    struct stage t;
+    struct stage_row cart;
+    pid_t anchor;
+    pid_t supervisor;
+
+    if (!stage_open(&t)) {
+        return;
+    }
+    t.daemon = ATOLLD_NEXT_PATH;
+    two_services(&t);
+    CHECK_INT((long)stage_up(&t), AT_OPERATOR_OK);
+    CHECK(stage_heard(&t, "cart.1", "welcome 1 cart.1"));
+    CHECK(stage_heard(&t, "cart.1", "open client stock.1"));
+    cart = stage_wait_for(&t, "cart.1", AT_LIFE_READY);
+    stage_pids(&t, &anchor, &supervisor);
+    CHECK_INT(kill(supervisor, SIGKILL), 0);
+    CHECK(stage_heard(&t, "cart.1", "resume"));
+    CHECK_INT((long)stage_wait_for(&t, "cart.1", AT_LIFE_READY).pid, (long)cart.pid);
+    CHECK_INT(stage_down(&t), 0);
+    stage_close(&t);
+}
+
+TEST(an_operator_that_sends_garbage_or_never_reads_hurts_nobody)
+{
+    struct stage t;
+    struct at_operator_ps ps = {.request = 1};
+    int rude;
+    int deaf;
+
+    if (!stage_open(&t)) {
+        return;
+    }
+    two_services(&t);
+    CHECK_INT((long)stage_up(&t), AT_OPERATOR_OK);
+    rude = stage_connect(&t);
+    CHECK(send(rude, "rubbish", 7, MSG_NOSIGNAL) == 7);
+    deaf = stage_connect(&t);
+    CHECK_INT(at_fd_set_nonblocking(deaf, 1), 0);
+    for (int i = 0; i < 20000; i++) {
+        if (at_message_send(deaf, &at_operator_ps_kind, &ps, NULL, 0) == -EPIPE) {
+            break;
+        }
+    }
+    (void)stage_wait_for(&t, "cart.1", AT_LIFE_READY);
+    at_close(&rude);
+    at_close(&deaf);
+    CHECK_INT(stage_down(&t), 0);
+    stage_close(&t);
+}
+
+TEST_MAIN("supervisor/stories")
