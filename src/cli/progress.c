@@ -98,6 +98,17 @@ static void screen(size_t *ret_width, size_t *ret_height)
     }
 }
 
+/* "cart.1 exited with code 1" beside "cart.1": without the name. */
+static const char *reason_of(const struct at_progress_row *row)
+{
+    size_t len = strlen(row->instance);
+
+    if (strncmp(row->reason, row->instance, len) == 0 && row->reason[len] == ' ') {
+        return row->reason + len + 1;
+    }
+    return row->reason;
+}
+
 /* "cart.1   ready         41 ms   reason", cut at width characters (it holds no wide ones). */
 static void add_row(struct at_text *out, const struct at_progress *p,
                     const struct at_progress_row *row, size_t width)
@@ -110,7 +121,7 @@ static void add_row(struct at_text *out, const struct at_progress *p,
     }
     int n = snprintf(line, sizeof(line), "%-*s  %-11s %8s  %s", (int)name_width(p), row->instance,
                      at_life_state_name(row->state), took,
-                     row->state == AT_LIFE_READY ? "" : row->reason);
+                     row->state == AT_LIFE_READY ? "" : reason_of(row));
     size_t len = n < 0 ? 0 : (size_t)n;
 
     len = len < sizeof(line) ? len : sizeof(line) - 1;
@@ -164,10 +175,11 @@ static void tell(struct at_progress *p, const struct at_progress_row *row, bool 
     } else if (row->state == AT_LIFE_FAILED || row->state == AT_LIFE_BACKING_OFF ||
                (row->reason[0] != '\0' && changed && row->state == AT_LIFE_DOWN)) {
         at_cli_say(p->cli, "%-*s  %s: %s", (int)name_width(p), row->instance,
-                   at_life_state_name(row->state), row->reason);
+                   at_life_state_name(row->state), reason_of(row));
     } else if (p->cli->verbose && changed) {
         at_cli_say(p->cli, "%-*s  %s%s%s", (int)name_width(p), row->instance,
-                   at_life_state_name(row->state), row->reason[0] == '\0' ? "" : ": ", row->reason);
+                   at_life_state_name(row->state), row->reason[0] == '\0' ? "" : ": ",
+                   reason_of(row));
     }
 }
 

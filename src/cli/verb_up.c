@@ -55,6 +55,7 @@ struct up {
     uint64_t begin_wall_ns;
     uint64_t deadline_ns; /* of STARTING; 0: none */
     size_t problems;
+    char verdict[1025]; /* what START ended with, when not well */
 };
 
 /* ---- configuration ---- */
@@ -190,11 +191,16 @@ static void show_culprits(struct up *up)
     for (size_t i = 0; i < up->progress.count; i++) {
         const struct at_progress_row *row = &up->progress.rows[i];
 
-        if (row->is_culprit) {
-            fprintf(up->cli->err, "%s: %s\n", row->instance,
-                    row->reason[0] == '\0' ? "did not become ready" : row->reason);
-            show_last_lines(up, row->instance);
+        if (!row->is_culprit) {
+            continue;
         }
+        if (row->reason[0] == '\0') {
+            fprintf(up->cli->err, "%s did not become ready\n", row->instance);
+        } else if (strstr(up->verdict, row->reason) == NULL) {
+            fprintf(up->cli->err, "%s\n", row->reason);
+        }
+        fprintf(up->cli->err, "The last lines of %s:\n", row->instance);
+        show_last_lines(up, row->instance);
     }
 }
 
@@ -283,8 +289,7 @@ static void take_problem(struct up *up)
     if (at_message_unpack(&at_operator_problem_kind, up->link.in->body, &p) != 0) {
         return;
     }
-    at_diag_set(&diag, "%.*s%s%.*s", (int)p.service.len, (const char *)p.service.at,
-                p.service.len == 0 ? "" : ": ", (int)p.what.len, (const char *)p.what.at);
+    at_diag_set(&diag, "%.*s", (int)p.what.len, (const char *)p.what.at);
     if (p.hint.len > 0) {
         at_diag_hint(&diag, "%.*s", (int)p.hint.len, (const char *)p.hint.at);
     }
@@ -314,6 +319,7 @@ static void take_result(struct up *up)
         return;
     }
     at_progress_settle(&up->progress);
+    snprintf(up->verdict, sizeof(up->verdict), "%s", answer.text);
     int code = AT_EXIT_NOT_READY;
 
     if (up->problems == 0 || answer.code == AT_OPERATOR_BUSY) {
