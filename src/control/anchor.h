@@ -109,6 +109,8 @@ struct at_anchor_instance {
  * atolld's main, which is the anchor's; declared here because no role may include another.
  */
 int at_supervisor_run(int anchor_fd);
+/* The other thing that atolld can do: prints what this machine offers. The exit code. */
+int at_supervisor_facts(void);
 
 extern const struct at_message_kind at_anchor_store_kind;
 extern const struct at_message_kind at_anchor_drop_kind;

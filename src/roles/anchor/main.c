@@ -50,6 +50,10 @@ int main(int argc, char **argv)
         at_log_init("supervisor", least);
         return at_supervisor_run(SUPERVISOR_FD);
     }
+    if (argc == 2 && strcmp(argv[1], "--facts") == 0) {
+        at_log_init("facts", least);
+        return at_supervisor_facts();
+    }
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         (void)printf("atolld %s\n", ATOLL_VERSION);
         return 0;
