@@ -173,9 +173,12 @@ static void tell(struct at_progress *p, const struct at_progress_row *row, bool 
         at_cli_say(p->cli, "%-*s  ready%s  %s", (int)name_width(p), row->instance,
                    row->restarts > 0 ? " again" : "", took);
     } else if (row->state == AT_LIFE_FAILED || row->state == AT_LIFE_BACKING_OFF ||
-               (row->reason[0] != '\0' && changed && row->state == AT_LIFE_DOWN)) {
+               (row->reason[0] != '\0' && changed &&
+                (row->state == AT_LIFE_DOWN || row->state == AT_LIFE_STARTING))) {
         at_cli_say(p->cli, "%-*s  %s: %s", (int)name_width(p), row->instance,
-                   at_life_state_name(row->state), reason_of(row));
+                   row->state == AT_LIFE_STARTING ? "starting again"
+                                                  : at_life_state_name(row->state),
+                   reason_of(row));
     } else if (p->cli->verbose && changed) {
         at_cli_say(p->cli, "%-*s  %s%s%s", (int)name_width(p), row->instance,
                    at_life_state_name(row->state), row->reason[0] == '\0' ? "" : ": ",

@@ -157,6 +157,17 @@ const char *at_rows_state_colour(uint32_t state)
     return state < AT_LIFE_STATES ? colours[state] : NULL;
 }
 
+void at_rows_say_walls(struct at_cli *cli, struct at_bytes walls)
+{
+    struct at_bytes wall;
+
+    while (at_bytes_cut(&walls, '\n', &wall)) {
+        if (wall.len > 0) {
+            at_cli_say(cli, "wall missing: %.*s", (int)wall.len, (const char *)wall.at);
+        }
+    }
+}
+
 static void add_u64(struct at_table *t, uint64_t value)
 {
     if (value == 0) {

@@ -40,6 +40,8 @@ int at_rows_check_words(struct at_cli *cli, const struct at_rows *rows);
 bool at_rows_wanted(const struct at_cli *cli, const struct at_operator_row *row);
 /* SGR code in which a state is shown, or NULL. */
 const char *at_rows_state_colour(uint32_t state);
+/* "wall missing: …" on stderr for each line: fences that this machine cannot give. */
+void at_rows_say_walls(struct at_cli *cli, struct at_bytes walls);
 /* Prints the rows that were asked for, as `atoll ps` does. An exit code. */
 int at_rows_print(struct at_cli *cli, const struct at_rows *rows);
 

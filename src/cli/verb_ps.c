@@ -18,6 +18,9 @@ static int print_rows(struct at_cli *cli, struct at_oplink *link)
     }
     if (code == AT_EXIT_OK) {
         code = at_rows_print(cli, &rows);
+        if (cli->output == AT_OUTPUT_TABLE) {
+            at_rows_say_walls(cli, link->welcome.walls_missing);
+        }
     }
     at_rows_deinit(&rows);
     return code;

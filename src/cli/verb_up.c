@@ -121,18 +121,6 @@ static int read_config(struct up *up, struct at_config_errors *errors)
 
 /* ---- what is shown ---- */
 
-static void show_walls(struct up *up)
-{
-    struct at_bytes rest = up->link.welcome.walls_missing;
-    struct at_bytes wall;
-
-    while (at_bytes_cut(&rest, '\n', &wall)) {
-        if (wall.len > 0) {
-            at_cli_say(up->cli, "wall missing: %.*s", (int)wall.len, (const char *)wall.at);
-        }
-    }
-}
-
 static void show_addresses(struct up *up)
 {
     const struct at_plan *plan = at_config_plan_view(up->config);
@@ -239,15 +227,18 @@ static int open_logs(struct up *up)
     return r;
 }
 
-/* -o json: what `atoll ps -o json` prints. */
-static void print_rows(struct up *up)
+/* Which walls are missing, and with -o json what `atoll ps -o json` prints. */
+static void show_rows(struct up *up)
 {
     struct at_rows rows;
     size_t words = up->cli->word_count;
 
     at_rows_init(&rows);
     up->code = at_rows_ask(up->cli, &up->link, &rows);
-    if (up->code == AT_EXIT_OK) {
+    if (up->code == AT_EXIT_OK && rows.count > 0) {
+        at_rows_say_walls(up->cli, rows.at[0].walls_missing);
+    }
+    if (up->code == AT_EXIT_OK && up->cli->output == AT_OUTPUT_JSON) {
         up->cli->word_count = 0;
         up->code = at_rows_print(up->cli, &rows);
         up->cli->word_count = words;
@@ -266,9 +257,7 @@ static void on_ready(struct up *up)
     at_cli_say(up->cli, "%s is ready in %s%s", up->place.system, took,
                up->detach ? "; stop it: atoll down" : "; Ctrl-C stops it");
     show_addresses(up);
-    if (up->cli->output == AT_OUTPUT_JSON) {
-        print_rows(up);
-    }
+    show_rows(up);
     if (up->detach) {
         up->phase = OVER;
         return;
@@ -471,7 +460,6 @@ static int run(struct up *up)
     up->deadline_ns = at_oplink_deadline(up->cli, 0);
     r = at_oplink_open(&up->link, up->launch.sock, at_now_ns() + 10 * AT_SECOND_NS, &diag);
     if (r == 0) {
-        show_walls(up);
         r = send_start(up);
         at_diag_set(r < 0 ? &diag : NULL, "the plan cannot be sent: %s", strerror(-r));
     }
