@@ -509,6 +509,9 @@ void at_link_dying(struct at_link *l)
 {
     struct at_engine *e = l->engine;
 
+    if (l->state == AT_LINK_DYING) {
+        return; /* the cause is being waited for */
+    }
     /* What it had published counts. Bounded: a liar may close its lifeline and go on writing. */
     for (uint32_t i = 0; l->state == AT_LINK_OPEN && i <= l->channel.peer_ring_bytes >> 12; i++) {
         l->paused = false;
@@ -519,9 +522,7 @@ void at_link_dying(struct at_link *l)
     if (l->state == AT_LINK_DEAD) {
         return;
     }
-    if (l->state != AT_LINK_DYING) {
-        detach(l, AT_LINK_DYING);
-    }
+    detach(l, AT_LINK_DYING);
     if (at_list_is_empty(&l->lost)) {
         at_link_close(l, (struct at_bytes){0});
         return;

@@ -32,7 +32,7 @@ static void on_reply(void *user, const struct at_call_result *result)
 
         call->reason = copy == NULL ? "out of memory for the reason" : copy;
     }
-    if (result->instance.len < sizeof(call->peer)) {
+    if (result->instance.len > 0 && result->instance.len < sizeof(call->peer)) {
         memcpy(call->peer, result->instance.at, result->instance.len);
         call->peer[result->instance.len] = '\0';
     }

@@ -411,7 +411,9 @@ TEST(a_server_that_is_asked_to_stop_finishes_what_runs_and_ends_with_zero)
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     s.servers[0] = 0;
     (void)pthread_join(sleeper, NULL);
+    (void)pthread_mutex_lock(&s.lock);
     CHECK_INT(s.tiny->stopping, 1);
+    (void)pthread_mutex_unlock(&s.lock);
     end(&s);
 }
 
