@@ -319,6 +319,25 @@ static int verb_bomb(char **args)
     return 0;
 }
 
+/* Thirty children in sessions of their own that ignore what can be ignored. */
+static int verb_crowd(char **args)
+{
+    (void)args;
+    (void)signal(SIGTERM, SIG_IGN);
+    for (int i = 0; i < 30; i++) {
+        if (fork() == 0) {
+            (void)setsid();
+            for (;;) {
+                (void)pause();
+            }
+        }
+    }
+    printf("armed=yes\n");
+    (void)fflush(stdout);
+    (void)pause();
+    return 0;
+}
+
 static int verb_exit(char **args)
 {
     return (int)strtol(args[0], NULL, 10);
@@ -422,23 +441,15 @@ static const struct {
     int (*run)(char **args);
     int args;
 } verbs[] = {
-    {"report", verb_report, 0},
-    {"create", verb_create, 1},
-    {"list", verb_list, 1},
-    {"syscalls", verb_syscalls, 0},
-    {"reboot", verb_reboot, 0},
-    {"reach", verb_reach, 2},
-    {"eat", verb_eat, 1},
-    {"burn", verb_burn, 1},
-    {"forks", verb_forks, 1},
-    {"bomb", verb_bomb, 0},
-    {"exit", verb_exit, 1},
-    {"kill", verb_kill, 1},
-    {"wait", verb_wait, 0},
-    {"hello", verb_hello, 0},
-    {"kill-reaper", verb_kill_reaper, 0},
-    {"daemon", verb_daemon, 0},
-    {"write-fd", verb_write_fd, 1},
+    {"report", verb_report, 0}, {"create", verb_create, 1},
+    {"list", verb_list, 1},     {"syscalls", verb_syscalls, 0},
+    {"reboot", verb_reboot, 0}, {"reach", verb_reach, 2},
+    {"eat", verb_eat, 1},       {"burn", verb_burn, 1},
+    {"forks", verb_forks, 1},   {"bomb", verb_bomb, 0},
+    {"crowd", verb_crowd, 0},   {"exit", verb_exit, 1},
+    {"kill", verb_kill, 1},     {"wait", verb_wait, 0},
+    {"hello", verb_hello, 0},   {"kill-reaper", verb_kill_reaper, 0},
+    {"daemon", verb_daemon, 0}, {"write-fd", verb_write_fd, 1},
 };
 
 int main(int argc, char **argv)
