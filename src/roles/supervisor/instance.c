@@ -210,12 +210,17 @@ static void describe_end(struct at_instance *i, const struct at_cage_end *end)
     i->fault[0] = '\0';
 }
 
+static void on_start(void *user, int fd, uint32_t events);
+
 static void on_end(void *user, int fd, uint32_t events)
 {
     struct at_instance *i = user;
     struct at_cage_end end;
     bool was_stopping = i->state == AT_LIFE_STOPPING;
 
+    if (i->start_io != NULL) {
+        on_start(i, i->cage.start_fd, 0); /* both came in one turn: first why it did not start */
+    }
     at_cage_ended(&i->cage, reap(i), &end);
     describe_end(i, &end);
     if (!was_stopping) {
