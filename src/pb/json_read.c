@@ -340,6 +340,7 @@ static enum at_json_kind next(struct at_json_reader *r, struct at_json_token *to
 
 enum at_json_kind at_json_next(struct at_json_reader *r, struct at_json_token *ret)
 {
+    *ret = (struct at_json_token){0};
     ret->kind = next(r, ret);
     return ret->kind;
 }
