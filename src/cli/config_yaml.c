@@ -432,7 +432,9 @@ static int finish_map(struct parse *p, struct at_yaml_node *n)
     at_map_init(&keys, 0);
     r = find_duplicates(p, &keys, n);
     for (size_t i = 0; r == GO_ON && i < n->count; i++) {
-        if (!is_merge_key(n->pairs[i].key)) {
+        const struct at_yaml_node *key = n->pairs[i].key;
+
+        if (!is_merge_key(key) && at_map_get(&keys, key->text) == key) { /* the first of its name */
             r = at_yaml_put(p->arena, plain, n->pairs[i].key, n->pairs[i].value);
         }
     }
