@@ -344,13 +344,13 @@ static void on_supervisor_death(struct anchor *a, int status)
     }
     describe_end(a, status);
     at_log(AT_LOG_WARN, "end=\"%s\" | the supervisor died; starting another one", a->last_end);
-    if (count_death(a, now)) {
-        give_up(a);
+    if (now - a->born_ns >= AT_ANCHOR_LIVED_MS * AT_MILLISECOND_NS) {
+        a->rest_ms = 0; /* it worked: somebody killed it, and may do so as often as he likes */
+        start_again(a);
         return;
     }
-    if (now - a->born_ns >= AT_ANCHOR_LIVED_MS * AT_MILLISECOND_NS) {
-        a->rest_ms = 0;
-        start_again(a);
+    if (count_death(a, now)) {
+        give_up(a);
         return;
     }
     if (a->rest_ms == 0) {
