@@ -32,7 +32,10 @@
 
 enum { PROFILES_MAX = 32, LAST_LINES = 8, GONE_TRIES = 500 };
 
-enum phase { STARTING, RUNNING, STOPPING, OVER };
+/* FAILING: it has failed, but telemetry must first be there to hear what the failed one wrote. */
+enum phase { STARTING, RUNNING, FAILING, STOPPING, OVER };
+
+#define LAST_WORDS_NS (2 * AT_SECOND_NS)
 
 struct up {
     struct at_cli *cli;
@@ -53,7 +56,7 @@ struct up {
     uint64_t down_request;
     uint64_t begin_ns;
     uint64_t begin_wall_ns;
-    uint64_t deadline_ns; /* of STARTING; 0: none */
+    uint64_t deadline_ns; /* of STARTING and FAILING; 0: none */
     size_t problems;
     char verdict[1025]; /* what START ended with, when not well */
 };
@@ -203,6 +206,7 @@ static void begin_down(struct up *up, int code)
     }
     at_progress_settle(&up->progress);
     up->phase = STOPPING;
+    up->deadline_ns = 0;
     up->code = code;
     up->down_request = down.request;
     if (at_oplink_send(&up->link, &at_operator_down_kind, &down, NULL, 0) < 0) {
@@ -316,7 +320,22 @@ static void take_result(struct up *up)
     } else if (answer.code == AT_OPERATOR_BAD_PLAN) {
         code = AT_EXIT_USAGE;
     }
-    begin_down(up, code);
+    up->code = code;
+    up->phase = FAILING;
+    up->deadline_ns = at_now_ns() + LAST_WORDS_NS;
+}
+
+/* Is telemetry still on its way, so that waiting for it is worth something? */
+static bool is_telemetry_coming(const struct up *up)
+{
+    for (size_t i = 0; i < up->progress.count; i++) {
+        const struct at_progress_row *row = &up->progress.rows[i];
+
+        if (row->kind == AT_PLAN_TELEMETRY && !row->was_ready) {
+            return row->state == AT_LIFE_WAITING || row->state == AT_LIFE_STARTING;
+        }
+    }
+    return false;
 }
 
 static void take_message(struct up *up)
@@ -420,8 +439,12 @@ static void turn(struct up *up)
             on_closed(up);
         }
     }
-    if (up->phase == STARTING && up->deadline_ns != 0 && at_now_ns() >= up->deadline_ns) {
+    bool is_late = up->deadline_ns != 0 && at_now_ns() >= up->deadline_ns;
+
+    if (up->phase == STARTING && is_late) {
         on_timeout(up);
+    } else if (up->phase == FAILING && (is_late || !is_telemetry_coming(up))) {
+        begin_down(up, up->code);
     }
 }
 

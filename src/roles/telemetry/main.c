@@ -1,6 +1,7 @@
 /* atoll-telemetry: drains what the services write into files. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,7 @@ struct telemetry {
     struct at_role *role;
     struct at_drain *drain;
     int dir; /* of the logs */
+    struct at_message waiting;
 };
 
 static int start(void *user, struct at_role *role)
@@ -66,10 +68,25 @@ static void message(void *user, struct at_message *m)
     }
 }
 
+/*
+ * The signal to stop may overtake PIPES that were sent before it, and those are the last words of a
+ * service that never became ready.
+ */
+static void take_waiting_pipes(struct telemetry *t)
+{
+    struct pollfd p = {.fd = at_role_control_fd(t->role), .events = POLLIN};
+
+    while (poll(&p, 1, 0) > 0 && at_message_receive(p.fd, &t->waiting) == 0) {
+        message(t, &t->waiting);
+        at_message_clear(&t->waiting);
+    }
+}
+
 static void stop(void *user, uint64_t grace_ns)
 {
     struct telemetry *t = user;
 
+    take_waiting_pipes(t);
     at_drain_sweep(t->drain);
     at_role_stopped(t->role, 0);
 }
