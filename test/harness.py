@@ -120,6 +120,7 @@ class System:
             if text is not None:
                 self.write(name, text)
         self.foreground = None
+        self.atoll_path = ATOLL
 
     def write(self, name, text):
         path = os.path.join(self.dir, name)
@@ -134,7 +135,7 @@ class System:
 
     def atoll(self, *args, timeout=60, check=None, env=None):
         """Runs the command in the folder; check: the exit code that is expected."""
-        done = subprocess.run([ATOLL, *args], cwd=self.dir, env={**self.env, **(env or {})},
+        done = subprocess.run([self.atoll_path, *args], cwd=self.dir, env={**self.env, **(env or {})},
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, timeout=timeout * SLOW, text=True,
                               errors="replace", check=False, **self._as_user())
@@ -160,7 +161,7 @@ class System:
 
     def up_foreground(self, *args):
         """atoll up as a person has it in a terminal; down by a signal to it."""
-        self.foreground = subprocess.Popen([ATOLL, "up", *args], cwd=self.dir, env=self.env,
+        self.foreground = subprocess.Popen([self.atoll_path, "up", *args], cwd=self.dir, env=self.env,
                                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                            stderr=subprocess.STDOUT, text=True,
                                            start_new_session=True, **self._as_user())
@@ -310,3 +311,42 @@ class Shop(System):
                                  "--stock", f"127.0.0.1:{self.stock_port}",
                                  "--state", self.state, "-o", "json", *args],
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def build_program(folder, name, source, protos, flags=None, generator=None, proto_root=None):
+    """Compiles one C service: protos are {"demo/x/v1/x.proto": text}; it includes "x.atoll.h".
+
+    flags: what a compiler needs to find and link libatoll; default: this build's libatoll.a.
+    """
+    work = os.path.join(folder, f"build-{name}")
+    made = os.path.join(work, "made")
+    os.makedirs(made, exist_ok=True)
+    if flags is None:
+        flags = ["-I", os.path.join(ROOT, "include"),
+                 os.path.join(BUILD, "src", "libatoll", "libatoll.a"), "-lpthread"]
+        if SANITIZED:
+            flags += ["-fsanitize=thread" if "tsan" in BUILD else "-fsanitize=address,undefined"]
+    sources = [os.path.join(work, f"{name}.c")]
+    with open(sources[0], "w", encoding="utf-8") as f:
+        f.write(source)
+    for path, text in protos.items():
+        full = os.path.join(work, path)
+        os.makedirs(os.path.dirname(full), exist_ok=True)
+        with open(full, "w", encoding="utf-8") as f:
+            f.write(text)
+        must_run(["protoc", f"--plugin=protoc-gen-atoll="
+                  f"{generator or os.path.join(LIBEXEC, 'protoc-gen-atoll')}",
+                  f"--atoll_out=flat:{made}", "-I", work, "-I",
+                  proto_root or os.path.join(ROOT, "proto"), path])
+        stem = os.path.basename(path).replace(".proto", "")
+        sources.append(os.path.join(made, f"{stem}.atoll.c"))
+    program = os.path.join(folder, name)
+    must_run([("clang-19" if SANITIZED else os.environ.get("CC", "cc")), "-Wall", "-Wextra",
+              "-Werror", "-O1", "-g", "-o", program, *sources, "-I", made, *flags])
+    return program
+
+
+def must_run(args, **more):
+    done = subprocess.run(args, capture_output=True, text=True, check=False, **more)
+    assert done.returncode == 0, f"{' '.join(args)}\n{done.stdout}{done.stderr}"
+    return done.stdout

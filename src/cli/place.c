@@ -88,5 +88,11 @@ int at_place_program(const char *name, char *ret_path, size_t cap, char *ret_loo
         try_program(dir, name, ret_path, cap, ret_looked, looked_cap)) {
         return 0;
     }
+    /* PREFIX/bin/atoll of a tree that was moved, or installed with DESTDIR. */
+    size_t len = strlen(dir);
+    snprintf(dir + len, sizeof(dir) - len, "/../libexec/atoll");
+    if (try_program(dir, name, ret_path, cap, ret_looked, looked_cap)) {
+        return 0;
+    }
     return try_program(ATOLL_LIBEXECDIR, name, ret_path, cap, ret_looked, looked_cap) ? 0 : -ENOENT;
 }
