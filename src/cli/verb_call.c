@@ -44,7 +44,9 @@ struct run {
     struct at_cli *cli;
     struct at_config *config;
     struct at_config_files files;
-    struct at_pool *pool;
+    struct at_pool **pools; /* one for each service of the plan: two of them may know different
+                               versions of a contract, and the one that serves it counts */
+    size_t pool_count;
     struct at_place place;
     struct at_oplink link;
     struct at_arena arena;
@@ -76,22 +78,16 @@ static int load_contracts(struct run *run, struct at_config_errors *errors)
     return AT_EXIT_USAGE;
 }
 
-static int fill_pool(struct run *run)
+static int fill_pool(struct run *run, const struct at_plan_service *service, struct at_bytes sets,
+                     struct at_pool **ret)
 {
-    struct at_bytes sets;
+    struct at_bytes own =
+        at_bytes_before(at_bytes_after(sets, service->contract_offset), service->contract_bytes);
     struct at_diag diag;
-    int r = at_sealed_map(run->files.contracts_fd, AT_PLAN_CONTRACTS_BYTES_MAX, &sets);
+    struct at_pool *pool = at_pool_new();
+    int r = pool == NULL ? -ENOMEM : at_pool_add(pool, own, &diag);
 
-    if (r == 0 && sets.len == 0) {
-        at_sealed_unmap(&sets);
-        return at_cli_fail(run->cli, AT_EXIT_UNKNOWN, "no service of %s has a contract",
-                           run->place.system);
-    }
-    if (r == 0) {
-        run->pool = at_pool_new();
-        r = run->pool == NULL ? -ENOMEM : at_pool_add(run->pool, sets, &diag);
-        at_sealed_unmap(&sets);
-    }
+    *ret = pool;
     if (r == -EBADMSG) {
         return at_cli_diag(run->cli, AT_EXIT_USAGE, &diag);
     }
@@ -100,6 +96,46 @@ static int fill_pool(struct run *run)
                            strerror(-r));
     }
     return 0;
+}
+
+static int fill_pools(struct run *run)
+{
+    const struct at_plan *plan = at_config_plan_view(run->config);
+    struct at_bytes sets;
+    int code = 0;
+    int r = at_sealed_map(run->files.contracts_fd, AT_PLAN_CONTRACTS_BYTES_MAX, &sets);
+
+    if (r == 0 && sets.len == 0) {
+        at_sealed_unmap(&sets);
+        return at_cli_fail(run->cli, AT_EXIT_UNKNOWN, "no service of %s has a contract",
+                           run->place.system);
+    }
+    run->pools = r == 0 ? calloc(plan->service_count + 1, sizeof(*run->pools)) : NULL;
+    if (run->pools == NULL) {
+        return at_cli_fail(run->cli, AT_EXIT_FAILURE, "the contracts cannot be read: %s",
+                           strerror(r == 0 ? ENOMEM : -r));
+    }
+    run->pool_count = plan->service_count;
+    for (size_t i = 0; code == 0 && i < run->pool_count; i++) {
+        if (plan->services[i].contract_bytes > 0) {
+            code = fill_pool(run, &plan->services[i], sets, &run->pools[i]);
+        }
+    }
+    at_sealed_unmap(&sets);
+    return code;
+}
+
+/* Does the i-th service of the plan serve it? Its binary knows what it calls as well. */
+static bool serves(const struct run *run, size_t i, const char *contract)
+{
+    const struct at_plan_strings *own = &at_config_plan_view(run->config)->services[i].contracts;
+
+    for (size_t c = 0; c < own->count; c++) {
+        if (strcmp(own->at[c], contract) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static int read_contracts(struct run *run)
@@ -114,7 +150,7 @@ static int read_contracts(struct run *run)
         snprintf(run->place.system, sizeof(run->place.system), "%s", at_config_name(run->config));
         snprintf(run->place.project_dir, sizeof(run->place.project_dir), "%s",
                  at_config_project_dir(run->config));
-        code = fill_pool(run);
+        code = fill_pools(run);
     }
     return code;
 }
@@ -127,26 +163,37 @@ static const struct at_column list_columns[] = {
     {.title = NULL, .field = "output"},
 };
 
+static void list_service(struct run *run, struct at_table *t, const struct at_pool_service *service)
+{
+    for (size_t m = 0; m < service->method_count; m++) {
+        const struct at_pool_method *method = &service->methods[m];
+
+        if (run->cli->output == AT_OUTPUT_TABLE) {
+            fprintf(run->cli->out, "%s\n", method->full_name);
+            continue;
+        }
+        at_table_text(t, service->full_name);
+        at_table_text(t, method->name);
+        at_table_text(t, method->full_name);
+        at_table_text(t, method->input->full_name);
+        at_table_text(t, method->output->full_name);
+    }
+}
+
 static int list_methods(struct run *run)
 {
     struct at_table t;
 
     at_table_init(&t, list_columns, sizeof(list_columns) / sizeof(list_columns[0]));
-    for (size_t s = 0; at_pool_service_at(run->pool, s) != NULL; s++) {
-        const struct at_pool_service *service = at_pool_service_at(run->pool, s);
+    for (size_t i = 0; i < run->pool_count; i++) {
+        const struct at_pool_service *service;
 
-        for (size_t m = 0; m < service->method_count; m++) {
-            const struct at_pool_method *method = &service->methods[m];
-
-            if (run->cli->output == AT_OUTPUT_TABLE) {
-                fprintf(run->cli->out, "%s\n", method->full_name);
-                continue;
+        for (size_t s = 0;
+             run->pools[i] != NULL && (service = at_pool_service_at(run->pools[i], s)) != NULL;
+             s++) {
+            if (serves(run, i, service->full_name)) {
+                list_service(run, &t, service);
             }
-            at_table_text(&t, service->full_name);
-            at_table_text(&t, method->name);
-            at_table_text(&t, method->full_name);
-            at_table_text(&t, method->input->full_name);
-            at_table_text(&t, method->output->full_name);
         }
     }
     int code = run->cli->output == AT_OUTPUT_TABLE ? AT_EXIT_OK : at_table_print(&t, run->cli);
@@ -157,20 +204,42 @@ static int list_methods(struct run *run)
 
 /* ---- the method ---- */
 
+/* The matches among the methods that the i-th service serves, behind the n there are. */
+static size_t resolve_in(struct run *run, size_t i, struct at_bytes name,
+                         const struct at_pool_method **ret, size_t n)
+{
+    const struct at_pool_method *matches[AT_NAMES_MATCHES_MAX];
+    size_t count = run->pools[i] == NULL
+                       ? 0
+                       : at_names_resolve(run->pools[i], at_config_plan_view(run->config), name,
+                                          matches, AT_NAMES_MATCHES_MAX);
+
+    for (size_t m = 0; m < count && m < AT_NAMES_MATCHES_MAX && n < AT_NAMES_MATCHES_MAX; m++) {
+        if (serves(run, i, matches[m]->service->full_name)) {
+            ret[n++] = matches[m];
+        }
+    }
+    return n;
+}
+
 /* NULL: said on stderr why not; exit code 4. */
 static const struct at_pool_method *find_method(struct run *run)
 {
     const struct at_pool_method *matches[AT_NAMES_MATCHES_MAX];
     struct at_bytes name = at_bytes_of(run->cli->words[0]);
-    size_t n = at_names_resolve(run->pool, at_config_plan_view(run->config), name, matches,
-                                AT_NAMES_MATCHES_MAX);
+    const char *near = NULL;
+    size_t n = 0;
 
+    for (size_t i = 0; i < run->pool_count; i++) {
+        n = resolve_in(run, i, name, matches, n);
+    }
     if (n == 1) {
         return matches[0];
     }
     if (n == 0) {
-        const char *near = at_names_nearest(run->pool, name);
-
+        for (size_t i = 0; near == NULL && i < run->pool_count; i++) {
+            near = run->pools[i] == NULL ? NULL : at_names_nearest(run->pools[i], name);
+        }
         at_cli_fail(run->cli, AT_EXIT_UNKNOWN,
                     "no service has a method \"%s\"%s%s%s\n  See: atoll call --list",
                     run->cli->words[0], near == NULL ? "" : "; did you mean ",
@@ -407,7 +476,10 @@ int at_verb_call(struct at_cli *cli)
     if (code == 0) {
         code = at_cli_has(cli, "list") ? list_methods(&run) : call_method(&run);
     }
-    at_pool_free(run.pool);
+    for (size_t i = 0; i < run.pool_count; i++) {
+        at_pool_free(run.pools[i]);
+    }
+    free(run.pools);
     at_config_free(run.config);
     at_arena_deinit(&run.arena);
     at_text_deinit(&run.request);
