@@ -351,6 +351,45 @@ TEST(left_overs_of_an_earlier_life_are_swept)
     world_close(&w);
 }
 
+TEST(without_a_v2_tree_left_overs_are_swept_one_by_one)
+{
+    static struct at_cgroup_host host;
+    struct at_limits none = {0};
+    struct at_cgroup g;
+    struct at_diag d;
+    char name[32];
+    pid_t pid;
+    int status;
+    int r = AT_CGROUP_BUSY;
+
+    if (geteuid() != 0 || at_cgroup_detect("hybrid", &host) != 0) {
+        printf("# skipped: no v1 trees for this user\n");
+        return;
+    }
+    host.base[AT_TREE_LIFE][0] = '\0';
+    (void)snprintf(name, sizeof(name), "test-%d", (int)getpid());
+    CHECK_INT(at_cgroup_open(&host, name, "left.1", &none, &g, &d), 0);
+    pid = fork();
+    if (pid == 0) {
+        int procs = openat(g.dir[AT_TREE_MEMORY], "cgroup.procs", O_WRONLY);
+
+        if (write(procs, "0", 1) == 1) {
+            (void)raise(SIGSTOP);
+        }
+        _exit(0);
+    }
+    CHECK(waitpid(pid, &status, WUNTRACED) == pid && WIFSTOPPED(status));
+    CHECK_INT(at_cgroup_kill(&g), AT_CGROUP_UNSUPPORTED);
+    at_cgroup_close(&g);
+    (void)at_cgroup_sweep(&host, name);
+    CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status));
+    for (int i = 0; i < 1000 && r != 0; i++) {
+        r = at_cgroup_sweep(&host, name);
+        (void)usleep(1000);
+    }
+    CHECK_INT(r, 0);
+}
+
 /* ---- Failures to start, each with its sentence ---- */
 
 static void expect_refusal(int code, const char *what, const char *hint)

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -335,13 +336,35 @@ int at_cgroup_remove(struct at_cgroup *g)
     return 0;
 }
 
+/* v1 has no file for it. A process that forks meanwhile is met by the next sweep. */
+static void kill_listed(int dir)
+{
+    at_auto_free
+    char *text = NULL;
+    size_t len = 0;
+    struct at_bytes rest;
+    struct at_bytes line;
+
+    if (at_fd_read_file(dir, "cgroup.procs", AT_CGROUP_FILE_MAX, &text, &len) != 0) {
+        return;
+    }
+    rest = at_bytes_over(text, len);
+    while (at_bytes_cut(&rest, '\n', &line)) {
+        uint64_t pid = 0;
+
+        if (at_bytes_to_u64(line, &pid) && pid > 1 && pid < INT32_MAX) {
+            (void)kill((pid_t)pid, SIGKILL);
+        }
+    }
+}
+
 static int kill_and_remove(int parent, const char *name)
 {
     at_auto_close
     int dir = -1;
 
-    if (open_dir(parent, name, &dir) == 0) {
-        (void)at_cgroup_write(dir, "cgroup.kill", "1"); /* v1 has no such file */
+    if (open_dir(parent, name, &dir) == 0 && at_cgroup_write(dir, "cgroup.kill", "1") != 0) {
+        kill_listed(dir);
     }
     if (unlinkat(parent, name, AT_REMOVEDIR) != 0) {
         return errno == EBUSY ? AT_CGROUP_BUSY : -errno;

@@ -128,6 +128,7 @@ static void add_etc(struct plan *p)
     unsigned gid = (unsigned)p->b->gid;
 
     add_system(p, "/etc/ssl", false);
+    add_system(p, "/etc/pki", false); /* certificates where /etc/ssl is a link to it */
     add_system(p, "/etc/alternatives", false);
     add_system(p, "/etc/localtime", true);
     add_file(p, "etc/hosts",
