@@ -3,12 +3,18 @@
  * writes the same (so both agree on the meaning); a message read from JSON is the same after a trip
  * through JSON and after one through protobuf; an error has a place inside of the text.
  */
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <atoll/message.h>
+
 #include "base/arena.h"
+#include "base/bytes.h"
+#include "base/text.h"
 #include "everything.atoll.h"
 #include "pb/codec.h"
+#include "pb/fault.h"
 #include "pb/json.h"
 #include "pb/json_message.h"
 

@@ -4,12 +4,20 @@
  * the input in two at a field and merging the halves gives what the whole gives; generated and
  * dynamic tables agree; its JSON is read back to the same bytes when it had no unknown fields.
  */
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <atoll/message.h>
+
 #include "base/arena.h"
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/text.h"
 #include "everything.atoll.h"
 #include "pb/codec.h"
+#include "pb/fault.h"
+#include "pb/json.h"
 #include "pb/json_message.h"
 #include "pb/pool.h"
 

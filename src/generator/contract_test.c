@@ -2,10 +2,14 @@
  * Two versions of a contract talk to each other: old.proto is what a service was built with last
  * year, new.proto what its peer has today.
  */
+#include <stdint.h>
 #include <string.h>
+
+#include <atoll/message.h>
 
 #include "at_test.h"
 #include "base/arena.h"
+#include "base/bytes.h"
 #include "new.atoll.h"
 #include "old.atoll.h"
 #include "pb/codec.h"

@@ -1,5 +1,14 @@
 #include "generator/emit.h"
 
+#include <stddef.h>
+
+#include <atoll/message.h>
+
+#include "base/bytes.h"
+#include "base/text.h"
+#include "generator/model.h"
+#include "pb/descriptor.h"
+
 enum { LINE_MAX_CHARS = 96 };
 
 void at_gen_emit_opening(const struct at_gen_file *file, struct at_text *out)

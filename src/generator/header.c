@@ -1,9 +1,17 @@
 /* The .atoll.h of a file: structs, enums, client functions and the vtables of servers. */
 #include <errno.h>
 #include <inttypes.h>
+#include <stddef.h>
+#include <stdint.h>
 
+#include <atoll/message.h>
+
+#include "base/bytes.h"
+#include "base/map.h"
+#include "base/text.h"
 #include "generator/emit.h"
 #include "generator/model.h"
+#include "pb/descriptor.h"
 
 static const char *const scalar_types[] = {
     [ATOLL_TYPE_DOUBLE] = "double",           [ATOLL_TYPE_FLOAT] = "float",
@@ -281,7 +289,7 @@ static void emit_guard(const struct at_gen_file *file, struct at_text *out)
         char c = name.at[i];
         bool keep = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 
-        at_text_add_char(out, keep ? c : '_');
+        at_text_add_char(out, (char)(keep ? c : '_'));
     }
     at_text_add_char(out, '\n');
 }

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <atoll/message.h>
+
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "base/error.h"
@@ -20,6 +22,7 @@
 #include "generator/model.h"
 #include "pb/codec.h"
 #include "pb/descriptor.h"
+#include "pb/fault.h"
 
 #ifndef ATOLL_VERSION
 #define ATOLL_VERSION "unknown"
@@ -73,22 +76,30 @@ static int add_type(struct at_gen_run *run, struct at_gen_input *input, const ch
     return *ret == NULL ? -ENOMEM : at_map_put(&run->types, at_bytes_of(*ret), input);
 }
 
-static int add_types(struct at_gen_run *run, struct at_gen_input *input, const char *scope,
-                     const struct at_proto_message *messages, size_t message_count,
-                     const struct at_proto_enum *enums, size_t enum_count, struct declared **end)
+/* What stands directly in a file or in a message. */
+struct scope {
+    const char *name; /* ".shop.stock.v1" */
+    const struct at_proto_message *messages;
+    size_t message_count;
+    const struct at_proto_enum *enums;
+    size_t enum_count;
+};
+
+static int add_types(struct at_gen_run *run, struct at_gen_input *input, const struct scope *s,
+                     struct declared **end)
 {
     const char *name;
     int r = 0;
 
-    for (size_t i = 0; r == 0 && i < enum_count; i++) {
-        r = add_type(run, input, scope, enums[i].name, &name);
+    for (size_t i = 0; r == 0 && i < s->enum_count; i++) {
+        r = add_type(run, input, s->name, s->enums[i].name, &name);
     }
-    for (size_t i = 0; r == 0 && i < message_count; i++) {
+    for (size_t i = 0; r == 0 && i < s->message_count; i++) {
         struct declared *d = at_arena_zalloc(run->arena, 1, sizeof(*d));
 
-        r = d == NULL ? -ENOMEM : add_type(run, input, scope, messages[i].name, &name);
+        r = d == NULL ? -ENOMEM : add_type(run, input, s->name, s->messages[i].name, &name);
         if (r == 0) {
-            d->message = &messages[i];
+            d->message = &s->messages[i];
             d->name = name;
             (*end)->next = d;
             *end = d;
@@ -102,15 +113,18 @@ static int index_types(struct at_gen_run *run, struct at_gen_input *input)
     const struct at_proto_file *f = input->proto;
     struct declared first = {0};
     struct declared *end = &first;
-    const char *scope = at_arena_printf(run->arena, "%s%.*s", f->package.len > 0 ? "." : "",
-                                        (int)f->package.len, f->package.at);
-    int r = scope == NULL ? -ENOMEM
-                          : add_types(run, input, scope, f->messages.at, f->messages.count,
-                                      f->enums.at, f->enums.count, &end);
+    struct scope scope = {NULL, f->messages.at, f->messages.count, f->enums.at, f->enums.count};
+    int r;
+
+    scope.name = at_arena_printf(run->arena, "%s%.*s", f->package.len > 0 ? "." : "",
+                                 (int)f->package.len, f->package.at);
+    r = scope.name == NULL ? -ENOMEM : add_types(run, input, &scope, &end);
 
     for (const struct declared *d = first.next; r == 0 && d != NULL; d = d->next) {
-        r = add_types(run, input, d->name, d->message->nested.at, d->message->nested.count,
-                      d->message->enums.at, d->message->enums.count, &end);
+        const struct at_proto_message *m = d->message;
+
+        scope = (struct scope){d->name, m->nested.at, m->nested.count, m->enums.at, m->enums.count};
+        r = add_types(run, input, &scope, &end);
     }
     return r;
 }

@@ -6,9 +6,17 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdint.h>
 #include <string.h>
 
+#include <atoll/message.h>
+
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/map.h"
 #include "generator/names.h"
+#include "pb/descriptor.h"
 
 /* Field numbers of descriptor.proto, for paths. */
 enum {
@@ -402,6 +410,47 @@ static int collect_comments(struct at_gen_file *file)
     return 0;
 }
 
+static int claim_type(struct at_map *used, const char *c_name, const char *full_name,
+                      struct at_diag *diag)
+{
+    const struct atoll_str *other = at_map_get(used, at_bytes_of(c_name));
+
+    if (other != NULL) {
+        at_diag_set(diag, "%.*s and %s would both be called %s in C: rename one of them",
+                    (int)other->len, other->at, full_name, c_name);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+/* Nested and plain names can meet where '_' stands for '.': M.N and M_N. */
+static int judge_types(struct at_gen_file *file, struct at_diag *diag)
+{
+    struct at_arena *arena = file->run->arena;
+    struct at_map used;
+    int r = 0;
+
+    at_map_init(&used, 0);
+    for (const struct at_gen_message *m = file->messages; r == 0 && m != NULL; m = m->next) {
+        struct atoll_str *name = at_arena_alloc(arena, sizeof(*name), 8);
+
+        r = claim_type(&used, m->c_name, m->full_name, diag);
+        if (r == 0 && name != NULL) {
+            *name = str(m->full_name);
+            r = at_map_put(&used, at_bytes_of(m->c_name), name);
+        }
+        r = name == NULL ? -ENOMEM : r;
+    }
+    for (const struct at_gen_enum *e = file->enums; r == 0 && e != NULL; e = e->next) {
+        r = claim_type(&used, e->c_name, e->full_name, diag);
+    }
+    for (size_t i = 0; r == 0 && i < file->input->proto->services.count; i++) {
+        r = claim_type(&used, file->services[i].c_name, file->services[i].full_name, diag);
+    }
+    at_map_deinit(&used);
+    return r;
+}
+
 int at_gen_model(struct at_gen_run *run, const struct at_gen_input *input, struct at_gen_file *ret,
                  struct at_diag *diag)
 {
@@ -417,5 +466,6 @@ int at_gen_model(struct at_gen_run *run, const struct at_gen_input *input, struc
     if (r == 0) {
         r = flatten(ret, package, diag);
     }
-    return r == 0 ? fill_services(ret, package) : r;
+    r = r == 0 ? fill_services(ret, package) : r;
+    return r == 0 ? judge_types(ret, diag) : r;
 }

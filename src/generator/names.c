@@ -3,6 +3,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/map.h"
+
 static const char *const taken[] = {
     "NULL",
     "EOF",

@@ -1,6 +1,15 @@
 #include "generator/names.h"
 
+#include <stddef.h>
+#include <stdint.h>
+
+#include <atoll/atoll.h>
+#include <atoll/message.h>
+
 #include "at_test.h"
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/map.h"
 #include "names.atoll.h"
 
 static struct at_arena arena;

@@ -1,10 +1,17 @@
 /* The .atoll.c of a file: tables, thunks into the vtables, and the contract as an ELF section. */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdint.h>
 #include <stdlib.h>
 
+#include <atoll/message.h>
+
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/text.h"
 #include "generator/emit.h"
 #include "generator/model.h"
+#include "pb/descriptor.h"
 #include "pb/wire.h"
 
 static const char *const type_names[] = {

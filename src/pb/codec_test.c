@@ -1,11 +1,17 @@
 #include "pb/codec.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <atoll/message.h>
+
 #include "at_test.h"
+#include "base/arena.h"
+#include "base/bytes.h"
 #include "everything.atoll.h"
+#include "pb/fault.h"
 #include "pb/limits.h"
 
 #define ALL (&test_v1_Everything_desc)

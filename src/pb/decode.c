@@ -3,10 +3,16 @@
  * input decides how many there are, up to AT_PB_DEPTH_MAX.
  */
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
+#include <atoll/message.h>
+
+#include "base/arena.h"
+#include "base/bytes.h"
 #include "pb/codec.h"
+#include "pb/fault.h"
 #include "pb/limits.h"
 #include "pb/table.h"
 #include "pb/wire.h"
@@ -424,6 +430,7 @@ int at_pb_merge(const struct atoll_message_desc *desc, struct at_bytes in, struc
     d.start = in.at;
     d.arena = arena;
     d.depth = 0;
+    d.result = AT_PB_OK;
     d.wrong = in.at;
     d.wrong_field = NULL;
     d.frames[0] = (struct frame){desc, message, in.at + in.len, NULL};

@@ -1,11 +1,17 @@
 #include "pb/descriptor.h"
 
+#include <stddef.h>
+#include <stdint.h>
+
+#include <atoll/message.h>
+
 #define TAG(n, t)                                                                                  \
     ((uint32_t)(n) << 3 |                                                                          \
      ((t) == ATOLL_TYPE_STRING || (t) == ATOLL_TYPE_BYTES || (t) == ATOLL_TYPE_MESSAGE ? 2 : 0))
 
 #define NAMED(text)                                                                                \
-    .name = text, .name_len = sizeof(text) - 1, .json_name = text, .json_name_len = sizeof(text) - 1
+    .name = (text), .name_len = sizeof(text) - 1, .json_name = (text),                             \
+    .json_name_len = sizeof(text) - 1
 
 #define FIELD(n, t, m, s, member)                                                                  \
     .size = sizeof(struct atoll_field_desc), .number = (n), .tag = TAG(n, t), .type = (t),         \

@@ -4,8 +4,13 @@
  * with `dry` nothing is written and only the count remains.
  */
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 
+#include <atoll/message.h>
+
+#include "base/arena.h"
+#include "base/bytes.h"
 #include "pb/codec.h"
 #include "pb/limits.h"
 #include "pb/table.h"

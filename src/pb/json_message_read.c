@@ -3,11 +3,18 @@
  * filled; inside of it we may be in the list or the map of one of its fields.
  */
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
+#include <atoll/message.h>
+
+#include "base/arena.h"
+#include "base/bytes.h"
 #include "base/text.h"
 #include "pb/codec.h"
+#include "pb/fault.h"
+#include "pb/json.h"
 #include "pb/json_message.h"
 #include "pb/json_value.h"
 #include "pb/limits.h"

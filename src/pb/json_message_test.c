@@ -2,13 +2,21 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <atoll/message.h>
+
 #include "at_test.h"
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/text.h"
 #include "everything.atoll.h"
 #include "pb/codec.h"
+#include "pb/fault.h"
+#include "pb/json.h"
 
 #define ALL (&test_v1_Everything_desc)
 

@@ -1,7 +1,13 @@
 /* Message to JSON: one loop, one stack of frames; a frame is a message that is being printed. */
 #include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
 
+#include <atoll/message.h>
+
+#include "base/bytes.h"
 #include "pb/codec.h"
+#include "pb/json.h"
 #include "pb/json_message.h"
 #include "pb/json_value.h"
 #include "pb/limits.h"

@@ -1,8 +1,10 @@
 /* The tokenizer. `expects` says what may stand next; containers are bits on a small stack. */
+#include <stdint.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "pb/json.h"
-#include "pb/wire.h"
+#include "pb/limits.h"
 
 enum expects {
     VALUE,

@@ -2,11 +2,15 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "at_test.h"
+#include "base/bytes.h"
+#include "base/text.h"
+#include "pb/limits.h"
 
 /* Reads to the end; AT_JSON_END when all is well. */
 static enum at_json_kind read_bytes(struct at_bytes text, struct at_json_reader *r)

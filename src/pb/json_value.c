@@ -3,13 +3,20 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <atoll/message.h>
+
+#include "base/arena.h"
+#include "base/bytes.h"
 #include "base/text.h"
 #include "pb/codec.h"
+#include "pb/json.h"
 #include "pb/json_message.h"
+#include "pb/limits.h"
 
 enum { SHOWN_MAX = 40, EXPONENT_MAX = 100000 };
 

@@ -1,9 +1,12 @@
 #include <inttypes.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
+#include "base/text.h"
 #include "pb/json.h"
 
 void at_json_writer_init(struct at_json_writer *w, struct at_text *out, uint32_t indent)
@@ -101,8 +104,11 @@ static void escape_one(struct at_text *out, uint8_t c)
 {
     static const char letters[0x20] = {
         ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
-    char letter = c == '"' || c == '\\' ? (char)c : c < 0x20 ? letters[c] : '\0';
+    char letter = (char)c;
 
+    if (c != '"' && c != '\\') {
+        letter = (char)(c < 0x20 ? letters[c] : '\0');
+    }
     if (letter != '\0') {
         char pair[2] = {'\\', letter};
 

@@ -7,13 +7,19 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <atoll/message.h>
+
 #include "base/arena.h"
+#include "base/bytes.h"
+#include "base/error.h"
 #include "base/map.h"
 #include "pb/codec.h"
 #include "pb/descriptor.h"
+#include "pb/fault.h"
 #include "pb/limits.h"
 #include "pb/table.h"
 

@@ -1,4 +1,6 @@
 /* Finding methods by the names that people and peers use. */
+#include <stddef.h>
+
 #include "base/bytes.h"
 #include "pb/pool.h"
 

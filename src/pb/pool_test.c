@@ -1,11 +1,16 @@
 #include "pb/pool.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <atoll/message.h>
+
 #include "at_test.h"
 #include "base/arena.h"
+#include "base/bytes.h"
+#include "base/error.h"
 #include "everything.atoll.h"
 #include "pb/codec.h"
 #include "pb/json_message.h"

@@ -1,3 +1,8 @@
+#include <stddef.h>
+#include <stdint.h>
+
+#include <atoll/message.h>
+
 #include "base/bytes.h"
 #include "pb/descriptor.h"
 #include "pb/wire.h"

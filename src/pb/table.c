@@ -1,8 +1,12 @@
 #include "pb/table.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 
+#include <atoll/message.h>
+
+#include "base/arena.h"
 #include "base/bytes.h"
 #include "pb/codec.h"
 #include "pb/limits.h"
@@ -146,7 +150,7 @@ int at_pb_array_append(struct at_pb_array *array, size_t size, size_t expected,
         return -ENOMEM;
     }
     grown->cap = cap;
-    if (array->count > 0) {
+    if (old != NULL) {
         memcpy(grown->room, array->at, array->count * size);
     }
     array->at = grown->room;

@@ -1,5 +1,8 @@
 #include "pb/wire.h"
 
+#include <stddef.h>
+#include <stdint.h>
+
 #include "pb/codec.h"
 #include "pb/limits.h"
 
@@ -24,12 +27,13 @@ const uint8_t *at_pb_read_long_varint(const uint8_t *p, const uint8_t *end, uint
 
 int at_pb_why(const uint8_t *p, const uint8_t *end)
 {
+    size_t left = p == NULL ? 0 : (size_t)(end - p);
     size_t i = 0;
 
-    while (i < AT_PB_VARINT_MAX && p + i < end && p[i] >= 0x80) {
+    while (i < AT_PB_VARINT_MAX && i < left && p[i] >= 0x80) {
         i++;
     }
-    if (i == AT_PB_VARINT_MAX || (i == AT_PB_VARINT_MAX - 1 && p + i < end && p[i] > 1)) {
+    if (i == AT_PB_VARINT_MAX || (i == AT_PB_VARINT_MAX - 1 && i < left && p[i] > 1)) {
         return AT_PB_BAD_VARINT;
     }
     return AT_PB_TRUNCATED;
@@ -62,7 +66,7 @@ const uint8_t *at_pb_skip(const uint8_t *p, const uint8_t *end, uint64_t tag, in
     size_t depth = 0;
 
     for (;;) {
-        const uint8_t *before = p;
+        const uint8_t *at = p;
 
         if (!is_tag(tag)) {
             *ret_result = AT_PB_BAD_TAG;
@@ -81,15 +85,19 @@ const uint8_t *at_pb_skip(const uint8_t *p, const uint8_t *end, uint64_t tag, in
             }
             depth--;
         } else {
-            p = skip_value(p, end, tag & 7);
+            p = skip_value(at, end, tag & 7);
+            if (p == NULL) {
+                *ret_result = at_pb_why(at, end);
+                return NULL;
+            }
         }
-        if (p != NULL && depth == 0) {
+        if (depth == 0) {
             return p;
         }
-        before = p == NULL ? before : p;
-        p = p == NULL ? NULL : at_pb_read_varint(p, end, &tag);
+        at = p;
+        p = at_pb_read_varint(at, end, &tag);
         if (p == NULL) {
-            *ret_result = at_pb_why(before, end);
+            *ret_result = at_pb_why(at, end);
             return NULL;
         }
     }
