@@ -1,6 +1,7 @@
 /* command, working_dir, environment and env_file of one service. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -99,6 +100,20 @@ static bool is_visible(const struct at_config *c, const char *path)
     return strcmp(c->project_dir, "/") == 0 || lies_in(path, c->project_dir);
 }
 
+/* A program is executed by its descriptor, wherever it lies; a script is read by its name. */
+static bool is_script(const char *path)
+{
+    char first[2];
+    FILE *file = fopen(path, "re");
+    bool yes = file != NULL && fread(first, 1, sizeof(first), file) == sizeof(first) &&
+               first[0] == '#' && first[1] == '!';
+
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    return yes;
+}
+
 /* Starting it will fail with the same words; here it is a warning, so that a check can come first. */
 static void look_at_program(struct at_config *c, const struct at_config_service *s,
                             const char *path, const char *argv0)
@@ -120,9 +135,9 @@ static void look_at_program(struct at_config *c, const struct at_config_service 
                            "the program %s of %s cannot be executed",
                            at_config_quote(at_bytes_of(argv0), &room), s->name);
         at_config_hint(c->errors, e, S_ISREG(st.st_mode) ? "chmod +x %s" : "%s is no file", path);
-    } else if (!is_visible(c, path)) {
+    } else if (!is_visible(c, path) && is_script(path)) {
         e = at_config_warn(c->errors, AT_CONFIG_BINARY, s->command->place, s->path,
-                           "the program %s lies outside of what an instance sees", path);
+                           "the script %s lies outside of what an instance sees", path);
         at_config_hint(c->errors, e, "put it into %s or below /usr", c->project_dir);
     }
 }
