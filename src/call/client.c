@@ -182,7 +182,7 @@ static void send_over(struct at_link *l, struct at_pending *p)
         .total_len = (uint32_t)(p->request.metadata.len + p->request.payload.len),
         .meta_len = (uint32_t)p->request.metadata.len};
     memcpy(p->out.record.trace_id, p->request.trace_id, sizeof(p->out.record.trace_id));
-    at_link_send(l, &p->out);
+    (void)at_link_send(l, &p->out);
     at_link_heat(l);
 }
 

@@ -386,12 +386,13 @@ void at_link_flush(struct at_link *l)
     at_channel_publish(&l->channel);
 }
 
-void at_link_send(struct at_link *l, struct at_outgoing *out)
+bool at_link_send(struct at_link *l, struct at_outgoing *out)
 {
     at_list_append(&l->out, &out->entry);
     if (l->out.next == &out->entry) {
         at_link_flush(l);
     }
+    return l->out.prev != &out->entry; /* an address only: written out, an answer is gone */
 }
 
 typedef int take_fn(struct at_link *l, const struct at_record *r);

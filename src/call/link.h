@@ -103,8 +103,11 @@ void at_link_lifeline(struct at_link *l);
 bool at_link_drain(struct at_link *l);
 /* Writes what waits in link->out as far as there is room; publishes. */
 void at_link_flush(struct at_link *l);
-/* Queues a message behind those that wait, and writes what fits. */
-void at_link_send(struct at_link *l, struct at_outgoing *out);
+/*
+ * Queues a message behind those that wait, and writes what fits. True: all is written; an answer's
+ * `out` is gone then.
+ */
+bool at_link_send(struct at_link *l, struct at_outgoing *out);
 void at_link_heat(struct at_link *l);
 /* The peer broke a rule: tell the supervisor, fail or move its calls, close. */
 void at_link_break(struct at_link *l, enum at_channel_rule rule);

@@ -127,8 +127,7 @@ void at_engine_answer(struct at_engine *e, struct at_incoming *in, uint32_t stat
                                         .meta_len = (uint32_t)meta.len,
                                         .span_id = in->span_id};
     e->unsent++;
-    at_link_send(l, &in->out);
-    if (!at_list_is_linked(&in->out.entry)) {
+    if (at_link_send(l, &in->out)) {
         return; /* all in the ring; in is the engine's again */
     }
     /* The ring is full: keep what the owner's memory holds. */

@@ -142,7 +142,8 @@ static inline int test_say_open(struct test_owner *o, const struct at_service_op
     return at_message_send(o->supervisor, &at_service_open_kind, open, fds, 3);
 }
 
-/* Hands both sides a channel, as a supervisor does. server may be NULL: its side stays in *ret. */
+/* Hands both sides a channel, as a supervisor does. Of a side that is NULL the
+ * lifeline and the bells stay in *ret. */
 static inline int test_introduce(struct test_owner *client, uint64_t request,
                                  struct test_owner *server, uint64_t channel,
                                  const char *server_name, struct test_channel *ret)
@@ -172,16 +173,9 @@ static inline int test_introduce(struct test_owner *client, uint64_t request,
                                                     .peer_instance = AT_LIT("order.1")},
                           (int[]){c.lifeline[1], c.bell[1], c.bell[0]});
     }
-    if (ret != NULL) {
-        *ret = c;
-        if (client != NULL) {
-            at_close(&ret->lifeline[0]);
-        }
-        if (server != NULL) {
-            at_close(&ret->lifeline[1]);
-            at_close(&ret->bell[0]);
-            at_close(&ret->bell[1]);
-        }
+    if (ret != NULL && (client == NULL || server == NULL)) {
+        at_close(&c.lifeline[client == NULL ? 1 : 0]);
+        *ret = c; /* the end that nobody has yet, and both bells */
         return r;
     }
     at_close(&c.lifeline[0]);
