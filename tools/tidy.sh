@@ -4,7 +4,10 @@ set -eu
 cd "$(dirname "$0")/.."
 build=${1:-build-clang}
 [ -f "$build/build.ninja" ] || CC=clang meson setup "$build" >/dev/null
-ninja -C "$build" >/dev/null # generated headers must exist
+if ! made=$(ninja -C "$build" 2>&1); then # generated headers must exist
+    echo "$made"
+    exit 1
+fi
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 if ! git ls-files 'src/*.c' 'examples/*.c' | grep -v '_test\.c$' | grep -v '^src/sandbox/reaper' |

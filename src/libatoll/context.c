@@ -180,8 +180,8 @@ struct atoll_str atoll_copy(struct atoll_call *call, const char *at, size_t len)
     return (struct atoll_str){.at = copy, .len = copy == NULL ? 0 : len};
 }
 
-static const char *format_into(struct atoll_call *call, const char *format, va_list args,
-                               size_t *ret_len)
+__attribute__((format(printf, 2, 0))) static const char *
+format_into(struct atoll_call *call, const char *format, va_list args, size_t *ret_len)
 {
     va_list again;
     char *text;

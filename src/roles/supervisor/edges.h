@@ -21,7 +21,7 @@
 #include "control/service.h"
 #include "plan/plan.h"
 
-enum { AT_EDGES_OPERATOR = UINT32_MAX }; /* `service` of a party that is no instance */
+#define AT_EDGES_OPERATOR UINT32_MAX /* `service` of a party that is no instance */
 
 struct at_party {
     struct at_list link;
