@@ -70,7 +70,9 @@ static void answer_text(struct at_incoming *in, struct at_bytes text)
         reply_room[at++] = (char)((rest & 0x7f) | (rest > 0x7f ? 0x80 : 0));
         rest >>= 7;
     } while (rest > 0);
-    memmove(reply_room + at, text.at, text.len);
+    if (text.len > 0) {
+        memmove(reply_room + at, text.at, text.len);
+    }
     at_engine_answer(service.engine, in, AT_STATUS_OK, (struct at_bytes){0},
                      at_bytes_over(reply_room, at + text.len), 0);
 }
