@@ -32,7 +32,9 @@ KIND_OF(at_anchor_system, 1, 0,
     U32_AT(at_anchor_system, flags),
     U64_AT(at_anchor_system, start_request),
     U32_AT(at_anchor_system, state),
-    BYTES_AT(at_anchor_system, run_dir, AT_CONTROL_PATH_MAX));
+    BYTES_AT(at_anchor_system, run_dir, AT_CONTROL_PATH_MAX),
+    U32_AT(at_anchor_system, start_answered),
+    U64_AT(at_anchor_system, grace_ns));
 
 KIND_OF(at_anchor_instance, 2, 0,
     BYTES_AT(at_anchor_instance, name, AT_CONTROL_NAME_MAX),

@@ -74,6 +74,8 @@ struct at_anchor_system {
     uint64_t start_request;
     uint32_t state; /* enum at_life_state of the whole */
     struct at_bytes run_dir;
+    uint32_t start_answered; /* START has had its RESULT */
+    uint64_t grace_ns;       /* of DOWN; 0: each service's own */
 };
 
 enum at_anchor_instance_fd {

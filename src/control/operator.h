@@ -18,6 +18,9 @@
  * Every request carries a number of the operator's choice, and every answer carries it back. The
  * connection that carried START hears EVENTs without asking; when it closes before DOWN and START
  * did not say AT_START_DETACHED, that means DOWN (Ctrl-C, a closed terminal).
+ *
+ * When a supervisor is replaced, the connection that carried START goes on (an EVENT of type SYSTEM
+ * says so); connections to control.sock close, and whoever watches connects again.
  */
 #ifndef AT_CONTROL_OPERATOR_H
 #define AT_CONTROL_OPERATOR_H
@@ -121,7 +124,8 @@ struct at_operator_watch {
 
 struct at_operator_down {
     uint64_t request;
-    uint64_t grace_ns; /* instead of each service's own stop_grace_period; 0: theirs */
+    uint64_t grace_ns; /* instead of each service's own stop_grace_period; 0: theirs. Said again
+                          while stopping it shortens what is left: 1 kills at once */
 };
 
 struct at_operator_call {

@@ -27,7 +27,9 @@ enum { CONTROL_FD_DEFAULT = 3, WELCOME_TIMEOUT_MS = 10000, NAME_ROOM = 80 };
 struct at_role {
     const struct at_role_spec *spec;
     struct at_loop *loop;
-    struct at_io *io; /* of the control socket; NULL once given away */
+    struct at_io *io;     /* of the control socket; NULL once given away */
+    struct at_io *end_io; /* of a copy of it: hears only its end, once it was given away */
+    int end_fd;
     struct at_message *message;
     int control_fd;
     bool said_ready;
@@ -295,6 +297,8 @@ static void end(struct at_role *role)
         role->spec->on_end(role->spec->user);
     }
     role->io = at_io_remove(role->io);
+    role->end_io = at_io_remove(role->end_io);
+    at_close(&role->end_fd);
     (void)at_loop_free(role->loop);
     at_fd_close_all(role->fds, role->fd_count);
     at_close(&role->control_fd);
@@ -315,6 +319,7 @@ int at_role_start(const struct at_role_spec *spec)
     }
     role->spec = spec;
     role->control_fd = -1;
+    role->end_fd = -1;
     role->message = malloc(sizeof(*role->message));
     if (role->message != NULL && begin(role) == 0) {
         code = at_loop_run(role->loop);
@@ -375,9 +380,28 @@ int at_role_send(struct at_role *role, const struct at_message_kind *kind, const
     return at_message_send(role->control_fd, kind, message, NULL, 0);
 }
 
+static void on_end_of_control(void *user, int fd, uint32_t events)
+{
+    struct at_role *role = user;
+
+    at_log(AT_LOG_WARN, "nobody supervises us any more; ending");
+    role->end_io = at_io_remove(role->end_io);
+    stop_now(role, 0);
+}
+
 void at_role_gave_control(struct at_role *role)
 {
+    int r;
+
     role->io = at_io_remove(role->io);
+    role->end_fd = fcntl(role->control_fd, F_DUPFD_CLOEXEC, 3);
+    r = role->end_fd < 0 ? -errno
+                         : at_loop_add_io(role->loop, role->end_fd, EPOLLRDHUP, on_end_of_control,
+                                          role, &role->end_io);
+    if (r < 0) {
+        at_log(AT_LOG_WARN, "error=%s | shall not hear when nobody supervises us any more",
+               strerrordesc_np(-r));
+    }
 }
 
 void at_role_stopped(struct at_role *role, int code)

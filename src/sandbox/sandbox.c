@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -13,6 +14,8 @@
 #include "sandbox/build.h"
 #include "sandbox/cgroup.h"
 #include "sandbox/room.h"
+
+enum { SWEEP_TRIES = 500, SWEEP_PAUSE_NS = 2000000 };
 
 static int say_no_namespaces(const struct at_sandbox_facts *f, struct at_diag *d)
 {
@@ -110,5 +113,13 @@ const struct at_sandbox_facts *at_sandbox_facts(const struct at_sandbox *s)
 
 void at_sandbox_sweep(struct at_sandbox *s)
 {
-    (void)at_cgroup_sweep(&s->facts.cgroup, s->system);
+    const struct timespec pause = {.tv_nsec = SWEEP_PAUSE_NS};
+
+    /* What was killed just now holds its group, and its sockets, for some milliseconds more. */
+    for (int i = 0; i < SWEEP_TRIES; i++) {
+        if (at_cgroup_sweep(&s->facts.cgroup, s->system) != AT_CGROUP_BUSY) {
+            return;
+        }
+        (void)nanosleep(&pause, NULL);
+    }
 }

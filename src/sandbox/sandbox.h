@@ -62,7 +62,7 @@ int at_sandbox_new(const char *system, const char *reaper, const char *cgroup_fo
 /* Closes; running cages go on. Accepts NULL. Returns NULL. */
 struct at_sandbox *at_sandbox_free(struct at_sandbox *s);
 const struct at_sandbox_facts *at_sandbox_facts(const struct at_sandbox *s);
-/* Kills and removes whatever is left of the system's groups. Call it last. */
+/* Kills and removes whatever is left of the system's groups, waiting for it up to 1 s. */
 void at_sandbox_sweep(struct at_sandbox *s);
 
 /* ---- One cage ---- */

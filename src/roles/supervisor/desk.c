@@ -419,7 +419,9 @@ static int on_down(struct at_operator_conn *c, struct at_message *m)
     if (c->watch_request == 0) {
         c->watch_request = down.request;
     }
-    c->system->grace_ns = down.grace_ns;
+    if (down.grace_ns != 0) {
+        c->system->grace_ns = down.grace_ns;
+    }
     at_system_down(c->system, "the operator asked for it");
     return 0;
 }

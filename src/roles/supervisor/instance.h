@@ -86,6 +86,8 @@ const struct at_plan_service *at_instance_plan(const struct at_instance *i);
 void at_instance_event(struct at_instance *i, enum at_life_event event, const char *reason);
 /* It broke a rule: kill it, with the reason; the restart policy goes on from there. */
 void at_instance_drop(struct at_instance *i, const char *reason);
+/* The system's grace was shortened while it is stopping. */
+void at_instance_hurry(struct at_instance *i);
 /* Takes a running (or ended) process over from the supervisor before. fds are taken. */
 void at_instance_adopt(struct at_instance *i, const struct at_anchor_instance *record, int *fds,
                        size_t fd_count);

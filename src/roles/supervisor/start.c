@@ -304,7 +304,8 @@ static int restore_system(struct at_system *s, struct at_kept_list *kept)
     s->started_wall_ns = record.started_wall_ns;
     s->start_flags = record.flags;
     s->start_request = record.start_request;
-    s->start_answered = record.start_request == 0;
+    s->start_answered = record.start_answered != 0;
+    s->grace_ns = record.grace_ns;
     s->state = (enum at_life_state)record.state;
     (void)snprintf(s->run_dir, sizeof(s->run_dir), "%.*s", (int)record.run_dir.len,
                    record.run_dir.len == 0 ? "" : (const char *)record.run_dir.at);
@@ -347,6 +348,7 @@ static void restore_instance(struct at_instance *i, struct at_kept_list *kept)
 int at_start_resume(struct at_system *s, struct at_kept_list *kept)
 {
     struct at_diag diag = {0};
+    struct at_instance *telemetry;
     int r;
 
     s->plan_fd = take_kept_fd(kept, "plan", 0);
@@ -378,6 +380,11 @@ int at_start_resume(struct at_system *s, struct at_kept_list *kept)
     }
     for (size_t i = 0; i < s->instance_count; i++) {
         at_instance_resume(s->instances[i]);
+    }
+    telemetry = at_system_role(s, AT_PLAN_TELEMETRY);
+    for (size_t i = 0;
+         telemetry != NULL && telemetry->state == AT_LIFE_READY && i < s->instance_count; i++) {
+        at_instance_tell_pipes(s->instances[i], telemetry); /* what it has it leaves alone */
     }
     at_system_touch(s);
     return 0;

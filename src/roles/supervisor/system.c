@@ -125,6 +125,7 @@ static void answer_start(struct at_system *s)
     for (size_t i = 0; i < s->instance_count; i++) {
         if (s->instances[i]->state == AT_LIFE_FAILED) {
             s->start_answered = true;
+            at_vault_store_system(s);
             at_desk_answer_start(s, AT_OPERATOR_NOT_READY, s->instances[i]->failed_why);
             return;
         }
@@ -218,6 +219,9 @@ static void stop_what_may(struct at_system *s)
 void at_system_down(struct at_system *s, const char *why)
 {
     if (s->state == AT_LIFE_STOPPING) {
+        for (size_t i = 0; i < s->instance_count; i++) {
+            at_instance_hurry(s->instances[i]);
+        }
         return;
     }
     s->state = AT_LIFE_STOPPING;

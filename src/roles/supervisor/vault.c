@@ -77,7 +77,9 @@ void at_vault_store_system(struct at_system *s)
         .next_generation = s->next_generation,
         .started_wall_ns = s->started_wall_ns,
         .flags = s->start_flags,
-        .start_request = s->start_answered ? 0 : s->start_request,
+        .start_request = s->start_request,
+        .start_answered = s->start_answered ? 1 : 0,
+        .grace_ns = s->grace_ns,
         .state = s->state,
         .run_dir = at_bytes_of(s->run_dir),
     };

@@ -207,10 +207,6 @@ static _Noreturn void be_deaf(struct actor *a)
     }
 }
 
-static void ignore(int signal)
-{
-}
-
 int main(int argc, char **argv)
 {
     static struct actor a = {.contracts = "", .version_max = AT_CONTROL_VERSION};
@@ -221,6 +217,7 @@ int main(int argc, char **argv)
     (void)snprintf(path, sizeof(path), "/state/%s.log", getenv("ATOLL_INSTANCE"));
     a.log = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
     note(&a, "born");
+    (void)signal(SIGTERM, SIG_IGN); /* STOP says the same, and is noted */
     (void)printf("%s lives\n", getenv("ATOLL_INSTANCE"));
     (void)fflush(stdout);
     if (strcmp(play, "serve") == 0 || strcmp(play, "greedy") == 0) {
@@ -237,7 +234,6 @@ int main(int argc, char **argv)
     } else if (strcmp(play, "garbage") == 0) {
         (void)!send(CONTROL, "garbage", 7, MSG_NOSIGNAL);
     } else if (strcmp(play, "stubborn") == 0) {
-        (void)signal(SIGTERM, ignore);
         say_hello(&a);
         say_ready(&a);
         for (;;) {

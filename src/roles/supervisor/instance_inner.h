@@ -1,0 +1,33 @@
+/* What the files of struct at_instance share: instance.c, birth.c, ending.c, succession.c. */
+#ifndef AT_SUPERVISOR_INSTANCE_INNER_H
+#define AT_SUPERVISOR_INSTANCE_INNER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "roles/supervisor/instance.h"
+
+uint64_t at_instance_now(const struct at_instance *i);
+void at_pipes_close(struct at_pipes *p);
+
+/* birth.c: makes the process; its failure is an event, too. */
+void at_instance_spawn(struct at_instance *i);
+/* Listens to its process and its control socket. -errno. */
+int at_instance_watch(struct at_instance *i);
+/* Becomes a party of the edges. */
+void at_instance_join(struct at_instance *i);
+/* start_fd may be readable: hears how its start went. */
+void at_instance_on_start(void *user, int fd, uint32_t events);
+
+/* ending.c: keeps the first reason why it is ended. */
+void at_instance_note_fault(struct at_instance *i, const char *reason);
+void at_instance_kill(struct at_instance *i);
+/* The whole cage has ended. */
+void at_instance_on_end(void *user, int fd, uint32_t events);
+void at_instance_remember_loss(struct at_instance *i);
+/* Takes everything of the old life away; pipes that telemetry has not got are kept for it. */
+void at_instance_clear(struct at_instance *i);
+/* What comes after an end: the restart rule decides. */
+void at_instance_judge(struct at_instance *i, bool clean);
+
+#endif
