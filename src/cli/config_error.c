@@ -83,7 +83,8 @@ static const char *keep(struct at_config_errors *errors, struct at_bytes text)
     return copy;
 }
 
-static const char *keep_format(struct at_config_errors *errors, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static const char *
+keep_format(struct at_config_errors *errors, const char *format, va_list args)
 {
     struct at_text text;
     const char *copy;

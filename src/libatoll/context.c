@@ -211,7 +211,8 @@ struct atoll_str atoll_printf(struct atoll_call *call, const char *format, ...)
     return s;
 }
 
-static int fail(struct atoll_call *call, int status, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static int fail(struct atoll_call *call, int status,
+                                                      const char *format, va_list args)
 {
     size_t len;
     const char *text = format_into(call, format, args, &len);

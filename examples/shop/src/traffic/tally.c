@@ -43,7 +43,8 @@ void tally_order(struct tally *t)
     (void)pthread_mutex_unlock(&t->lock);
 }
 
-static void note(char texts[TALLY_WRONG_MAX][TALLY_TEXT_SIZE], const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void note(char texts[TALLY_WRONG_MAX][TALLY_TEXT_SIZE],
+                                                       const char *format, va_list args)
 {
     for (size_t i = 0; i < TALLY_WRONG_MAX; i++) {
         if (texts[i][0] == '\0') {
