@@ -4,17 +4,20 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/env.h"
 #include "base/text.h"
 #include "cli/cli.h"
+#include "cli/config.h"
 #include "cli/logline.h"
 #include "cli/logprint.h"
 #include "cli/logset.h"
 #include "cli/place.h"
 #include "plan/limits.h"
+#include "plan/plan.h"
 
 enum { FOLLOW_TAIL = 10, NEAR_MAX = 512 };
 
@@ -67,7 +70,30 @@ static int read_flags(struct at_cli *cli, struct at_logset_conf *conf)
     return code == 0 ? read_tail(cli, conf) : code;
 }
 
-/* Every name must have a log; a service that has not written yet has none, so following waits. */
+/* A service of the files that has not written yet has no log, and is no mistake. */
+static bool is_configured(struct at_cli *cli, const char *word)
+{
+    struct at_config_options options = {.files = cli->files,
+                                        .file_count = cli->file_count,
+                                        .name = cli->project,
+                                        .environ = (const char *const *)environ};
+    struct at_config_errors errors;
+    struct at_config *config = NULL;
+    struct at_bytes name = at_bytes_of(word);
+    bool found = false;
+
+    at_config_errors_init(&errors);
+    if (at_config_load(&options, &config, &errors) == 0) {
+        const struct at_plan *plan = at_config_plan_view(config);
+
+        found = at_plan_find(plan, name) >= 0 || at_plan_find(plan, at_logline_service(name)) >= 0;
+    }
+    at_config_free(config);
+    at_config_errors_deinit(&errors);
+    return found;
+}
+
+/* Every name must have a log, or be one of the configuration that may get one. */
 static int check_names(struct at_cli *cli, const struct at_logset_conf *conf,
                        const struct at_logset *set)
 {
@@ -77,7 +103,7 @@ static int check_names(struct at_cli *cli, const struct at_logset_conf *conf,
     size_t n = 0;
 
     for (size_t w = 0; w < cli->word_count; w++) {
-        if (at_logset_has(set, cli->words[w])) {
+        if (at_logset_has(set, cli->words[w]) || is_configured(cli, cli->words[w])) {
             continue;
         }
         if (at_logset_open(&all_conf, &all) == 0) {
