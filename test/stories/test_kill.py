@@ -92,3 +92,22 @@ def test_the_death_of_an_instance_is_told_with_its_reason(own_shop):
         r := own_shop.ps()["cart.1"])["state"] == "ready" and r["pid"] != before["pid"] and r)
     assert row["restarts"] == before["restarts"] + 1
     assert "9" in row["last_exit"] or "KILL" in row["last_exit"]
+
+
+def test_the_books_are_right_even_when_the_door_and_telemetry_are_killed_too(own_shop):
+    """Connections to a killed door are reset, which a visitor sees; money and goods are not lost."""
+    traffic = own_shop.traffic("--duration", "6", "--rate", "80", "--seed", "3")
+    dice = random.Random(3)
+    for name in ("door.1", "telemetry.1", "order.1", "door.1", "stock.1"):
+        time.sleep(0.8)
+        row = own_shop.ps()[name]
+        if row["pid"]:
+            os.kill(row[dice.choice(("pid", "reaper_pid"))], signal.SIGKILL)
+    out, err = traffic.communicate(timeout=60 * harness.SLOW)
+    assert traffic.returncode == 0, f"{out} {err}{own_shop.logs()}"
+    said = json.loads(out)
+    assert said["booksRight"] and said["orders"] > 0
+    strange = [text for text in said["failures"] if not any(
+        known in text for known in ("reset by peer", "refused", "Broken pipe"))]
+    assert not strange, strange
+    wait_for("all to be ready", own_shop.all_ready)

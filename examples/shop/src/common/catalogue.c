@@ -156,8 +156,10 @@ const struct shop_goods *shop_catalogue_find(const struct shop_catalogue *c, int
 
 int64_t shop_discount(const struct shop_goods *g, int32_t quantity)
 {
+    int64_t full = (int64_t)g->price * quantity;
+
     if (g->percent > 0) {
-        return (int64_t)g->price * quantity * g->percent / 100;
+        return full / 100 * g->percent + full % 100 * g->percent / 100; /* cannot overflow */
     }
     if (g->free > 0) {
         return (int64_t)g->price * (quantity / g->buy) * g->free;
