@@ -1,0 +1,226 @@
+"""The command line against a running shop: what each verb says, to people and to programs."""
+import json
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+import harness
+
+ESCAPE = "\x1b"
+PS_FIELDS = ["service", "instance", "state", "pid", "reaper_pid", "uid", "uptime_ns", "restarts",
+             "cpu_ns", "cpu_limit_milli", "memory_bytes", "memory_limit_bytes", "tasks",
+             "tasks_limit", "kind", "last_exit", "walls_missing"]
+
+
+def test_ps_is_a_table_for_people_and_an_array_with_fixed_fields_for_programs(shop):
+    text = shop.atoll("ps", check=0).stdout
+    assert ESCAPE not in text
+    assert text.splitlines()[0].split()[:4] == ["SERVICE", "INSTANCE", "STATE", "PID"]
+    rows = json.loads(shop.atoll("ps", "-o", "json", check=0).stdout)
+    assert [list(row) for row in rows] == [PS_FIELDS] * len(rows)
+    assert {row["instance"] for row in rows if row["service"] == "cart"} == {"cart.1", "cart.2"}
+    assert all(row["state"] == "ready" and row["pid"] > 0 for row in rows)
+    lines = shop.atoll("ps", "-o", "jsonl", "cart", check=0).stdout.splitlines()
+    assert [json.loads(line)["instance"] for line in lines] == ["cart.1", "cart.2"]
+
+
+def test_ps_of_an_unknown_name_says_what_was_meant(shop):
+    done = shop.atoll("ps", "carr", check=4)
+    assert 'did you mean "cart"?' in done.stderr and done.stdout == ""
+
+
+def test_status_of_a_service_is_a_page(shop):
+    text = shop.atoll("status", "cart", check=0).stdout
+    for part in ("cart - ready (2 of 2 ready)", "shop.cart.v1.CartService", "Uses:", "cart.1:",
+                 "cart.2:", "pid"):
+        assert part in text, text
+    told = json.loads(shop.atoll("status", "cart", "-o", "json", check=0).stdout)
+    assert len(told["instances"]) == 2
+    assert {edge["to"] for edge in told["edges"] if edge["from"] == "cart"} >= {"product", "stock"}
+    shop.atoll("status", "nobody", check=4)
+
+
+def test_status_of_the_system_names_its_processes(shop):
+    told = json.loads(shop.atoll("status", "-o", "json", check=0).stdout)
+    assert told["system"] == shop.name and told["state"] == "ready"
+    assert harness.alive(told["anchor_pid"]) and harness.alive(told["supervisor_pid"])
+
+
+@pytest.mark.parametrize("name", ["stock.GetItem", "GetItem", "stockservice/getitem",
+                                  "shop.stock.v1.StockService/GetItem"])
+def test_call_takes_every_name_that_is_unique(shop, name):
+    done = shop.atoll("call", name, '{"itemId": 1}', check=0)
+    assert json.loads(done.stdout)["price"] > 0
+
+
+def test_call_reads_its_request_from_a_file_or_stdin(shop):
+    path = shop.write("request.json", '{"itemId": 1}')
+    assert json.loads(shop.atoll("call", "stock.GetItem", "@" + path, check=0).stdout)
+    done = subprocess.run([harness.ATOLL, "call", "stock.GetItem", "-"], cwd=shop.dir, env=shop.env,
+                          input='{"itemId": 1}', capture_output=True, text=True, timeout=30,
+                          check=True)
+    assert json.loads(done.stdout)["price"] > 0
+    assert "No such file" in shop.atoll("call", "stock.GetItem", "@nothing", check=2).stderr
+
+
+def test_a_call_that_fails_exits_with_its_status_and_says_why(shop):
+    done = shop.atoll("call", "stock.GetItem", '{"itemId": 999999}', check=64 + 5)
+    assert done.stderr.startswith("atoll call: NOT_FOUND: ") and "999999" in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("request_text,says", [
+    ('{"itemId":', "no JSON"), ('{"itemId": 3000000000}', "int32"), ('{"itme": 1}', "itme"),
+    ('{"itemId": "x"}', "itemId"), ("[]", "GetItemRequest")])
+def test_a_request_that_does_not_fit_is_refused_before_it_is_sent(shop, request_text, says):
+    assert says in shop.atoll("call", "stock.GetItem", request_text, check=2).stderr
+
+
+def test_an_unknown_or_ambiguous_method_lists_the_full_names(shop):
+    done = shop.atoll("call", "stock.GetIte", check=4)
+    assert "shop.stock.v1.StockService/GetItem" in done.stderr
+    names = shop.atoll("call", "--list", check=0).stdout.split()
+    last = [name.rpartition("/")[2].lower() for name in names]
+    twice = sorted({name for name in last if last.count(name) > 1})
+    if twice:
+        done = shop.atoll("call", twice[0], check=4)
+        for name in names:
+            assert (name in done.stderr) == name.lower().endswith("/" + twice[0])
+
+
+def test_a_bad_header_is_refused(shop):
+    assert "KEY:VALUE" in shop.atoll("call", "stock.GetItem", "-H", "nocolon", check=2).stderr
+    shop.atoll("call", "stock.GetItem", '{"itemId":1}', "-H", "x-test: a:b", check=0)
+
+
+def test_logs_are_merged_filtered_and_cut(shop):
+    shop.http("GET", "/cart")
+    harness.wait_for("the door's line",
+                     lambda: "path=/cart" in shop.atoll("logs", "door", check=0).stdout)
+    lines = [json.loads(line) for line in
+             shop.atoll("logs", "-o", "jsonl", check=0).stdout.splitlines()]
+    assert list(lines[0]) == ["time", "service", "instance", "stream", "text", "goes_on"]
+    times = [line["time"] for line in lines if line["time"]]
+    assert times == sorted(times)
+    assert len(shop.atoll("logs", "--tail", "1", check=0).stdout.splitlines()) == 1
+    assert shop.atoll("logs", "--since", "2100-01-01", check=0).stdout == ""
+    done = shop.atoll("logs", "dor", check=4)
+    assert "dor" in done.stderr
+    shop.atoll("logs", "--tail", "x", check=2)
+    shop.atoll("logs", "--since", "yesterday", check=2)
+
+
+def test_logs_f_shows_new_lines_as_they_come(shop):
+    follow = subprocess.Popen([harness.ATOLL, "logs", "-f", "--tail", "0", "door"], cwd=shop.dir,
+                              env=shop.env, stdout=subprocess.PIPE, text=True)
+    try:
+        marker = f"/products/{os.getpid()}7"
+        time.sleep(0.2 * harness.SLOW)
+        shop.http("GET", marker)
+        ready, _, _ = select.select([follow.stdout], [], [], 5 * harness.SLOW)
+        assert ready and marker in follow.stdout.readline()
+    finally:
+        follow.send_signal(signal.SIGINT)
+        assert follow.wait(10) in (130, -signal.SIGINT)
+        follow.stdout.close()
+
+
+def test_verbs_of_a_system_that_does_not_run_exit_3(system):
+    s = system("cli", "services:\n  one:\n    command: [/usr/bin/sleep, inf]\n")
+    for verb in (["ps"], ["down"], ["status"], ["logs"]):
+        done = s.atoll(*verb, check=3)
+        assert "atoll up" in done.stderr
+    assert s.atoll("ps", "-o", "json", check=3).stdout == "[]\n"
+
+
+def test_without_a_project_verbs_say_so(system):
+    s = system("cli")
+    for verb in ("up", "ps", "config"):
+        assert "atoll.yaml" in s.atoll(verb, check=2).stderr
+
+
+def test_init_writes_a_system_that_runs_and_overwrites_nothing(system):
+    s = system("cli")
+    s.atoll("init", check=0)
+    before = open(os.path.join(s.dir, "atoll.yaml"), encoding="utf-8").read()
+    assert "is there already" in s.atoll("init", check=1).stderr
+    assert open(os.path.join(s.dir, "atoll.yaml"), encoding="utf-8").read() == before
+    s.write("atoll.yaml", f"name: {s.name}\n{before}")
+    s.up()
+    harness.wait_for("a greeting", lambda: "hello" in s.atoll("logs", "hello").stdout)
+    s.down()
+
+
+def test_doctor_works_without_a_system(system):
+    s = system("cli")
+    told = json.loads(s.atoll("doctor", "-o", "json", check=0).stdout)
+    assert {"kernel", "namespaces", "cgroups", "atolld"} <= {fact["name"] for fact in told}
+    assert {fact["state"] for fact in told} <= {"ok", "missing", "note"}
+
+
+def test_help_man_and_completion_know_every_verb(system):
+    s = system("cli")
+    overview = s.atoll("help", check=0).stdout
+    verbs = re.findall(r"^    ([a-z]+) ", overview.partition("Verbs")[2].partition("Flags")[0], re.M)
+    assert {"init", "up", "down", "ps", "logs", "status", "call", "config", "schema", "doctor",
+            "version", "help"} <= set(verbs)
+    man = s.atoll("help", "--man", check=0).stdout
+    bash = s.atoll("completion", "bash", check=0).stdout
+    for verb in verbs:
+        assert f"atoll {verb}" in man and verb in bash
+        assert s.atoll(verb, "--help", check=0).stdout == s.atoll("help", verb, check=0).stdout
+    assert subprocess.run(["bash", "-n"], input=bash, text=True, check=False).returncode == 0
+
+
+def test_the_terminal_gets_colour_and_a_live_table_and_the_pipe_plain_lines(system):
+    yaml = "services:\n  one:\n    command: [/usr/bin/sleep, inf]\n"
+    s = system("cli", yaml)
+    s.write("atoll.yaml", f"name: {s.name}\n{yaml}")
+    plain = s.up()
+    assert ESCAPE not in plain.stdout + plain.stderr
+    assert re.search(r"^one\.1 +ready +\d", plain.stderr, re.M), plain.stderr
+    s.down()
+    env = {k: v for k, v in s.env.items() if k != "NO_COLOR"}
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.chdir(s.dir)
+        os.execve(harness.ATOLL, [harness.ATOLL, "up", "-d"], {**env, "TERM": "xterm"})
+    shown = b""
+    try:
+        while chunk := os.read(fd, 65536):
+            shown += chunk
+    except OSError:
+        pass
+    os.waitpid(pid, 0)
+    os.close(fd)
+    s.look()
+    assert b"\x1b[2K" in shown and b"\x1b[32m" in shown, shown
+    s.down()
+
+
+def test_up_with_names_starts_them_and_what_they_need(system):
+    yaml = ("services:\n  a:\n    command: [/usr/bin/sleep, inf]\n"
+            "  b:\n    command: [/usr/bin/sleep, inf]\n    depends_on: [a]\n"
+            "  c:\n    command: [/usr/bin/sleep, inf]\n")
+    s = system("cli", yaml)
+    s.write("atoll.yaml", f"name: {s.name}\n{yaml}")
+    s.up("b")
+    assert set(s.instances()) == {"a.1", "b.1"}
+    s.down()
+    assert "aa" in s.atoll("up", "-d", "aa", check=4).stderr
+
+
+def test_up_that_takes_too_long_exits_5_and_stops_everything(system):
+    s = system("cli")
+    s.write("atoll.yaml", f"name: {s.name}\nservices:\n  slow:\n    command: ./stock --catalogue none.csv\n")
+    shutil.copy(os.path.join(harness.SHOP_BIN, "stock"), s.dir)
+    done = s.atoll("up", "-d", "--timeout", "500ms", check=5)
+    assert "not everything was ready in time" in done.stderr and "slow.1" in done.stderr
+    s.atoll("ps", check=3)
