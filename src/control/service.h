@@ -56,6 +56,9 @@ struct at_service_hello {
     struct at_bytes library;   /* "libatoll 0.1.0" */
     struct at_bytes contracts; /* full names of the services it serves, one a line */
     uint64_t generation;       /* 0 at start; after RESUME: the one that WELCOME gave */
+#if AT_CONTROL_VERSION >= 2    /* for the test of neighbours that are one version apart */
+    struct at_bytes build;
+#endif
 };
 
 /* Fds: for roles, the listeners in the order of the configuration, then what `config` names. */
@@ -98,6 +101,9 @@ struct at_service_open {
     struct at_bytes peer_service;
     struct at_bytes peer_instance;
     uint64_t peer_generation;
+#if AT_CONTROL_VERSION >= 2
+    uint64_t opened_ns;
+#endif
 };
 
 enum at_edge_state {

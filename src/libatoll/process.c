@@ -132,6 +132,9 @@ int at_process_hello(struct at_process *p)
                                      .contracts = at_bytes_of(p->contracts),
                                      .generation = p->generation};
 
+#if AT_CONTROL_VERSION >= 2
+    hello.build = AT_LIT("next");
+#endif
     return at_message_send(p->control, &at_service_hello_kind, &hello, NULL, 0);
 }
 

@@ -72,6 +72,9 @@ static void introduce(struct tiny_supervisor *t, const struct tiny_want *want, i
     int life[2];
     int bells[2] = {eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
 
+#if AT_CONTROL_VERSION >= 2
+    open.opened_ns = 1;
+#endif
     if (at_socket_pair(life) < 0 || t->channel_count == TINY_CHANNELS) {
         abort();
     }
