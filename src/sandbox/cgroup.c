@@ -111,10 +111,10 @@ static int open_tree_dir(struct at_cgroup *g, enum at_cgroup_tree tree, bool mak
 
 static int make_own(int dir, int *ret)
 {
-    if (mkdirat(dir, "atoll-own", 0755) != 0 && errno != EEXIST) {
+    if (mkdirat(dir, AT_CGROUP_OWN_DIR, 0755) != 0 && errno != EEXIST) {
         return -errno;
     }
-    return open_dir(dir, "atoll-own", ret);
+    return open_dir(dir, AT_CGROUP_OWN_DIR, ret);
 }
 
 /* Moves what is in the directory's cgroup.procs into its child. A process that ended is skipped. */

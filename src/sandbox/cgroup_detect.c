@@ -101,6 +101,17 @@ static struct at_bytes own_path(const char *cgroups, const char *controller)
     return (struct at_bytes){NULL, 0};
 }
 
+/* An earlier supervisor of this session has made room: the groups lie beside where we are now. */
+static void step_out_of_own(char *path)
+{
+    static const char own[] = "/" AT_CGROUP_OWN_DIR;
+    size_t len = strlen(path);
+
+    if (len >= sizeof(own) - 1 && strcmp(path + len - (sizeof(own) - 1), own) == 0) {
+        path[len - (sizeof(own) - 1)] = '\0';
+    }
+}
+
 static void take_mount(struct at_bytes line, const char *cgroups, struct at_cgroup_map *map)
 {
     struct at_bytes tail = after_dash(line);
@@ -115,6 +126,7 @@ static void take_mount(struct at_bytes line, const char *cgroups, struct at_cgro
         if (own.len > 0) {
             join(at, root, AT_LIT("/"), map->v2_root);
             join(at, root, own, map->v2);
+            step_out_of_own(map->v2);
         }
     } else if (at_bytes_equal(type, AT_LIT("cgroup"))) {
         for (int i = AT_TREE_MEMORY; i < AT_TREES; i++) {

@@ -10,6 +10,9 @@
 #include "base/error.h"
 #include "sandbox/cgroup.h"
 
+/* Where our own processes step aside in a delegated v2 group; see at_cgroup_make_room(). */
+#define AT_CGROUP_OWN_DIR "atoll-own"
+
 struct at_cgroup_ops {
     const char *name;
     /* Lets limits through from this directory to its children (v2); errors show when limits are set. */

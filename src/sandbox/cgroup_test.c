@@ -51,6 +51,14 @@ TEST(our_group_in_the_unified_tree_is_mount_point_and_own_path)
     CHECK_STR(map.v1[AT_TREE_MEMORY], "");
 }
 
+TEST(a_supervisor_that_stepped_aside_finds_the_groups_where_it_left_them)
+{
+    at_cgroup_parse(v2_mounts, "0::/user.slice/run-r1.scope/atoll-own\n", &map);
+    CHECK_STR(map.v2, "/sys/fs/cgroup/user.slice/run-r1.scope");
+    at_cgroup_parse(v2_mounts, "0::/user.slice/not-atoll-own\n", &map);
+    CHECK_STR(map.v2, "/sys/fs/cgroup/user.slice/not-atoll-own");
+}
+
 TEST(in_a_hybrid_each_controller_has_its_own_tree_and_path)
 {
     at_cgroup_parse(hybrid_mounts, hybrid_own, &map);
