@@ -31,6 +31,7 @@ struct carried {
     struct at_plan_strings declared; /* by the set */
     struct at_text serves;           /* .atoll.serves, as it stands */
     bool says;                       /* what it serves: by that section or by a contract file */
+    bool missing;                    /* its program cannot be opened, so nothing is known */
 };
 
 struct gathering {
@@ -59,6 +60,7 @@ static int read_section(struct gathering *g, struct carried *c, const char *name
     int r;
 
     if (fd < 0) {
+        c->missing = true;
         return 0; /* a warning was given; starting it will fail */
     }
     r = at_elf_section(fd, name, AT_CONFIG_CONTRACT_MAX, out);
@@ -284,7 +286,7 @@ static void find_silent(struct gathering *g)
         const struct at_plan *plan = &g->config->plan;
         int door = at_plan_role(plan, AT_PLAN_GATEWAY);
 
-        if (door >= 0 && c->plan->contracts.count == 0 &&
+        if (door >= 0 && c->plan->contracts.count == 0 && !c->missing &&
             at_plan_may_call(plan, (uint32_t)door, c->service->index)) {
             struct at_config_error *e = at_config_warn(
                 g->config->errors, AT_CONFIG_CONTRACT, c->place, c->service->path,
