@@ -19,6 +19,7 @@ struct at_calls {
     struct at_list ios;     /* struct watched */
     struct at_list pending; /* struct at_call_pending */
     bool running;
+    bool due; /* the timer fires at the end of this turn */
 };
 
 struct watched {
@@ -53,14 +54,17 @@ static void settle(struct at_calls *c)
         }
     } while (!at_engine_arm(c->engine) && rounds++ < ROUNDS_PER_TURN);
     c->running = false;
+    c->due = rounds >= ROUNDS_PER_TURN;
     at_timer_set(c->timer, rounds >= ROUNDS_PER_TURN ? 1 : at_engine_next_deadline(c->engine));
 }
 
-/* After a change from outside a turn: nothing may be told now, only announced or put off. */
+/* After a change from outside: the loop's timers run at the end of its turn, when all the calls of
+ * the turn are in. */
 static void settle_later(struct at_calls *c)
 {
-    if (!c->running) {
-        at_timer_set(c->timer, at_engine_arm(c->engine) ? at_engine_next_deadline(c->engine) : 1);
+    if (!c->running && !c->due) {
+        c->due = true;
+        at_timer_set(c->timer, 1);
     }
 }
 
@@ -148,6 +152,7 @@ int at_calls_new(struct at_loop *loop, int control_fd, at_calls_other *on_other_
         free(c);
         return r;
     }
+    at_engine_cork(c->engine);
     *ret = c;
     return 0;
 }

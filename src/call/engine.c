@@ -275,6 +275,11 @@ bool at_engine_run(struct at_engine *e, uint64_t now_ns)
     return any;
 }
 
+void at_engine_cork(struct at_engine *e)
+{
+    e->corked = true;
+}
+
 bool at_engine_arm(struct at_engine *e)
 {
     bool quiet = at_list_is_empty(&e->due);
@@ -283,6 +288,7 @@ bool at_engine_arm(struct at_engine *e)
         struct at_link *l = at_container_of(it, struct at_link, entry);
         uint32_t bits = l->paused ? 0 : AT_WAIT_RECORDS;
 
+        at_channel_publish(&l->channel);
         if (!at_list_is_empty(&l->out) || l->cancels_owed > 0) {
             bits |= AT_WAIT_ROOM;
         }

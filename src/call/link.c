@@ -383,7 +383,11 @@ void at_link_flush(struct at_link *l)
     if (l->cancels_owed > 0) {
         pay_cancels(l);
     }
-    at_channel_publish(&l->channel);
+    if (l->engine->corked) {
+        at_link_heat(l); /* at_engine_arm() shows it, with all else of this turn */
+    } else {
+        at_channel_publish(&l->channel);
+    }
 }
 
 bool at_link_send(struct at_link *l, struct at_outgoing *out)

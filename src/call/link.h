@@ -89,6 +89,7 @@ struct at_engine {
     bool want_unsent;
     bool control_gone;
     bool going_away;
+    bool corked;
 };
 
 enum at_deadline_kind { AT_DEADLINE_PENDING, AT_DEADLINE_LINK, AT_DEADLINE_RETRY };

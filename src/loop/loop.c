@@ -330,7 +330,10 @@ static int wait_ms(const struct at_loop *loop, int timeout_ms)
 
 static void run_timers(struct at_loop *loop)
 {
-    while (loop->heap_used > 0 && loop->heap[1]->deadline_ns <= loop->now_ns) {
+    /* One that sets itself to the past again has its next turn after the descriptors' events. */
+    size_t n = loop->heap_used;
+
+    while (n-- > 0 && loop->heap_used > 0 && loop->heap[1]->deadline_ns <= loop->now_ns) {
         struct at_timer *timer = loop->heap[1];
 
         heap_remove(loop, timer);

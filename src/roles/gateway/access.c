@@ -115,7 +115,7 @@ void at_access_add(struct at_access *a, const struct at_access_entry *e)
     add_number(&w, " in=", e->bytes_in);
     add_number(&w, " out=", e->bytes_out);
     add_text(&w, " trace_id=", e->trace_id);
-    if (e->request_id.len > 0) {
+    if (e->request_id.len > 0 && !at_bytes_equal(e->request_id, e->trace_id)) {
         add_text(&w, " request_id=", e->request_id);
     }
     if (e->why.len > 0) {
