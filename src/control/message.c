@@ -5,9 +5,12 @@
 #include "control/message.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/fd.h"
 
 enum { HEAD_BYTES = 4, SMALL_BYTES = 1024 };
 

@@ -2,13 +2,13 @@
 #include "control/operator.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "control/limits.h"
-#include "control/message.h"
 #include "control/table.h"
 
 // clang-format off

@@ -3,7 +3,6 @@
 
 #include "base/fd.h"
 #include "control/limits.h"
-#include "control/message.h"
 #include "control/table.h"
 
 // clang-format off

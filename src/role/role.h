@@ -73,7 +73,7 @@ int at_role_send(struct at_role *role, const struct at_message_kind *kind, const
 /* From now on somebody else reads the control socket and hands the rest to at_role_message(). */
 void at_role_gave_control(struct at_role *role);
 /* For at_calls_new(): user is the struct at_role. Handles STOP and RESUME, passes the rest on. */
-void at_role_message(void *role, struct at_message *message);
+void at_role_message(void *user, struct at_message *message);
 /* Ends the loop: at_role_start() returns code. */
 void at_role_stopped(struct at_role *role, int code);
 

@@ -23,6 +23,7 @@
 #include "base/env.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/list.h"
 #include "base/log.h"
 #include "base/socket.h"
 #include "control/anchor.h"

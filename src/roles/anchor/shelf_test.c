@@ -3,10 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <unistd.h>
 
 #include "at_test.h"
 #include "base/bytes.h"
+#include "base/list.h"
 #include "roles/anchor/limits.h"
 
 static int some_fd(void)

@@ -1,6 +1,7 @@
 #include "roles/supervisor/cage_spec.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

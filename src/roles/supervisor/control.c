@@ -3,13 +3,12 @@
  * malformed message, a flood, or a contract that was not granted ends the instance, with a reason.
  */
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/epoll.h>
 
 #include "base/bytes.h"
 #include "base/clock.h"
-#include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/text.h"

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,6 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/list.h"
-#include "base/log.h"
 #include "base/text.h"
 #include "control/limits.h"
 #include "control/message.h"
@@ -32,6 +32,7 @@
 #include "roles/supervisor/start.h"
 #include "roles/supervisor/system.h"
 #include "roles/supervisor/vault.h"
+#include "sandbox/sandbox.h"
 
 static void on_socket(void *user, int fd, uint32_t events);
 
@@ -98,10 +99,10 @@ static int add_conn(struct at_system *s, int sock, struct at_operator_conn **ret
 
 int at_desk_take_first(struct at_system *s, int fd)
 {
-    struct at_operator_conn *c;
+    struct at_operator_conn *c = NULL;
     int r = add_conn(s, fd, &c);
 
-    if (r < 0) {
+    if (c == NULL) {
         at_close(&fd);
         return r;
     }

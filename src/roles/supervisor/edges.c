@@ -1,11 +1,11 @@
 #include "roles/supervisor/edges.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/error.h"

@@ -2,10 +2,10 @@
 #include "roles/supervisor/edges.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "at_test.h"
 #include "base/bytes.h"
@@ -14,7 +14,6 @@
 #include "control/message.h"
 #include "control/service.h"
 #include "plan/plan.h"
-#include "roles/supervisor/limits.h"
 
 enum { CART, STOCK, PAYMENT, DOOR, PLAIN, SERVICES };
 

@@ -1,25 +1,12 @@
 #include "roles/supervisor/instance.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include "base/arena.h"
-#include "base/bytes.h"
-#include "base/clock.h"
-#include "base/env.h"
-#include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
-#include "base/socket.h"
-#include "control/anchor.h"
-#include "control/limits.h"
 #include "control/message.h"
 #include "control/operator.h"
 #include "control/service.h"
@@ -30,7 +17,6 @@
 #include "roles/supervisor/edges.h"
 #include "roles/supervisor/instance_inner.h"
 #include "roles/supervisor/life.h"
-#include "roles/supervisor/limits.h"
 #include "roles/supervisor/system.h"
 #include "roles/supervisor/vault.h"
 #include "sandbox/sandbox.h"

@@ -1,6 +1,7 @@
 #include "roles/supervisor/life.h"
 
 #include <inttypes.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -89,8 +89,8 @@ int at_outbox_put(struct at_outbox *o, int sock, const struct at_message_kind *k
 
 int at_outbox_flush(struct at_outbox *o, int sock)
 {
-    while (!at_list_is_empty(&o->queue)) {
-        struct letter *l = at_container_of(o->queue.next, struct letter, link);
+    at_list_foreach_safe (it, &o->queue) {
+        struct letter *l = at_container_of(it, struct letter, link);
         int r = at_fd_send(sock, at_bytes_over(l->at, l->len), &l->fd, l->fd < 0 ? 0 : 1);
 
         if (r < 0) {

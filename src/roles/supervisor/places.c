@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,10 +11,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/bytes.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "control/operator.h"
+#include "plan/limits.h"
 #include "plan/plan.h"
 #include "roles/supervisor/cage_spec.h"
 #include "roles/supervisor/system.h"
@@ -277,7 +278,7 @@ int at_places_make_state(struct at_system *s, uint32_t service, struct at_diag *
     r = open_state_parent(s, is_logs ? "logs" : "state", &parent);
     if (r == 0 && is_logs) {
         dir = at_take_fd(&parent);
-    } else if (r == 0) {
+    } else if (r == 0 && parent >= 0) {
         r = open_dir(parent, p->name, 0700, &dir);
     }
     if (r == 0) {

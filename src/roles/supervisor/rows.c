@@ -1,5 +1,6 @@
 #include "roles/supervisor/rows.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 

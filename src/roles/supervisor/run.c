@@ -5,11 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/env.h"
-#include "base/error.h"
 #include "base/fd.h"
 #include "base/list.h"
 #include "base/log.h"

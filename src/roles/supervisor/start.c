@@ -1,7 +1,7 @@
 #include "roles/supervisor/start.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/socket.h"
 #include "control/anchor.h"
+#include "control/limits.h"
 #include "control/message.h"
 #include "control/operator.h"
 #include "plan/limits.h"
@@ -22,6 +23,7 @@
 #include "roles/supervisor/desk.h"
 #include "roles/supervisor/edges.h"
 #include "roles/supervisor/instance.h"
+#include "roles/supervisor/life.h"
 #include "roles/supervisor/limits.h"
 #include "roles/supervisor/places.h"
 #include "roles/supervisor/system.h"
@@ -36,7 +38,7 @@
 /* Maps, judges and unpacks; s->plan. 0, AT_OPERATOR_BAD_PLAN with the diag. */
 static int take_plan(struct at_system *s, struct at_diag *diag)
 {
-    struct at_bytes packed;
+    struct at_bytes packed = {0};
     int r = at_sealed_map(s->contracts_fd, AT_PLAN_CONTRACTS_BYTES_MAX, &s->contracts);
 
     if (r == 0) {

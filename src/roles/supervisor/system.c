@@ -1,24 +1,24 @@
 #include "roles/supervisor/system.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/error.h"
 #include "base/fd.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "control/operator.h"
 #include "loop/loop.h"
+#include "plan/limits.h"
 #include "plan/plan.h"
 #include "roles/supervisor/caller.h"
 #include "roles/supervisor/desk.h"
 #include "roles/supervisor/edges.h"
 #include "roles/supervisor/instance.h"
 #include "roles/supervisor/life.h"
-#include "roles/supervisor/system.h"
 #include "roles/supervisor/vault.h"
 #include "sandbox/sandbox.h"
 

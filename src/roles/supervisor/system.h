@@ -81,7 +81,7 @@ void at_system_down(struct at_system *s, const char *why);
 /* Something changed: at the end of this turn, start and stop what may be now. Cheap, any time. */
 void at_system_touch(struct at_system *s);
 /* For the loop's timer that at_system_touch() arms. */
-void at_system_advance(void *system);
+void at_system_advance(void *user);
 /* For the edges: a party cannot be told something; it is ended, with the reason. */
 void at_system_trouble(void *system, struct at_party *party, const char *reason);
 /* Is the service wholly ready? (or started, when that is enough) */

@@ -2,10 +2,10 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -16,10 +16,12 @@
 #include "control/anchor.h"
 #include "control/limits.h"
 #include "control/message.h"
+#include "control/operator.h"
 #include "loop/loop.h"
 #include "roles/supervisor/instance.h"
 #include "roles/supervisor/life.h"
 #include "roles/supervisor/system.h"
+#include "sandbox/sandbox.h"
 
 enum { ANCHOR_PATIENCE_MS = 5000, NAME_ROOM = AT_CONTROL_NAME_MAX * 2 };
 

@@ -6,13 +6,13 @@
  *   want SERVICE       the same, and wants a service
  *   late | die N | flood | garbage | deaf SERVICE | stubborn | greedy CONTRACT | mute | future
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

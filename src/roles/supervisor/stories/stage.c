@@ -1,8 +1,9 @@
 #include "roles/supervisor/stories/stage.h"
 
-#include <errno.h>
+#include <check.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,7 +124,9 @@ static void run_daemon(const struct stage *t, int fd)
     if (getenv("STORY_LOUD") == NULL) {
         int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
-        (void)dup2(null, STDERR_FILENO);
+        if (null >= 0) {
+            (void)dup2(null, STDERR_FILENO);
+        }
     }
     (void)execl(t->daemon == NULL ? ATOLLD_PATH : t->daemon, "atolld", NULL);
     _exit(127);
@@ -180,25 +183,27 @@ static bool receive(int sock, struct at_message *m)
     return r == 0;
 }
 
+static void print_problem(const struct at_message *m)
+{
+    struct at_operator_problem problem;
+
+    if (m->type == AT_OPERATOR_PROBLEM && getenv("STORY_LOUD") != NULL &&
+        at_message_read(&at_operator_problem_kind, m, &problem) == 0) {
+        (void)fprintf(stderr, "problem: %.*s\n", (int)problem.what.len,
+                      (const char *)problem.what.at);
+    }
+}
+
 uint32_t stage_result(struct stage *t)
 {
-    while (receive(t->operator_fd, t->message)) {
-        struct at_operator_result result;
-        struct at_operator_problem problem;
+    struct at_operator_result result;
 
-        if (t->message->type == AT_OPERATOR_PROBLEM) {
-            CHECK_INT(at_message_read(&at_operator_problem_kind, t->message, &problem), 0);
-            if (getenv("STORY_LOUD") != NULL) {
-                (void)fprintf(stderr, "problem: %.*s\n", (int)problem.what.len,
-                              (const char *)problem.what.at);
-            }
+    while (receive(t->operator_fd, t->message)) {
+        print_problem(t->message);
+        if (at_message_read(&at_operator_result_kind, t->message, &result) == 0) {
+            keep_text(t, result.text);
+            return result.code;
         }
-        if (t->message->type != AT_OPERATOR_RESULT) {
-            continue;
-        }
-        CHECK_INT(at_message_read(&at_operator_result_kind, t->message, &result), 0);
-        keep_text(t, result.text);
-        return result.code;
     }
     ck_abort_msg("atolld left without a RESULT");
 }

@@ -1,7 +1,9 @@
 /* Stories of a whole atolld with instances that speak the control protocol by hand. */
+#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
