@@ -20,6 +20,7 @@ enum {
 #define AT_LIB_WELCOME_NS UINT64_C(30000000000)  /* a supervisor that does not answer HELLO */
 #define AT_LIB_GRACE_NS UINT64_C(10000000000)    /* drain after a signal */
 #define AT_LIB_TICK_NS UINT64_C(2000000)         /* a handler that runs longer loses the watch */
+#define AT_LIB_STALL_NS UINT64_C(1000000000)     /* all threads in nested calls, no sign of life */
 #define AT_LIB_SLOW_NS UINT64_C(200000)          /* a method this slow gives the watch away first */
 
 #endif

@@ -384,7 +384,7 @@ void at_process_wait(struct at_process *p, struct atoll_call *call, uint64_t lim
 {
     while (!call->done) {
         if (!p->watched) {
-            at_process_watch(p, limit_ns);
+            at_process_watch(p, at_serve_watch_limit(p, limit_ns));
             if (p->serve != NULL) {
                 at_serve_kick(p);
             }

@@ -132,6 +132,8 @@ void at_serve_request(struct at_process *p, struct at_incoming *in);
 void at_serve_cancelled(struct at_process *p, struct at_incoming *in);
 /* There may be work or a free watch: wake or make a worker. */
 void at_serve_kick(struct at_process *p);
+/* How long a waiting caller may watch before it kicks again. */
+uint64_t at_serve_watch_limit(const struct at_process *p, uint64_t limit_ns);
 /* A nested wait of a handler ended (or begins): it counts as a sign of life. */
 void at_serve_nested(struct at_process *p, bool begins);
 void at_serve_stop(struct at_process *p, uint64_t grace_ns);

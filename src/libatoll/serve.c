@@ -62,6 +62,18 @@ void at_serve_kick(struct at_process *p)
     }
 }
 
+uint64_t at_serve_watch_limit(const struct at_process *p, uint64_t limit_ns)
+{
+    const struct at_serve *s = p->serve;
+    uint64_t look_again;
+
+    if (s == NULL || at_list_is_empty(&s->queue) || s->nested < s->running) {
+        return limit_ns;
+    }
+    look_again = at_now_ns() + AT_LIB_STALL_NS / 4;
+    return limit_ns != 0 && limit_ns < look_again ? limit_ns : look_again;
+}
+
 void at_serve_nested(struct at_process *p, bool begins)
 {
     struct at_serve *s = p->serve;
@@ -69,6 +81,7 @@ void at_serve_nested(struct at_process *p, bool begins)
     s->signs++;
     if (begins) {
         s->nested++;
+        at_workers_kick(p); /* perhaps that was the last free one: what waits is judged anew */
     } else {
         s->nested--;
         if (!p->watched) {

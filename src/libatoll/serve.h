@@ -34,7 +34,9 @@ struct at_serve {
     struct at_list idle;    /* at_worker.entry: parked; the first is the standby */
     struct at_list workers; /* at_worker.all */
     struct at_worker *self; /* of the thread of atoll_serve() */
-    uint64_t signs;         /* of life: handlers begun and ended */
+    uint64_t signs;         /* of life: handlers and nested calls begun and ended */
+    uint64_t stall_signs;   /* as of stalled_at_ns */
+    uint64_t stalled_at_ns; /* since then nothing happened, and all threads are in nested calls */
     bool ticking;           /* the standby looks every AT_LIB_TICK_NS */
     bool stopping;
     bool over; /* drained: every thread ends */

@@ -205,6 +205,37 @@ static bool drop_hopeless(struct at_process *p, struct at_incoming *in, uint64_t
     return true;
 }
 
+/* Have all threads been in nested calls for long, with nothing begun or ended meanwhile? */
+static bool is_stalled(struct at_serve *s, uint64_t now)
+{
+    if (s->signs != s->stall_signs || s->nested < s->running) {
+        s->stall_signs = s->signs;
+        s->stalled_at_ns = now;
+    }
+    return now - s->stalled_at_ns >= AT_LIB_STALL_NS;
+}
+
+/* No thread is free: what need not wait for one is answered now, wherever it stands. */
+static void sweep(struct at_process *p, uint64_t now)
+{
+    struct at_serve *s = p->serve;
+    bool stalled = is_stalled(s, now);
+    char text[160];
+
+    (void)snprintf(
+        text, sizeof(text),
+        "all %u threads have been waiting in nested calls for a second; raise threads_max "
+        "or break the circle of services",
+        s->threads_max);
+    at_list_foreach_safe (it, &s->queue) {
+        struct at_incoming *in = at_container_of(it, struct at_incoming, entry);
+
+        if (!drop_hopeless(p, in, now) && stalled) {
+            refuse(p, in, AT_STATUS_RESOURCE_EXHAUSTED, text, 0);
+        }
+    }
+}
+
 static void learn(struct at_method *m, uint64_t took_ns, uint64_t waited_ns)
 {
     uint64_t own = took_ns > waited_ns ? took_ns - waited_ns : 0;
@@ -274,7 +305,9 @@ void at_workers_run(struct at_process *p, struct at_worker *w)
         struct at_incoming *in = at_container_of(s->queue.next, struct at_incoming, entry);
         uint64_t now = at_now_ns();
 
-        if (!at_list_is_empty(&s->queue) && drop_hopeless(p, in, now)) {
+        if (s->running >= s->threads_max || s->stopping) {
+            sweep(p, now);
+        } else if (!at_list_is_empty(&s->queue) && drop_hopeless(p, in, now)) {
             continue;
         }
         if (!at_list_is_empty(&s->queue) && s->running < s->threads_max) {
