@@ -2,8 +2,10 @@
 #include "cli/cli.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "base/text.h"
 
@@ -43,7 +45,7 @@ static void write_visible(struct at_cli *cli, const char *format, va_list args)
         }
         at_text_add_visible(&safe, line);
     }
-    fputs(at_text_str(&safe), cli->err);
+    (void)fputs(at_text_str(&safe), cli->err);
     at_text_deinit(&safe);
     at_text_deinit(&raw);
 }
@@ -58,7 +60,7 @@ void at_cli_say(struct at_cli *cli, const char *format, ...)
     va_start(args, format);
     write_visible(cli, format, args);
     va_end(args);
-    fputc('\n', cli->err);
+    (void)fputc('\n', cli->err);
 }
 
 int at_cli_fail(struct at_cli *cli, int code, const char *format, ...)
@@ -70,7 +72,7 @@ int at_cli_fail(struct at_cli *cli, int code, const char *format, ...)
     va_start(args, format);
     write_visible(cli, format, args);
     va_end(args);
-    fputc('\n', cli->err);
+    (void)fputc('\n', cli->err);
     return code;
 }
 
@@ -85,7 +87,7 @@ static void write_plain(struct at_cli *cli, const char *format, ...)
     va_start(args, format);
     write_visible(cli, format, args);
     va_end(args);
-    fputc('\n', cli->err);
+    (void)fputc('\n', cli->err);
 }
 
 int at_cli_diag(struct at_cli *cli, int code, const struct at_diag *diag)

@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/text.h"
+#include "cli/cli.h"
 
 enum { WIDTH = 80, INDENT = 4 };
 

@@ -4,15 +4,17 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/bytes.h"
+#include "base/error.h"
 #include "base/fd.h"
 #include "base/socket.h"
+#include "cli/place.h"
 
 enum { OPERATOR_FD = 3, REPORT_FD = 4, LOG_MODE = 0640, DIR_MODE = 0755, WORDS_MAX = 600 };
 
@@ -77,9 +79,9 @@ static _Noreturn void become(const struct child *c)
 
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    signal(SIGPIPE, SIG_DFL);
-    signal(SIGINT, SIG_DFL);
-    signal(SIGTERM, SIG_DFL);
+    (void)signal(SIGPIPE, SIG_DFL);
+    (void)signal(SIGINT, SIG_DFL);
+    (void)signal(SIGTERM, SIG_DFL);
     setsid();
     if (dup2(c->null, STDIN_FILENO) >= 0 && dup2(c->null, STDOUT_FILENO) >= 0 &&
         (c->log < 0 || dup2(c->log, STDERR_FILENO) >= 0) && dup2(c->sock, OPERATOR_FD) >= 0 &&
@@ -117,7 +119,7 @@ static int fork_child(struct child *c, int report, struct at_launch *ret, struct
     r = r < 0 ? r : at_fd_move_up(&c->null, 10);
     r = r < 0 || c->log < 0 ? r : at_fd_move_up(&c->log, 10);
     if (r >= 0) {
-        fflush(NULL);
+        (void)fflush(NULL);
         ret->pid = fork();
         r = ret->pid < 0 ? -errno : 0;
     }

@@ -1,8 +1,10 @@
 #include "cli/logline.h"
 
 #include <stddef.h>
+#include <stdint.h>
 #include <time.h>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/text.h"
 

@@ -7,6 +7,9 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "cli/cli.h"
+#include "cli/logline.h"
+#include "cli/logset.h"
 #include "pb/json.h"
 
 /* The same service always has the same colour. */

@@ -8,7 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/fd.h"
+#include "cli/logline.h"
 #include "cli/logset.h"
 
 enum { FIRST_BUFFER = 16384, BLOCK = 65536, NONE = -1 };

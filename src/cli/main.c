@@ -14,9 +14,9 @@ int main(int argc, char **argv)
     static struct at_cli cli;
     const char *trace = getenv("ATOLL_TRACE_ERRORS");
 
-    setlocale(LC_CTYPE, "C.UTF-8");
+    (void)setlocale(LC_CTYPE, "C.UTF-8");
     at_error_trace(trace != NULL && strcmp(trace, "1") == 0);
-    signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGPIPE, SIG_IGN);
     cli.out = stdout;
     cli.err = stderr;
     cli.out_is_tty = isatty(STDOUT_FILENO) == 1;

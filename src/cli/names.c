@@ -3,7 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/text.h"
+#include "pb/pool.h"
+#include "plan/plan.h"
 
 /* "inventory.GetItem" when atoll.yaml calls the service that: its contracts, one after another. */
 static size_t resolve_in_service(const struct at_pool *pool, const struct at_plan *plan,

@@ -1,17 +1,24 @@
 #include "cli/oplink.h"
 
 #include <errno.h>
-#include <poll.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/error.h"
 #include "base/fd.h"
 #include "base/socket.h"
+#include "cli/cli.h"
+#include "cli/place.h"
+#include "control/message.h"
+#include "control/operator.h"
 
 enum { ARENA_FIRST = 1024, ARENA_MAX = 65536, PATH_CAP = 256 };
 

@@ -1,4 +1,6 @@
 /* Reading a command line by the tables of verbs.c. */
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,7 +62,7 @@ static const struct at_cli_option *find_letter(const struct at_cli *cli, char le
 static int usage_hint(struct at_cli *cli)
 {
     if (cli->verb == NULL) {
-        fputs("Try: atoll help\n", cli->err);
+        (void)fputs("Try: atoll help\n", cli->err);
     } else {
         fprintf(cli->err, "Usage: atoll %s %s\nTry: atoll help %s\n", cli->verb->name,
                 cli->verb->usage, cli->verb->name);

@@ -1,9 +1,14 @@
 #include "cli/out.h"
 
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/checks.h"
+#include "base/text.h"
+#include "cli/cli.h"
 #include "pb/json.h"
 
 int at_out_line(struct at_cli *cli, const struct at_text *text)

@@ -8,6 +8,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
+#include "cli/cli.h"
 #include "cli/config.h"
 
 int at_place_find(struct at_cli *cli, struct at_place *ret)
@@ -23,7 +24,8 @@ int at_place_find(struct at_cli *cli, struct at_place *ret)
     }
     if (r == AT_CONFIG_NO_FILE) {
         at_cli_fail(cli, AT_EXIT_USAGE, "there is no atoll.yaml here or above");
-        fputs("  Go to a project, name its file with -f FILE, or make one: atoll init\n", cli->err);
+        (void)fputs("  Go to a project, name its file with -f FILE, or make one: atoll init\n",
+                    cli->err);
         return AT_EXIT_USAGE;
     }
     return at_cli_fail(cli, AT_EXIT_USAGE, "the system cannot be found: %s",

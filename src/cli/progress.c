@@ -1,5 +1,6 @@
 #include "cli/progress.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,8 +10,10 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "cli/cli.h"
 #include "cli/out.h"
 #include "cli/rows.h"
+#include "control/operator.h"
 #include "pb/json.h"
 
 enum { WIDTH_DEFAULT = 100, HEIGHT_DEFAULT = 24 };
@@ -157,8 +160,8 @@ static void draw(struct at_progress *p)
         add_row(&out, p, &p->rows[i], width - 4);
         at_text_add_char(&out, '\n');
     }
-    fputs(at_text_str(&out), p->cli->err);
-    fflush(p->cli->err);
+    (void)fputs(at_text_str(&out), p->cli->err);
+    (void)fflush(p->cli->err);
     p->drawn_lines = p->count;
     at_text_deinit(&out);
 }

@@ -1,10 +1,18 @@
 #include "cli/rows.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/arena.h"
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "cli/cli.h"
+#include "cli/oplink.h"
+#include "cli/out.h"
+#include "control/message.h"
+#include "control/operator.h"
 #include "plan/plan.h"
 
 enum { ARENA_FIRST = 4096, ARENA_MAX = 8 << 20, NEAR_MAX = 512 };

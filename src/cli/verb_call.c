@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atoll/atoll.h>
@@ -24,8 +23,12 @@
 #include "cli/oplink.h"
 #include "cli/out.h"
 #include "cli/place.h"
+#include "control/message.h"
 #include "control/operator.h"
+#include "libatoll/process.h"
 #include "pb/codec.h"
+#include "pb/fault.h"
+#include "pb/json.h"
 #include "pb/json_message.h"
 #include "pb/pool.h"
 #include "plan/limits.h"
@@ -73,7 +76,7 @@ static int load_contracts(struct run *run, struct at_config_errors *errors)
     }
     at_text_init(&text);
     at_config_errors_print(errors, &text);
-    fputs(at_text_str(&text), run->cli->err);
+    (void)fputs(at_text_str(&text), run->cli->err);
     at_text_deinit(&text);
     return AT_EXIT_USAGE;
 }

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,7 +69,7 @@ static int read_facts(const char *program, struct at_text *out)
     if (pipe2(pipes, O_CLOEXEC) < 0) {
         return -errno;
     }
-    fflush(NULL);
+    (void)fflush(NULL);
     pid_t pid = fork();
 
     if (pid == 0) {

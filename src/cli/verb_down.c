@@ -1,4 +1,5 @@
 /* atoll down: stop the running system and wait until nothing of it is left. */
+#include <stdint.h>
 #include <stdio.h>
 
 #include "base/bytes.h"
@@ -7,6 +8,7 @@
 #include "cli/cli.h"
 #include "cli/oplink.h"
 #include "cli/place.h"
+#include "control/message.h"
 #include "control/operator.h"
 
 /* With -v every instance that has stopped is told. */

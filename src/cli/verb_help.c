@@ -25,7 +25,7 @@ int at_verb_help(struct at_cli *cli)
     } else {
         at_help_overview(&text, cli->out_colour);
     }
-    fputs(at_text_str(&text), cli->out);
+    (void)fputs(at_text_str(&text), cli->out);
     int code = text.failed ? AT_EXIT_FAILURE : AT_EXIT_OK;
 
     at_text_deinit(&text);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <fts.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,7 @@
 #include "base/fd.h"
 #include "cli/cli.h"
 
-enum { BLOCK = 65536, DIR_MODE = 0755 };
+enum { BLOCK = 16384, DIR_MODE = 0755 };
 
 static const char starter[] =
     "# What `atoll up` starts. `atoll config` checks it, `man atoll.yaml` explains every key.\n"
@@ -95,13 +96,10 @@ static int copy_file(const char *from, const char *to, mode_t mode)
     int out = in < 0 ? -1 : open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode & 0777);
     ssize_t n = 0;
 
-    if (block == NULL) {
-        return -ENOMEM;
-    }
     if (out < 0) {
         return -errno;
     }
-    while ((n = read(in, block, BLOCK)) > 0) {
+    while ((n = read(in, block, sizeof(block))) > 0) {
         int r = at_fd_write_all(out, block, (size_t)n);
         if (r < 0) {
             return r;

@@ -1,13 +1,12 @@
 /* atoll logs: what the services wrote, all instances merged in the order of time. */
 #include <errno.h>
-#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/poll.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "base/clock.h"
 #include "base/env.h"
 #include "base/text.h"
 #include "cli/cli.h"

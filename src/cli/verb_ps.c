@@ -37,7 +37,7 @@ int at_verb_ps(struct at_cli *cli)
     }
     code = at_oplink_connect(cli, &place, &link);
     if (code == AT_EXIT_NOT_RUNNING && cli->output == AT_OUTPUT_JSON) {
-        fputs("[]\n", cli->out); /* so that a script need not ask twice */
+        (void)fputs("[]\n", cli->out); /* so that a script need not ask twice */
     }
     if (code != 0) {
         return code;

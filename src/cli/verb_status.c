@@ -1,4 +1,5 @@
 /* atoll status: a service, or the system, on a page, as systemctl status does. */
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "cli/out.h"
 #include "cli/place.h"
 #include "cli/rows.h"
+#include "control/message.h"
 #include "control/operator.h"
 #include "pb/json.h"
 #include "plan/limits.h"
@@ -229,7 +231,7 @@ static void put_log(struct page *p, const char *name)
     struct at_logprint print = {
         .cli = p->cli, .prefix = true, .timestamps = true, .width = at_logset_width(set)};
 
-    fputc('\n', p->cli->out);
+    (void)fputc('\n', p->cli->out);
     (void)at_logprint_all(&print, set);
     at_logset_close(set);
 }
@@ -299,7 +301,7 @@ static void show_system(struct page *p)
              w->supervisors > 1 ? " (not the first)" : "");
     put(p, "Runtime", text);
     put_lines(p, "No wall", w->walls_missing);
-    fputc('\n', p->cli->out);
+    (void)fputc('\n', p->cli->out);
 }
 
 /* ---- JSON ---- */

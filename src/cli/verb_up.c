@@ -3,11 +3,12 @@
  * follow the logs until Ctrl-C.
  */
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/poll.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,7 +28,9 @@
 #include "cli/place.h"
 #include "cli/progress.h"
 #include "cli/rows.h"
+#include "control/message.h"
 #include "control/operator.h"
+#include "plan/limits.h"
 #include "plan/plan.h"
 
 enum { PROFILES_MAX = 32, LAST_LINES = 8, GONE_TRIES = 500 };
@@ -82,7 +85,7 @@ static void print_errors(struct at_cli *cli, const struct at_config_errors *erro
     at_text_init(&text);
     if (errors->wrong > 0 || !cli->quiet) {
         at_config_errors_print(errors, &text);
-        fputs(at_text_str(&text), cli->err);
+        (void)fputs(at_text_str(&text), cli->err);
     }
     at_text_deinit(&text);
 }
@@ -171,7 +174,7 @@ static void show_last_lines(struct up *up, const char *instance)
         shown++;
     }
     if (shown == 0) {
-        fputs("    (it wrote nothing)\n", up->cli->err);
+        (void)fputs("    (it wrote nothing)\n", up->cli->err);
     }
     at_logset_close(set);
 }

@@ -1,4 +1,6 @@
 /* The table from which parser, help, man page and completion are made. */
+#include <stddef.h>
+
 #include "cli/cli.h"
 
 #define END_OPTIONS {.name = NULL}

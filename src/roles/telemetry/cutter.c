@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "roles/telemetry/limits.h"
 
 void at_cutter_init(struct at_cutter *c, at_cutter_piece *piece, void *user)

@@ -1,21 +1,25 @@
 #include "roles/telemetry/drain.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
+#include <sys/epoll.h> // IWYU pragma: keep: EPOLLIN
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/env.h"
 #include "base/fd.h"
 #include "base/list.h"
+#include "loop/loop.h"
 #include "roles/telemetry/cutter.h"
 #include "roles/telemetry/limits.h"
+#include "roles/telemetry/logfile.h"
 
 enum { STREAM_OUT = 0, STREAM_ERR = 1, SWEEP_READS = 64 };
 
 /* The log of an instance; lives as long as one of its streams does. */
-struct log {
+struct diary {
     struct at_list link;
     struct at_logfile file;
     size_t streams;
@@ -24,7 +28,7 @@ struct log {
 struct stream {
     struct at_list link;
     struct at_drain *drain;
-    struct log *log;
+    struct diary *log;
     struct at_io *io;
     int fd;
     int which; /* STREAM_OUT, STREAM_ERR */
@@ -51,9 +55,9 @@ static struct stream *stream_of(struct at_list *link)
     return at_container_of(link, struct stream, link);
 }
 
-static struct log *log_of(struct at_list *link)
+static struct diary *diary_of(struct at_list *link)
 {
-    return at_container_of(link, struct log, link);
+    return at_container_of(link, struct diary, link);
 }
 
 static uint64_t wall(const struct at_drain *d)
@@ -100,7 +104,7 @@ static void write_piece(void *user, struct at_bytes text, bool goes_on)
     at_logfile_add(&s->log->file, wall(s->drain), now, names[s->which][goes_on ? 1 : 0], text);
 }
 
-static void drop_log(struct log *log, uint64_t now)
+static void drop_log(struct diary *log, uint64_t now)
 {
     at_list_remove(&log->link);
     at_logfile_deinit(&log->file, now);
@@ -178,7 +182,7 @@ static void on_timer(void *user)
         again = again || s->held_since_ns != 0;
     }
     at_list_foreach (link, &d->logs) {
-        struct log *log = log_of(link);
+        struct diary *log = diary_of(link);
 
         at_logfile_flush(&log->file, wall(d), now);
         again = again || at_logfile_owes(&log->file);
@@ -222,19 +226,19 @@ struct at_drain *at_drain_free(struct at_drain *drain)
     return NULL;
 }
 
-static struct log *find_log(struct at_drain *d, struct at_bytes instance)
+static struct diary *find_log(struct at_drain *d, struct at_bytes instance)
 {
     at_list_foreach (link, &d->logs) {
-        if (at_bytes_equal(at_bytes_of(log_of(link)->file.name), instance)) {
-            return log_of(link);
+        if (at_bytes_equal(at_bytes_of(diary_of(link)->file.name), instance)) {
+            return diary_of(link);
         }
     }
     return NULL;
 }
 
-static int get_log(struct at_drain *d, struct at_bytes instance, struct log **ret)
+static int get_log(struct at_drain *d, struct at_bytes instance, struct diary **ret)
 {
-    struct log *log = find_log(d, instance);
+    struct diary *log = find_log(d, instance);
 
     if (log == NULL) {
         log = calloc(1, sizeof(*log));
@@ -249,7 +253,7 @@ static int get_log(struct at_drain *d, struct at_bytes instance, struct log **re
     return 0;
 }
 
-static bool is_drained(const struct at_drain *d, const struct log *log, uint64_t generation,
+static bool is_drained(const struct at_drain *d, const struct diary *log, uint64_t generation,
                        int which)
 {
     at_list_foreach (link, &d->streams) {
@@ -263,7 +267,7 @@ static bool is_drained(const struct at_drain *d, const struct log *log, uint64_t
 }
 
 /* Takes fd. */
-static int add_stream(struct at_drain *d, struct log *log, uint64_t generation, int which, int fd)
+static int add_stream(struct at_drain *d, struct diary *log, uint64_t generation, int which, int fd)
 {
     struct stream *s = NULL;
     int r = 0;
@@ -306,7 +310,7 @@ static int add_stream(struct at_drain *d, struct log *log, uint64_t generation, 
 int at_drain_add(struct at_drain *drain, struct at_bytes instance, uint64_t generation, int out_fd,
                  int err_fd)
 {
-    struct log *log;
+    struct diary *log;
     int r = get_log(drain, instance, &log);
 
     if (r < 0) {

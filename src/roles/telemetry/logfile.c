@@ -3,11 +3,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "base/bytes.h"
 #include "base/clock.h"
+#include "base/env.h"
+#include "base/text.h"
+#include "roles/telemetry/limits.h"
 
 enum { FILE_MODE = 0640 };
 

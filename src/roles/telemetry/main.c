@@ -1,9 +1,10 @@
 /* atoll-telemetry: drains what the services write into files. */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/poll.h>
 
 #include "base/env.h"
 #include "base/fd.h"
