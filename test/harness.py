@@ -28,6 +28,13 @@ SLOW = 6 if SANITIZED else 1  # times are stretched by so much
 SCRATCH = os.path.join("/tmp", "atoll-stories-"
                        + hashlib.sha256(f"{ROOT}:{os.getuid()}".encode()).hexdigest()[:10])
 
+# Sanitizers need room, and cannot look for leaks where ptrace is not allowed.
+ROOMY = f"""services:
+  {SERVICES[0]}: &roomy
+    environment: {{ASAN_OPTIONS: "detect_leaks=0"}}
+    deploy: {{resources: {{limits: {{memory: 1G, pids: 64}}}}}}
+"""
+
 
 def free_ports(count):
     """Ports that nobody listens on right now."""
@@ -282,6 +289,9 @@ class Shop(System):
                         SHOP_STOCK_PORT=str(self.stock_port),
                         SHOP_PAYMENT_PORT=str(self.payment_port), **env)
         self.state = os.path.join(self.dir, ".atoll", "state")
+        if SANITIZED:
+            self.write("atoll.override.yaml", ROOMY + "".join(
+                f"  {name}: *roomy\n" for name in SERVICES[1:]))
 
     def http(self, method, path, body=None, port=None, timeout=15, **headers):
         """One request on a connection of its own. Headers: x_user_id="ann"."""
