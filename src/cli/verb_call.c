@@ -442,7 +442,7 @@ static int call_method(struct run *run)
         return AT_EXIT_UNKNOWN;
     }
     if (method->client_streams || method->server_streams) {
-        code = at_cli_fail(run->cli, AT_EXIT_CALL + ATOLL_UNIMPLEMENTED,
+        code = at_cli_fail(run->cli, (int)AT_EXIT_CALL + (int)ATOLL_UNIMPLEMENTED,
                            "%s is a stream; only unary methods can be called", method->full_name);
     }
     if (code == 0) {
