@@ -8,12 +8,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
+#include "base/arena.h"
+#include "base/bytes.h"
 #include "base/fd.h"
+#include "base/map.h"
+#include "base/text.h"
+#include "cli/config_error.h"
 #include "cli/config_limits.h"
 #include "cli/config_model.h"
+#include "cli/config_text.h"
+#include "cli/config_yaml.h"
 #include "plan/limits.h"
+#include "plan/plan.h"
 
 enum { PARENTS_MAX = 64 }; /* folders that are looked through upwards */
 
@@ -339,7 +346,7 @@ int at_config_load(const struct at_config_options *options, struct at_config **r
     }
     c->errors = NULL;
     if (r != 0) {
-        c = at_config_free(c);
+        (void)at_config_free(c);
     } else {
         *ret = c;
     }
@@ -398,28 +405,32 @@ static int identify(struct at_config *c, const struct at_config_options *o, cons
     return 0;
 }
 
-int at_config_identify(const struct at_config_options *options, char *out_name, char *out_dir)
+static int identify_with(const struct at_config_options *o, struct files *files, char *out_name,
+                         char *out_dir)
 {
-    at_auto_free
-    struct files *files = malloc(sizeof(*files));
     struct at_config_errors errors;
     struct at_config *c;
-    int r;
+    int r = find_files(o, files);
 
-    if (files == NULL) {
-        return -ENOMEM;
-    }
-    r = find_files(options, files);
     if (r != 0) {
         return r;
     }
     at_config_errors_init(&errors);
-    c = new_config(options, &errors);
-    r = c == NULL ? -ENOMEM : identify(c, options, files, out_name);
+    c = new_config(o, &errors);
+    r = c == NULL ? -ENOMEM : identify(c, o, files, out_name);
     if (r == 0) {
         (void)snprintf(out_dir, AT_PLAN_PATH_MAX + 1, "%s", c->project_dir);
     }
-    c = at_config_free(c);
+    (void)at_config_free(c);
     at_config_errors_deinit(&errors);
+    return r;
+}
+
+int at_config_identify(const struct at_config_options *options, char *out_name, char *out_dir)
+{
+    struct files *files = malloc(sizeof(*files));
+    int r = files == NULL ? -ENOMEM : identify_with(options, files, out_name, out_dir);
+
+    free(files);
     return r;
 }

@@ -4,13 +4,20 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/text.h"
+#include "cli/config.h"
+#include "cli/config_error.h"
 #include "cli/config_keys.h"
-#include "cli/config_limits.h"
 #include "cli/config_model.h"
+#include "cli/config_yaml.h"
 #include "plan/limits.h"
+#include "plan/plan.h"
 
 struct job {
     const struct at_config_table *table;

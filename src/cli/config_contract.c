@@ -10,14 +10,23 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <string.h>
 
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/error.h"
 #include "base/fd.h"
+#include "base/text.h"
+#include "cli/config.h"
 #include "cli/config_elf.h"
+#include "cli/config_error.h"
 #include "cli/config_limits.h"
 #include "cli/config_model.h"
+#include "cli/config_yaml.h"
 #include "plan/gateway.h"
 #include "plan/limits.h"
+#include "plan/plan.h"
 #include "plan/sealed.h"
 
 /* What one service carries. */

@@ -1,10 +1,18 @@
 /* Who calls whom, who waits for whom, who runs. */
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/text.h"
+#include "cli/config.h"
+#include "cli/config_error.h"
 #include "cli/config_model.h"
+#include "cli/config_yaml.h"
 #include "plan/limits.h"
+#include "plan/plan.h"
 
 struct at_config_service *at_config_find_service(const struct at_config *config,
                                                  struct at_bytes name)

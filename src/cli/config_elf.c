@@ -7,7 +7,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-#include "base/fd.h"
+#include "base/text.h"
 #include "cli/config_limits.h"
 
 enum { NAMES_MAX = 16 << 20 }; /* a table of section names that fills the memory */

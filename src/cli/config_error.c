@@ -2,10 +2,15 @@
 #include "cli/config_error.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/text.h"
+#include "cli/config.h"
 #include "cli/config_limits.h"
 
 enum { QUOTE_SHOWN = 60 }; /* bytes of a user's text that a message shows */

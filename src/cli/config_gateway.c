@@ -1,10 +1,16 @@
 /* gateway.listen → the plan's listeners. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "cli/config.h"
+#include "cli/config_error.h"
 #include "cli/config_model.h"
 #include "plan/limits.h"
+#include "plan/plan.h"
 
 /* "127.0.0.1:8080", "[::1]:8080", ":8080", "8080", "localhost:8080". */
 static bool split_address(struct at_bytes text, struct at_bytes *ret_host, uint64_t *ret_port)

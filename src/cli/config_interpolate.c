@@ -1,7 +1,13 @@
 /* ${VARIABLES} as Docker Compose has them. An explicit stack instead of recursion: it is input. */
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 
+#include "base/bytes.h"
+#include "base/map.h"
+#include "base/text.h"
+#include "cli/config.h"
+#include "cli/config_error.h"
 #include "cli/config_limits.h"
 #include "cli/config_text.h"
 
@@ -113,10 +119,12 @@ static int open_frame(struct scan *s, struct at_bytes name)
 {
     bool colon = s->i < s->in.len && s->in.at[s->i] == ':';
     const char *value = at_config_var(s->vars, name);
-    char op;
+    char op = '\0';
 
     s->i += colon ? 1 : 0;
-    op = s->i < s->in.len ? (char)s->in.at[s->i] : '\0';
+    if (s->i < s->in.len) {
+        op = (char)s->in.at[s->i];
+    }
     if (op != '-' && op != '?' && op != '+') {
         return wrong(s, "a ${…} that is not well-formed",
                      "the forms are ${A}, ${A:-default}, ${A-default}, ${A:?message}, ${A:+other}; "

@@ -1,6 +1,9 @@
 #include "cli/config_keys.h"
 
-#include "cli/config_limits.h"
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
 #include "cli/config_model.h"
 #include "plan/limits.h"
 

@@ -1,6 +1,7 @@
 /* atoll.yaml(5) as roff: prose here, the keys from the table. */
 #include <string.h>
 
+#include "base/text.h"
 #include "cli/config.h"
 #include "cli/config_keys.h"
 

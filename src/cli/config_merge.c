@@ -7,8 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
+#include "base/bytes.h"
 #include "cli/config_keys.h"
 #include "cli/config_model.h"
+#include "cli/config_yaml.h"
 
 struct job {
     const struct at_config_table *table; /* NULL: keys mean nothing to us */

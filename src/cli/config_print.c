@@ -2,10 +2,14 @@
  * The resolved configuration, as YAML or JSON. What is printed is itself a configuration that makes
  * the same plan (a test holds that): defaults written out, variables filled in, paths absolute.
  */
-#include <signal.h>
+#include <stdint.h>
 #include <string.h>
 
+#include "base/bytes.h"
+#include "base/text.h"
+#include "cli/config_error.h"
 #include "cli/config_model.h"
+#include "plan/plan.h"
 
 struct printer {
     struct at_text *out;

@@ -6,35 +6,52 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/arena.h"
+#include "base/bytes.h"
 #include "base/fd.h"
+#include "base/map.h"
+#include "cli/config.h"
+#include "cli/config_error.h"
 #include "cli/config_limits.h"
 #include "cli/config_model.h"
+#include "cli/config_text.h"
+#include "cli/config_yaml.h"
 #include "plan/limits.h"
+#include "plan/plan.h"
+
+/* One component behind out[0..len): the new length. */
+static size_t add_piece(char *out, size_t len, struct at_bytes piece)
+{
+    if (piece.len == 0 || at_bytes_equal(piece, AT_LIT("."))) {
+        return len;
+    }
+    if (at_bytes_equal(piece, AT_LIT(".."))) {
+        while (len > 0 && out[len - 1] != '/') {
+            len--;
+        }
+        return len > 0 ? len - 1 : 0;
+    }
+    out[len++] = '/';
+    memcpy(out + len, piece.at, piece.len);
+    return len + piece.len;
+}
 
 const char *at_config_path(struct at_arena *arena, const char *dir, struct at_bytes path)
 {
-    struct at_bytes rest = at_bytes_of(dir);
-    char *out = at_arena_alloc(arena, rest.len + path.len + 3, 1);
-    size_t len = 0;
     bool absolute = path.len > 0 && path.at[0] == '/';
+    struct at_bytes rest = absolute ? (struct at_bytes){0} : at_bytes_of(dir);
+    char *out = at_arena_alloc(arena, rest.len + path.len + 3, 1);
+    struct at_bytes piece;
+    size_t len = 0;
 
     if (out == NULL) {
         return NULL;
     }
-    for (int part = absolute ? 1 : 0; part < 2; part++) {
-        struct at_bytes piece;
-
-        rest = part == 0 ? rest : path;
-        while (at_bytes_cut(&rest, '/', &piece)) {
-            if (at_bytes_equal(piece, AT_LIT(".."))) {
-                while (len > 0 && out[--len] != '/') {
-                }
-            } else if (piece.len > 0 && !at_bytes_equal(piece, AT_LIT("."))) {
-                out[len++] = '/';
-                memcpy(out + len, piece.at, piece.len);
-                len += piece.len;
-            }
-        }
+    while (at_bytes_cut(&rest, '/', &piece)) {
+        len = add_piece(out, len, piece);
+    }
+    while (at_bytes_cut(&path, '/', &piece)) {
+        len = add_piece(out, len, piece);
     }
     if (len == 0) {
         out[len++] = '/';

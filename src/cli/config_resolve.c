@@ -1,11 +1,19 @@
 /* From the bound model to the plan. Names first; then each service; then the gateway and roles. */
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/config_limits.h"
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/error.h"
+#include "cli/config.h"
+#include "cli/config_error.h"
 #include "cli/config_model.h"
+#include "cli/config_text.h"
+#include "cli/config_yaml.h"
 #include "plan/limits.h"
+#include "plan/plan.h"
 
 #define NAME_VARIABLE "ATOLL_PROJECT"
 

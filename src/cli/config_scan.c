@@ -1,12 +1,16 @@
 /* A FileDescriptorSet, read only as deep as names of files, packages and services. */
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
+#include "base/bytes.h"
 #include "cli/config.h"
 #include "cli/config_contract.h"
 #include "cli/config_limits.h"
 #include "plan/limits.h"
+#include "plan/plan.h"
 
 enum { WIRE_VARINT = 0, WIRE_I64 = 1, WIRE_LEN = 2, WIRE_I32 = 5 };
 enum { SET_FILE = 1, FILE_NAME = 1, FILE_PACKAGE = 2, FILE_SERVICE = 6, SERVICE_NAME = 1 };

@@ -1,6 +1,7 @@
 /* The JSON Schema of atoll.yaml, from the key table. One definition a table. */
 #include <string.h>
 
+#include "base/text.h"
 #include "cli/config_error.h"
 #include "cli/config_keys.h"
 #include "plan/limits.h"
@@ -48,7 +49,7 @@ static const char *const shapes[AT_TYPES] = {
 
 static const char *id_of(struct schema *s, const struct at_config_key *key)
 {
-    for (size_t i = 0; i < s->count; i++) {
+    for (size_t i = 0; i < s->count && i < TABLES_MAX; i++) {
         if (s->tables[i]->table == key->table) {
             return s->tables[i]->name;
         }

@@ -2,9 +2,17 @@
 #include "cli/config_text.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/map.h"
+#include "base/text.h"
+#include "cli/config.h"
+#include "cli/config_error.h"
 #include "cli/config_limits.h"
+#include "plan/plan.h"
 
 struct lines {
     struct at_arena *arena;

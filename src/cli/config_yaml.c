@@ -1,10 +1,16 @@
 #include "cli/config_yaml.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 #include <yaml.h>
 
+#include "base/arena.h"
+#include "base/bytes.h"
 #include "base/map.h"
+#include "base/text.h"
+#include "cli/config.h"
+#include "cli/config_error.h"
 #include "cli/config_limits.h"
 
 enum outcome { GO_ON = 0, STOP = AT_CONFIG_WRONG }; /* or -ENOMEM */
@@ -273,7 +279,7 @@ static int on_scalar(struct parse *p, const yaml_event_t *event)
     n->plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
     judge_text(p, n, text);
     if (n->wrong) {
-        n->text = at_bytes_before(n->text, strlen((const char *)n->text.at));
+        n->text = at_bytes_before(n->text, at_bytes_index(n->text, '\0'));
     } else if (!expects_key(p) && p->hook.on_value != NULL) {
         r = p->hook.on_value(p->hook.user, n);
         n->wrong = r == AT_CONFIG_WRONG;

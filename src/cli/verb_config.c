@@ -1,11 +1,13 @@
 /* atoll config: every mistake with its place, and the resolved file. */
-#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/text.h"
 #include "cli/cli.h"
 #include "cli/config.h"
+#include "plan/plan.h"
 
 enum { PROFILES_MAX = 64 };
 
@@ -26,7 +28,7 @@ static void print_errors(struct run *run, bool as_data)
     } else {
         at_config_errors_print(&run->errors, &text);
     }
-    fputs(at_text_str(&text), as_data ? run->cli->out : run->cli->err);
+    (void)fputs(at_text_str(&text), as_data ? run->cli->out : run->cli->err);
     at_text_deinit(&text);
 }
 
@@ -36,7 +38,7 @@ static void print_names(struct run *run)
 
     for (size_t i = 0; i < plan->service_count; i++) {
         if (plan->services[i].kind == AT_PLAN_SERVICE) {
-            fprintf(run->cli->out, "%s\n", plan->services[i].name);
+            (void)fprintf(run->cli->out, "%s\n", plan->services[i].name);
         }
     }
 }
@@ -51,7 +53,7 @@ static void print_config(struct run *run)
     } else {
         at_config_print_json(run->config, &text);
     }
-    fputs(at_text_str(&text), run->cli->out);
+    (void)fputs(at_text_str(&text), run->cli->out);
     at_text_deinit(&text);
 }
 

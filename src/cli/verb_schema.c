@@ -1,4 +1,7 @@
 /* atoll schema: the JSON Schema of atoll.yaml, or atoll.yaml(5), made from the key table. */
+#include <stdio.h>
+
+#include "base/text.h"
 #include "cli/cli.h"
 #include "cli/config.h"
 

@@ -1,9 +1,12 @@
 /* The rules of a plan: whoever gets one from at_plan_unpack() need not check anything again. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/bytes.h"
+#include "base/error.h"
 #include "plan/limits.h"
 #include "plan/plan.h"
 

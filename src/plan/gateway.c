@@ -1,9 +1,15 @@
 #include "plan/gateway.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/text.h"
 #include "plan/limits.h"
+#include "plan/plan.h"
 #include "plan/record.h"
 
 enum { FIRST_BLOCK_BYTES = 4096, SLICE_MEMORY_MAX = 1 << 20 };

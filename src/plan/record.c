@@ -1,8 +1,13 @@
 #include "plan/record.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/text.h"
 #include "plan/limits.h"
 #include "plan/plan.h"
 
