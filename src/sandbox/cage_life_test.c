@@ -326,6 +326,31 @@ TEST(every_back_end_starts_measures_and_leaves_nothing)
     }
 }
 
+TEST(two_systems_that_come_and_go_do_not_take_the_shared_parent_from_each_other)
+{
+    struct at_cgroup_host host;
+    struct at_limits none = {0};
+    struct at_diag d;
+    pid_t pid;
+    int status;
+
+    (void)at_cgroup_detect(NULL, &host);
+    pid = fork();
+    CHECK(pid >= 0);
+    for (int i = 0; i < 300; i++) {
+        struct at_cgroup g;
+        char name[32];
+
+        (void)snprintf(name, sizeof(name), "test-%d-%s", (int)getpid(), pid == 0 ? "b" : "a");
+        ck_assert_msg(at_cgroup_open(&host, name, "x.1", &none, &g, &d) == 0, "%s", d.what);
+        CHECK_INT(at_cgroup_remove(&g), 0);
+    }
+    if (pid == 0) {
+        _exit(0);
+    }
+    CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 TEST(left_overs_of_an_earlier_life_are_swept)
 {
     struct at_cage cage;

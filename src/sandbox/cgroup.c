@@ -88,7 +88,7 @@ static int step_into(const struct at_cgroup_host *host, int *dir, const char *na
     return r;
 }
 
-static int open_tree_dir(struct at_cgroup *g, enum at_cgroup_tree tree, bool make)
+static int try_tree_dir(struct at_cgroup *g, enum at_cgroup_tree tree, bool make)
 {
     at_auto_close
     int dir = -1;
@@ -105,6 +105,17 @@ static int open_tree_dir(struct at_cgroup *g, enum at_cgroup_tree tree, bool mak
     }
     if (r == 0) {
         g->dir[tree] = at_take_fd(&dir);
+    }
+    return r;
+}
+
+/* Another system may end and remove the shared parent between our two steps: then once more. */
+static int open_tree_dir(struct at_cgroup *g, enum at_cgroup_tree tree, bool make)
+{
+    int r = -ENOENT;
+
+    for (int tries = 0; r == -ENOENT && tries < (make ? 8 : 1); tries++) {
+        r = try_tree_dir(g, tree, make);
     }
     return r;
 }
