@@ -332,6 +332,9 @@ static int emit_contract(const struct at_gen_file *file, struct at_text *out)
                     " * the section is one set however many files a program is made of. */\n"
                     "#if defined(__GNUC__) && defined(__ELF__)\n"
                     "__attribute__((section(\".atoll.contract\"), used, aligned(1)))\n"
+                    "#if defined(__clang__) /* whose address sanitizer pads what it watches */\n"
+                    "__attribute__((no_sanitize(\"address\")))\n"
+                    "#endif\n"
                     "#endif\n"
                     "static const unsigned char contract[] = {");
     for (size_t i = 0; r == 0 && i < contract.len; i++) {
