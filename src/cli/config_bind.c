@@ -72,14 +72,15 @@ static void push(struct binder *b, struct job job)
     b->jobs[b->count++] = job;
 }
 
-static void wrong_type(struct binder *b, const struct value *v)
+static struct at_config_error *wrong_type(struct binder *b, const struct value *v)
 {
-    (void)at_config_say(b->config->errors, AT_CONFIG_TYPE, v->node->place, v->path,
-                        "%s must be %s, not %s", v->path, at_config_type_words(v->key->type),
-                        at_yaml_kind_name(v->node));
+    return at_config_say(b->config->errors, AT_CONFIG_TYPE, v->node->place, v->path,
+                         "%s must be %s, not %s", v->path, at_config_type_words(v->key->type),
+                         at_yaml_kind_name(v->node));
 }
 
-static void wrong_value(struct binder *b, const struct value *v, const char *hint)
+static struct at_config_error *wrong_value(struct binder *b, const struct value *v,
+                                           const char *hint)
 {
     struct at_config_quoted room;
     struct at_config_error *e = at_config_say(
@@ -89,6 +90,7 @@ static void wrong_value(struct binder *b, const struct value *v, const char *hin
     if (hint != NULL) {
         at_config_hint(b->config->errors, e, "%s", hint);
     }
+    return e;
 }
 
 static bool want_scalar(struct binder *b, const struct value *v)
@@ -144,13 +146,12 @@ static void bind_words(struct binder *b, const struct value *v)
         }
         return;
     }
-    wrong_type(b, v);
+    struct at_config_error *e = wrong_type(b, v);
     if (v->node->kind == AT_YAML_SCALAR) {
         struct at_config_quoted room;
-        size_t n = b->config->errors->count;
 
-        at_config_hint(b->config->errors, n == 0 ? NULL : &b->config->errors->at[n - 1],
-                       "perhaps: %s: [%s]", v->key->name, at_config_quote(v->node->text, &room));
+        at_config_hint(b->config->errors, e, "perhaps: %s: [%s]", v->key->name,
+                       at_config_quote(v->node->text, &room));
     }
 }
 
@@ -200,11 +201,11 @@ static void bind_duration(struct binder *b, const struct value *v)
     if (!at_text_parse_duration(v->node->text, &ns)) {
         uint64_t number;
         struct at_config_quoted room;
+        struct at_config_error *e;
 
-        wrong_value(b, v, NULL);
-        if (at_bytes_to_u64(v->node->text, &number) && b->config->errors->count > 0) {
-            at_config_hint(b->config->errors, &b->config->errors->at[b->config->errors->count - 1],
-                           "a unit is missing: %ss is so many seconds",
+        e = wrong_value(b, v, NULL);
+        if (at_bytes_to_u64(v->node->text, &number)) {
+            at_config_hint(b->config->errors, e, "a unit is missing: %ss is so many seconds",
                            at_config_quote(v->node->text, &room));
         }
     } else if (ns < v->key->min) {
@@ -227,10 +228,11 @@ static void bind_size(struct binder *b, const struct value *v)
         wrong_value(b, v, NULL);
     } else if (bytes < v->key->min) {
         struct at_config_quoted room;
+        struct at_config_error *e =
+            wrong_value(b, v, "4M is the least that a process can start in");
 
-        wrong_value(b, v, "4M is the least that a process can start in");
-        if (at_bytes_to_u64(v->node->text, &bytes) && b->config->errors->count > 0) {
-            at_config_hint(b->config->errors, &b->config->errors->at[b->config->errors->count - 1],
+        if (at_bytes_to_u64(v->node->text, &bytes)) {
+            at_config_hint(b->config->errors, e,
                            "without a unit these are bytes; perhaps %sM is meant",
                            at_config_quote(v->node->text, &room));
         }
