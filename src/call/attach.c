@@ -1,7 +1,9 @@
 /* The one message of a lifeline: my region (descriptor), its layout, and what I serve. */
 #include <stddef.h>
 
+#include "call/limits.h"
 #include "call/link.h"
+#include "control/message.h"
 
 static const struct at_field fields[] = {
     {AT_FIELD_U32, offsetof(struct at_attach, version_min), 0},

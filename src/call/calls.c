@@ -1,12 +1,16 @@
 /* The engine on one event loop: what call.h promises. */
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/list.h"
 #include "call/call.h"
 #include "call/engine.h"
 #include "call/metadata.h"
+#include "control/message.h"
+#include "loop/loop.h"
 
 enum { ROUNDS_PER_TURN = 8 }; /* a peer that never stops talking cannot keep the loop */
 

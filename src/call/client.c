@@ -6,12 +6,24 @@
  * zombie: nobody else may use it before the server has finished with it.
  */
 #include <errno.h>
+#include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
+#include "base/list.h"
+#include "base/map.h"
 #include "base/text.h"
+#include "call/call.h"
+#include "call/deadlines.h"
+#include "call/engine.h"
+#include "call/limits.h"
 #include "call/link.h"
+#include "control/message.h"
+#include "control/service.h"
+#include "shm/channel.h"
 
 struct at_target {
     struct at_bytes contract; /* owned */

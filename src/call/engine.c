@@ -1,12 +1,20 @@
 #include "call/engine.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "base/bytes.h"
 #include "base/fd.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "call/deadlines.h"
 #include "call/link.h"
+#include "control/message.h"
+#include "control/service.h"
+#include "shm/channel.h"
 
 enum { CONTROL_MESSAGES_PER_TURN = 64 };
 

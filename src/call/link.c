@@ -1,12 +1,23 @@
 #include "call/link.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "base/bytes.h"
 #include "base/fd.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "call/deadlines.h"
+#include "call/engine.h"
+#include "call/limits.h"
+#include "control/message.h"
+#include "control/service.h"
+#include "shm/channel.h"
+#include "shm/limits.h"
 
 void at_link_heat(struct at_link *l)
 {

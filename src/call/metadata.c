@@ -1,6 +1,9 @@
 #include "call/metadata.h"
 
+#include <stddef.h>
 #include <stdint.h>
+
+#include "base/bytes.h"
 
 void at_metadata_add(struct at_writer *w, struct at_bytes key, struct at_bytes value)
 {

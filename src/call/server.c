@@ -4,12 +4,20 @@
  * A request belongs to the owner from ops->request() until at_engine_answer(). When its peer dies
  * meanwhile, in->link becomes NULL and the answer goes nowhere.
  */
-#include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
+#include "base/list.h"
+#include "call/call.h"
+#include "call/engine.h"
+#include "call/limits.h"
 #include "call/link.h"
+#include "control/service.h"
+#include "shm/channel.h"
 
 enum { SPARE_MAX = 32, ROOM_KEPT_BYTES = 16384 };
 

@@ -1,13 +1,24 @@
 /* The context of a call: memory, deadline, trace, metadata, reason. */
 #include <errno.h>
 #include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
+#include <atoll/atoll.h>
+#include <atoll/message.h>
+
+#include "base/arena.h"
+#include "base/bytes.h"
 #include "base/clock.h"
+#include "base/list.h"
+#include "call/call.h"
+#include "call/engine.h"
 #include "call/metadata.h"
+#include "libatoll/limits.h"
 #include "libatoll/process.h"
 
 /* splitmix64: ids must differ, not be secret; so one syscall per context, not per call. */

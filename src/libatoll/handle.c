@@ -1,9 +1,19 @@
 /* One request through one handler: bytes in, bytes out. */
 #include <errno.h>
+#include <stddef.h>
 
+#include <atoll/atoll.h>
+#include <atoll/message.h>
+
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "call/engine.h"
+#include "call/limits.h"
 #include "call/metadata.h"
+#include "libatoll/process.h"
 #include "libatoll/serve.h"
 #include "pb/codec.h"
+#include "pb/fault.h"
 
 /* The caller as the supervisor vouches for it, or as a gateway may state it. */
 static void set_caller(struct atoll_call *call)

@@ -1,15 +1,27 @@
 /* Calling: blocking, asynchronous, and by bytes. */
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
+#include <atoll/atoll.h>
+#include <atoll/message.h>
+
+#include "base/arena.h"
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/list.h"
+#include "call/call.h"
+#include "call/engine.h"
+#include "libatoll/limits.h"
 #include "libatoll/process.h"
 #include "pb/codec.h"
+#include "pb/fault.h"
 
 static void *reply_room(void *user, size_t len)
 {

@@ -1,5 +1,7 @@
 /* Sleeping on one word: one thread waits, any thread wakes. */
 #include <linux/futex.h>
+#include <stdatomic.h>
+#include <stdint.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>

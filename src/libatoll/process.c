@@ -2,18 +2,24 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/list.h"
+#include "call/engine.h"
 #include "control/message.h"
 #include "control/service.h"
+#include "libatoll/limits.h"
 
 enum { TAG_BELL = 3, TAG_SIGNAL = 7 }; /* engine tags never end in binary 11 */
 

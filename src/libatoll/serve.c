@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,9 +11,20 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <atoll/atoll.h>
+#include <atoll/message.h>
+
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/list.h"
 #include "base/text.h"
+#include "call/call.h"
+#include "call/engine.h"
+#include "control/message.h"
+#include "control/service.h"
+#include "libatoll/limits.h"
+#include "libatoll/process.h"
 
 enum { TAG_SIGNAL = 7 };
 

@@ -9,13 +9,23 @@
  *   - a handler that waits for a nested call watches by itself, and wakes another thread for the
  *     requests that it finds meanwhile. So A calling B calling A goes on below threads_max.
  */
-#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/clock.h"
+#include "base/list.h"
+#include "call/call.h"
+#include "call/engine.h"
+#include "libatoll/limits.h"
+#include "libatoll/process.h"
 #include "libatoll/serve.h"
+#include "shm/channel.h"
 
 static void *thread_main(void *user)
 {

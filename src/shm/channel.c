@@ -2,8 +2,13 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <stdatomic.h>
+#include <stdint.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "base/bytes.h"
+#include "shm/limits.h"
 
 void at_channel_init(struct at_channel *ch, struct at_region *mine, uint32_t mine_bytes,
                      const struct at_region *peer, uint32_t peer_bytes)
