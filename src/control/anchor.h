@@ -12,8 +12,9 @@
  *   FINISHED: nothing runs any more,
  *            leave with this exit code
  *
- * Names that supervisors use: "operator" (the connection that carried START), "plan" (plan and
- * contracts memfds), "system" (struct at_anchor_system), "door/<n>" (a listener), "socket"
+ * Names that supervisors use: "operator" (the connection that carried START), "starting" (struct
+ * at_anchor_system, plan and contracts memfds: START was heard and is being worked on), "plan" (plan
+ * and contracts memfds), "system" (struct at_anchor_system), "lock" (the locked file), "door/<n>" (a listener), "socket"
  * (control.sock), "instance/<name>" (struct at_anchor_instance with the descriptors in the order
  * of enum at_anchor_instance_fd). Both ends are one binary: no versions here, but a supervisor may
  * be a newer file than its anchor, so records grow only at their end, as messages do.

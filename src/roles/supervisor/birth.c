@@ -129,12 +129,18 @@ void at_instance_on_start(void *user, int fd, uint32_t events)
     if (r == AT_CAGE_NOT_YET) {
         return;
     }
-    i->start_io = at_io_remove(i->start_io);
+    at_instance_unwatch_start(i);
     if (r == 0) {
         on_started(i);
         return;
     }
     at_instance_note_fault(i, diag.what[0] != '\0' ? diag.what : strerrordesc_np(-r));
+}
+
+void at_instance_unwatch_start(struct at_instance *i)
+{
+    i->start_io = at_io_remove(i->start_io);
+    at_close(&i->start_fd);
 }
 
 int at_instance_watch(struct at_instance *i)
@@ -143,7 +149,10 @@ int at_instance_watch(struct at_instance *i)
     int r = at_loop_add_io(loop, i->cage.pidfd, EPOLLIN, at_instance_on_end, i, &i->end_io);
 
     if (r == 0 && i->cage.start_fd >= 0) {
-        r = at_loop_add_io(loop, i->cage.start_fd, EPOLLIN, at_instance_on_start, i, &i->start_io);
+        i->start_fd = fcntl(i->cage.start_fd, F_DUPFD_CLOEXEC, 3);
+        r = i->start_fd < 0
+                ? -errno
+                : at_loop_add_io(loop, i->start_fd, EPOLLIN, at_instance_on_start, i, &i->start_io);
     }
     if (r == 0 && i->control >= 0) {
         r = at_loop_add_io(loop, i->control, EPOLLIN, at_instance_on_control, i, &i->control_io);

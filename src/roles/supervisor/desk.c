@@ -107,10 +107,8 @@ int at_desk_take_first(struct at_system *s, int fd)
         return r;
     }
     c->is_first = true;
-    if (s->has_plan) { /* an earlier supervisor has greeted it */
-        c->said_hello = true;
-        c->watch_request = s->start_request;
-    }
+    c->said_hello = true; /* an earlier supervisor may have greeted it; it is ours anyway */
+    c->watch_request = s->start_request;
     return 0;
 }
 
@@ -206,6 +204,15 @@ static struct at_operator_conn *first_conn(struct at_system *s)
         }
     }
     return NULL;
+}
+
+void at_desk_watch_first(struct at_system *s)
+{
+    struct at_operator_conn *c = first_conn(s);
+
+    if (c != NULL) {
+        c->watch_request = s->start_request;
+    }
 }
 
 void at_desk_answer_start(struct at_system *s, enum at_operator_code code, const char *text)
@@ -356,14 +363,19 @@ static int on_start(struct at_operator_conn *c, struct at_message *m)
     s->start_flags = start.flags;
     c->watch_request = start.request;
     code = at_start_new(s, at_message_take_fd(m, 0), at_message_take_fd(m, 1), text, sizeof(text));
+    at_desk_start_ended(s, code, text);
+    return 0;
+}
+
+void at_desk_start_ended(struct at_system *s, int code, const char *text)
+{
     if (code == AT_OPERATOR_OK) {
-        return 0;
+        return; /* answered when everything is ready */
     }
     s->start_answered = true;
-    answer(c, start.request, (enum at_operator_code)code, text);
+    at_desk_answer_start(s, (enum at_operator_code)code, text);
     s->exit_code = 1;
     at_system_down(s, "it could not be started");
-    return 0;
 }
 
 static int on_ps(struct at_operator_conn *c, struct at_message *m)

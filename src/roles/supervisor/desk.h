@@ -16,6 +16,8 @@ struct at_diag;
 
 /* Takes the connection that carries (or carried) START; fd is taken. -errno: it is closed. */
 int at_desk_take_first(struct at_system *s, int fd);
+/* s->start_request is known: the connection that carried START hears events from now on. */
+void at_desk_watch_first(struct at_system *s);
 /* Accepts on s->listen_fd from now on. */
 int at_desk_open(struct at_system *s);
 /* Sends what is queued, waiting a moment, and closes every connection. */
@@ -26,6 +28,8 @@ void at_desk_event(struct at_system *s, const struct at_instance *i, uint32_t ty
                    const char *reason);
 /* Once everything is ready or something failed: answers START. */
 void at_desk_answer_start(struct at_system *s, enum at_operator_code code, const char *text);
+/* START could not be followed (an enum at_operator_code): says so and ends. OK: nothing yet. */
+void at_desk_start_ended(struct at_system *s, int code, const char *text);
 void at_desk_problem(struct at_system *s, const char *service, const struct at_diag *diag);
 /* The whole is down: answers who asked for it. */
 void at_desk_answer_down(struct at_system *s);

@@ -76,7 +76,7 @@ static int reap(struct at_instance *i)
 void at_instance_clear(struct at_instance *i)
 {
     i->end_io = at_io_remove(i->end_io);
-    i->start_io = at_io_remove(i->start_io);
+    at_instance_unwatch_start(i);
     at_edges_leave(&i->system->edges, &i->party, i->last_exit);
     at_instance_close_control(i);
     if (i->cage.state != AT_CAGE_EMPTY && at_cage_destroy(&i->cage) != 0) {
@@ -141,8 +141,8 @@ void at_instance_on_end(void *user, int fd, uint32_t events)
     bool was_stopping = i->state == AT_LIFE_STOPPING;
 
     if (i->start_io != NULL) {
-        at_instance_on_start(i, i->cage.start_fd,
-                             0); /* both came in one turn: first why it did not start */
+        /* Both came in one turn: first why it did not start. */
+        at_instance_on_start(i, i->start_fd, 0);
     }
     at_cage_ended(&i->cage, reap(i), &end);
     describe_end(i, &end);

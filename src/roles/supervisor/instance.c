@@ -33,6 +33,7 @@ struct at_instance *at_instance_new(struct at_system *s, uint32_t service, uint3
     i->service = service;
     i->state = AT_LIFE_DOWN;
     i->control = -1;
+    i->start_fd = -1;
     i->wait_status = -1;
     i->pipes = (struct at_pipes){.out = -1, .err = -1};
     i->old_pipes = i->pipes;
@@ -58,7 +59,7 @@ struct at_instance *at_instance_free(struct at_instance *i)
     at_edges_leave(&i->system->edges, &i->party, "the supervisor leaves");
     at_instance_close_control(i);
     i->end_io = at_io_remove(i->end_io);
-    i->start_io = at_io_remove(i->start_io);
+    at_instance_unwatch_start(i);
     i->timer = at_timer_remove(i->timer);
     if (i->cage.state != AT_CAGE_EMPTY) {
         at_cage_let_go(&i->cage);

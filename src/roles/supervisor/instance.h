@@ -48,7 +48,8 @@ struct at_instance {
 
     struct at_cage cage;
     struct at_io *end_io;   /* pidfd */
-    struct at_io *start_io; /* while the cage is being built */
+    struct at_io *start_io; /* while the cage is being built … */
+    int start_fd;           /* … on a copy of its start_fd; see at_instance_unwatch_start() */
     int wait_status;        /* told by the anchor for an adopted one, else -1 */
     bool has_started;       /* exec succeeded in this life */
     bool was_ready;         /* in this life */

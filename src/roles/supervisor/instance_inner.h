@@ -16,6 +16,11 @@ void at_instance_spawn(struct at_instance *i);
 int at_instance_watch(struct at_instance *i);
 /* Becomes a party of the edges. */
 void at_instance_join(struct at_instance *i);
+/*
+ * Removes the source of start_fd. It is on a copy because at_cage_finish() closes the cage's own:
+ * children that are being made just then still hold it, so epoll would go on reporting it.
+ */
+void at_instance_unwatch_start(struct at_instance *i);
 /* start_fd may be readable: hears how its start went. */
 void at_instance_on_start(void *user, int fd, uint32_t events);
 

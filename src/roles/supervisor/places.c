@@ -129,6 +129,9 @@ int at_places_lock(struct at_system *s, struct at_diag *diag)
         (void)snprintf(path, sizeof(path), "%.3900s/%s/lock", root, s->plan.system);
         r = -EAGAIN;
     }
+    if (r == -EAGAIN && s->lock_fd >= 0) {
+        return make_run_dir(s); /* the supervisor before us locked it */
+    }
     for (int i = 0; i < LOCK_TRIES && r == -EAGAIN; i++) {
         r = lock_once(s, path, diag);
     }
@@ -216,6 +219,9 @@ static int open_dir(int at, const char *name, mode_t mode, int *ret_fd)
 {
     int fd;
 
+    if (at < 0) {
+        return -EBADF;
+    }
     if (mkdirat(at, name, mode) < 0 && errno != EEXIST) {
         return -errno;
     }

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -12,6 +13,7 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "control/anchor.h"
+#include "control/limits.h"
 #include "control/operator.h"
 #include "loop/loop.h"
 #include "plan/limits.h"
@@ -67,31 +69,54 @@ static int set_up_loop(struct at_system *s)
     return r;
 }
 
-/* The connection that carried START, and the system when there was one before us. */
-static int take_kept(struct at_system *s, struct at_kept_list *kept)
+static bool is_kept(const struct at_kept_list *kept, struct at_bytes name)
 {
-    int operator_fd = -1;
-    bool is_new = true;
-    int r = 0;
+    for (size_t i = 0; i < kept->count; i++) {
+        if (at_bytes_equal(kept->at[i].name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
 
+static int take_operator(struct at_system *s, struct at_kept_list *kept)
+{
     for (size_t i = 0; i < kept->count; i++) {
         if (at_bytes_equal(kept->at[i].name, AT_LIT("operator")) && kept->at[i].fd_count == 1) {
-            operator_fd = at_take_fd(&kept->at[i].fds[0]);
+            return at_desk_take_first(s, at_take_fd(&kept->at[i].fds[0]));
         }
-        is_new = is_new && !at_bytes_equal(kept->at[i].name, AT_LIT("system"));
     }
-    if (!is_new) {
+    return 0;
+}
+
+static void start_again(struct at_system *s, struct at_kept_list *kept)
+{
+    char text[AT_CONTROL_REASON_MAX] = "";
+
+    at_desk_start_ended(s, at_start_again(s, kept, text, sizeof(text)), text);
+}
+
+/* Where the supervisor before us stopped: before START, over it, or with a system that runs. */
+static int take_kept(struct at_system *s, struct at_kept_list *kept)
+{
+    int r;
+
+    if (is_kept(kept, AT_LIT("system"))) {
         r = at_start_resume(s, kept);
+        r = r == 0 ? take_operator(s, kept) : r;
+        if (r == 0) {
+            at_desk_event(s, NULL, AT_EVENT_SYSTEM, "a new supervisor took over");
+        }
+        return r;
     }
-    if (r == 0 && operator_fd >= 0) {
-        r = at_desk_take_first(s, operator_fd);
-    } else {
-        at_close(&operator_fd);
+    r = take_operator(s, kept);
+    if (r == 0 && s->operator_count == 0) {
+        return -ENOTCONN;
     }
-    if (r == 0 && !is_new) {
-        at_desk_event(s, NULL, AT_EVENT_SYSTEM, "a new supervisor took over");
+    if (r == 0 && is_kept(kept, AT_LIT("starting"))) {
+        start_again(s, kept);
     }
-    return r == 0 && is_new && s->operator_count == 0 ? -ENOTCONN : r;
+    return r;
 }
 
 static void deinit(struct at_system *s)

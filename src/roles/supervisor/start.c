@@ -117,7 +117,9 @@ static void open_listeners(struct judge *j)
     for (size_t i = 0; i < s->plan.listener_count; i++) {
         const struct at_plan_listener *l = &s->plan.listeners[i];
         struct at_diag diag = {0};
-        int r = at_socket_listen_tcp(l->address, (uint16_t)l->port, &s->listeners[i], NULL, &diag);
+        int r = s->listeners[i] >= 0 ? 0
+                                     : at_socket_listen_tcp(l->address, (uint16_t)l->port,
+                                                            &s->listeners[i], NULL, &diag);
 
         if (r < 0) {
             if (diag.what[0] == '\0') {
@@ -152,11 +154,13 @@ static void open_desk(struct judge *j)
     struct at_system *s = j->s;
     struct at_diag diag = {0};
     char path[PATH_MAX + 16];
-    int r;
+    int r = 0;
 
     (void)snprintf(path, sizeof(path), "%s/control.sock", s->run_dir);
-    (void)unlink(path); /* of a system that was killed; the lock is ours now */
-    r = at_socket_listen_unix(path, &s->listen_fd);
+    if (s->listen_fd < 0) {
+        (void)unlink(path); /* of a system that was killed; the lock is ours now */
+        r = at_socket_listen_unix(path, &s->listen_fd);
+    }
     if (r == 0) {
         r = at_desk_open(s);
     }
@@ -241,20 +245,11 @@ static int take_lock(struct at_system *s, char *text, size_t cap)
     return r == AT_PLACES_BUSY ? AT_OPERATOR_BUSY : AT_OPERATOR_CANNOT;
 }
 
-int at_start_new(struct at_system *s, int plan_fd, int contracts_fd, char *text, size_t cap)
+/* From a plan that was judged to instances on their way. */
+static int start_plan(struct at_system *s, char *text, size_t cap)
 {
-    struct at_diag diag = {0};
-    int code;
+    int code = take_lock(s, text, cap);
 
-    s->plan_fd = plan_fd;
-    s->contracts_fd = contracts_fd;
-    code = take_plan(s, &diag);
-    if (code != 0) {
-        at_desk_problem(s, "", &diag);
-        (void)snprintf(text, cap, "%s", diag.what);
-        return code;
-    }
-    code = take_lock(s, text, cap);
     if (code != 0) {
         return code;
     }
@@ -269,7 +264,31 @@ int at_start_new(struct at_system *s, int plan_fd, int contracts_fd, char *text,
     s->started_wall_ns = at_env_wall_ns(at_env_real());
     store_all(s);
     at_system_up(s);
+    at_vault_drop(s, "starting");
     return AT_OPERATOR_OK;
+}
+
+static int judge_plan(struct at_system *s, char *text, size_t cap)
+{
+    struct at_diag diag = {0};
+    int code = take_plan(s, &diag);
+
+    if (code != 0) {
+        at_desk_problem(s, "", &diag);
+        (void)snprintf(text, cap, "%s", diag.what);
+    }
+    return code;
+}
+
+int at_start_new(struct at_system *s, int plan_fd, int contracts_fd, char *text, size_t cap)
+{
+    int code;
+
+    s->plan_fd = plan_fd;
+    s->contracts_fd = contracts_fd;
+    at_vault_store_starting(s);
+    code = judge_plan(s, text, cap);
+    return code != 0 ? code : start_plan(s, text, cap);
 }
 
 /* ---- after the death of a supervisor ---- */
@@ -291,9 +310,9 @@ static int take_kept_fd(struct at_kept_list *kept, const char *name, size_t i)
     return k != NULL && i < k->fd_count ? at_take_fd(&k->fds[i]) : -1;
 }
 
-static int restore_system(struct at_system *s, struct at_kept_list *kept)
+static int restore_system(struct at_system *s, struct at_kept_list *kept, const char *name)
 {
-    const struct at_kept *k = find(kept, "system");
+    const struct at_kept *k = find(kept, name);
     struct at_anchor_system record;
     uint16_t type;
     struct at_bytes body;
@@ -326,6 +345,25 @@ static void restore_fds(struct at_system *s, struct at_kept_list *kept)
     }
 }
 
+int at_start_again(struct at_system *s, struct at_kept_list *kept, char *text, size_t cap)
+{
+    int code;
+
+    s->plan_fd = take_kept_fd(kept, "starting", 0);
+    s->contracts_fd = take_kept_fd(kept, "starting", 1);
+    if (restore_system(s, kept, "starting") < 0) {
+        (void)snprintf(text, cap, "a supervisor died while it started the system");
+        return AT_OPERATOR_CANNOT;
+    }
+    at_desk_watch_first(s);
+    code = judge_plan(s, text, cap);
+    if (code != 0) {
+        return code;
+    }
+    restore_fds(s, kept);
+    return start_plan(s, text, cap);
+}
+
 static void restore_instance(struct at_instance *i, struct at_kept_list *kept)
 {
     char name[AT_CONTROL_NAME_MAX * 2];
@@ -355,7 +393,7 @@ int at_start_resume(struct at_system *s, struct at_kept_list *kept)
 
     s->plan_fd = take_kept_fd(kept, "plan", 0);
     s->contracts_fd = take_kept_fd(kept, "plan", 1);
-    r = restore_system(s, kept);
+    r = restore_system(s, kept, "system");
     if (r == 0 && take_plan(s, &diag) != 0) {
         r = -EPROTO;
     }

@@ -17,7 +17,9 @@ struct at_system;
  * at_operator_code with a sentence in text, after PROBLEMs went to the operator.
  */
 int at_start_new(struct at_system *s, int plan_fd, int contracts_fd, char *text, size_t cap);
-/* After the death of a supervisor: the same from what the anchor kept. -errno: it cannot go on. */
+/* A supervisor died over START: the same again, with what it had got hold of. */
+int at_start_again(struct at_system *s, struct at_kept_list *kept, char *text, size_t cap);
+/* After the death of a supervisor: the system from what the anchor kept. -errno: cannot go on. */
 int at_start_resume(struct at_system *s, struct at_kept_list *kept);
 
 #endif

@@ -73,7 +73,7 @@ void at_vault_finished(struct at_system *s, int code)
     (void)say(s, &at_anchor_finished_kind, &finished, NULL, 0);
 }
 
-void at_vault_store_system(struct at_system *s)
+static void store_record(struct at_system *s, const char *name, const int *fds, size_t n)
 {
     struct at_anchor_system record = {
         .next_generation = s->next_generation,
@@ -89,8 +89,20 @@ void at_vault_store_system(struct at_system *s)
     struct at_writer w = at_writer_over(room, sizeof(room));
 
     if (at_message_pack(&at_anchor_system_kind, &record, &w) == 0) {
-        at_vault_store(s, "system", at_writer_bytes(&w), NULL, 0);
+        at_vault_store(s, name, at_writer_bytes(&w), fds, n);
     }
+}
+
+void at_vault_store_system(struct at_system *s)
+{
+    store_record(s, "system", NULL, 0);
+}
+
+void at_vault_store_starting(struct at_system *s)
+{
+    const int fds[] = {s->plan_fd, s->contracts_fd};
+
+    store_record(s, "starting", fds, 2);
 }
 
 /* The descriptors of an instance in the order of enum at_anchor_instance_fd; the mask of them. */

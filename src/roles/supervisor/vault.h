@@ -35,6 +35,8 @@ void at_vault_store(struct at_system *s, const char *name, struct at_bytes recor
                     size_t n);
 void at_vault_drop(struct at_system *s, const char *name);
 void at_vault_store_system(struct at_system *s);
+/* START was heard: should we die over it, the next supervisor begins it again. */
+void at_vault_store_starting(struct at_system *s);
 void at_vault_store_instance(const struct at_instance *i);
 /* Nothing runs any more: the anchor leaves with this code when we do. */
 void at_vault_finished(struct at_system *s, int code);
