@@ -4,13 +4,16 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/fd.h"
+#include "base/list.h"
+#include "loop/loop.h"
 #include "net/inner.h"
+#include "net/limits.h"
 
 struct at_listener {
     struct at_net *net;
@@ -112,11 +115,13 @@ static void on_acceptable(void *user, int listening, uint32_t events)
         int on = 1;
 
         if (fd < 0) {
-            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-                survive_exhaustion(l);
-            }
-            if (errno == ECONNABORTED || errno == EINTR) {
+            int error = errno;
+
+            if (error == ECONNABORTED || error == EINTR) {
                 continue;
+            }
+            if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM) {
+                survive_exhaustion(l);
             }
             return;
         }

@@ -1,11 +1,17 @@
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "base/bytes.h"
 #include "base/fd.h"
+#include "base/list.h"
+#include "loop/loop.h"
 #include "net/inner.h"
+#include "net/limits.h"
+#include "net/net.h"
 
 struct buffer {
     uint8_t *at;
@@ -57,7 +63,7 @@ static int reserve(struct buffer *b, size_t n)
     if (b->cap - b->len >= n) {
         return 0;
     }
-    if (b->from > 0) {
+    if (b->at != NULL && b->from > 0) {
         memmove(b->at, b->at + b->from, held(b));
         b->len -= b->from;
         b->from = 0;
@@ -230,7 +236,7 @@ static int keep(struct at_stream *s, struct at_bytes rest)
     if (rest.len == 0) {
         return 0;
     }
-    if (reserve(&s->in, rest.len) < 0) {
+    if (reserve(&s->in, rest.len) < 0 || s->in.at == NULL) {
         return -ENOMEM;
     }
     memcpy(s->in.at, rest.at, rest.len);

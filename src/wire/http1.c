@@ -1,6 +1,10 @@
 #include "wire/http1.h"
 
+#include <stdint.h>
 #include <string.h>
+
+#include "base/bytes.h"
+#include "wire/limits.h"
 
 enum { METHOD_MAX = 32, LENGTH_DIGITS_MAX = 18 };
 
@@ -11,10 +15,10 @@ enum char_class {
     HOST = 8,   /* uri-host and port, RFC 3986 section 3.2 */
 };
 
-#define T(c) [c] = TOKEN | VALUE | TARGET
-#define TH(c) [c] = TOKEN | VALUE | TARGET | HOST
-#define VT(c) [c] = VALUE | TARGET
-#define VTH(c) [c] = VALUE | TARGET | HOST
+#define T(c) [c] = (TOKEN | VALUE | TARGET)
+#define TH(c) [c] = (TOKEN | VALUE | TARGET | HOST)
+#define VT(c) [c] = (VALUE | TARGET)
+#define VTH(c) [c] = (VALUE | TARGET | HOST)
 #define RUN2(c, class) [c] = (class), [(c) + 1] = (class)
 #define RUN8(c, class)                                                                             \
     RUN2(c, class), RUN2((c) + 2, class), RUN2((c) + 4, class), RUN2((c) + 6, class)

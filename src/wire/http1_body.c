@@ -1,5 +1,10 @@
 /* Bodies of HTTP/1.1 requests: counted by Content-Length, or chunked (RFC 9112 section 7.1). */
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
 #include "wire/http1.h"
+#include "wire/limits.h"
 
 enum state {
     DATA,      /* `left` bytes of the body or of a chunk */

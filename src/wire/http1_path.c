@@ -1,6 +1,9 @@
 #include "wire/http1_path.h"
 
+#include <stdint.h>
 #include <string.h>
+
+#include "base/bytes.h"
 
 static const char *const reasons[] = {
     [AT_HTTP1_PATH_OK] = "OK",
@@ -27,6 +30,15 @@ static int hex_value(uint8_t c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+/* The byte that "%XX" at b[i] stands for, or -1. */
+static int percent_value(struct at_bytes b, size_t i)
+{
+    int high = i + 2 < b.len ? hex_value(b.at[i + 1]) : -1;
+    int low = i + 2 < b.len ? hex_value(b.at[i + 2]) : -1;
+
+    return high < 0 || low < 0 ? -1 : high << 4 | low;
+}
+
 /* Decodes b into out (which has room for b.len); plus says whether '+' means a blank. */
 static int decode(struct at_bytes b, bool plus, char *out, size_t *ret_len)
 {
@@ -37,14 +49,11 @@ static int decode(struct at_bytes b, bool plus, char *out, size_t *ret_len)
         int c = b.at[i];
 
         if (c == '%') {
-            int high = i + 2 < b.len ? hex_value(b.at[i + 1]) : -1;
-            int low = i + 2 < b.len ? hex_value(b.at[i + 2]) : -1;
-
-            if (high < 0 || low < 0) {
+            c = percent_value(b, i);
+            i += 2;
+            if (c < 0) {
                 return AT_HTTP1_PATH_BAD_PERCENT;
             }
-            c = high << 4 | low;
-            i += 2;
             if (c < ' ' || c == 0x7f) {
                 return AT_HTTP1_PATH_CONTROL;
             }

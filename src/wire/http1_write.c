@@ -1,7 +1,9 @@
 /* Heads and chunks of HTTP/1.1 responses. */
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "wire/http1.h"
 
 enum { HEAD_ROOM = 160 }; /* status line, the longest phrase, lengths and connection */

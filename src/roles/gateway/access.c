@@ -1,12 +1,15 @@
 #include "roles/gateway/access.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/fd.h"
+#include "roles/gateway/limits.h"
 
 enum { LINE_ROOM = 4096 };
 

@@ -1,17 +1,36 @@
 #include "roles/gateway/door.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/env.h"
+#include "base/error.h"
 #include "base/fd.h"
+#include "base/list.h"
 #include "base/log.h"
+#include "base/text.h"
+#include "call/call.h"
+#include "loop/loop.h"
+#include "net/net.h"
+#include "pb/pool.h"
+#include "plan/gateway.h"
 #include "plan/limits.h"
 #include "plan/sealed.h"
+#include "role/role.h"
+#include "roles/gateway/access.h"
+#include "roles/gateway/limits.h"
+#include "roles/gateway/routes.h"
 #include "roles/gateway/session.h"
+#include "roles/gateway/trace.h"
+#include "roles/gateway/transcode.h"
+#include "wire/http1.h"
 
 struct at_bytes at_door_date(struct at_door *door)
 {
@@ -190,8 +209,8 @@ static size_t streams_max(void)
         limit.rlim_cur > AT_GATEWAY_STREAMS_MAX + AT_GATEWAY_FDS_SPARE) {
         return AT_GATEWAY_STREAMS_MAX;
     }
-    return limit.rlim_cur > 2 * AT_GATEWAY_FDS_SPARE ? limit.rlim_cur - AT_GATEWAY_FDS_SPARE
-                                                     : AT_GATEWAY_FDS_SPARE;
+    return limit.rlim_cur > (rlim_t)2 * AT_GATEWAY_FDS_SPARE ? limit.rlim_cur - AT_GATEWAY_FDS_SPARE
+                                                             : AT_GATEWAY_FDS_SPARE;
 }
 
 static int read_config(struct at_door *door, uint64_t contracts_bytes)

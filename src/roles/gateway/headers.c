@@ -1,10 +1,14 @@
 #include "roles/gateway/headers.h"
 
+#include <stdint.h>
 #include <string.h>
 
+#include "base/bytes.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "call/metadata.h"
 #include "roles/gateway/limits.h"
+#include "wire/http1.h"
 
 enum { NAME_MAX_BYTES = 255 };
 
@@ -24,7 +28,7 @@ static const char *const left_out[] = {
 
 static bool is_left_out(struct at_bytes name)
 {
-    if (at_bytes_start_with(name, AT_LIT("atoll-"))) {
+    if (name.len == 0 || name.at == NULL || at_bytes_start_with(name, AT_LIT("atoll-"))) {
         return true;
     }
     for (size_t i = 0; i < sizeof(left_out) / sizeof(left_out[0]); i++) {

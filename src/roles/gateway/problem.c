@@ -1,5 +1,8 @@
 #include "roles/gateway/problem.h"
 
+#include <stdint.h>
+
+#include "base/text.h"
 #include "call/call.h"
 #include "pb/json.h"
 #include "wire/http1.h"

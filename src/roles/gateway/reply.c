@@ -1,8 +1,21 @@
 /* Answers: written to the stream in one piece, and logged. */
+#include <stdint.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/clock.h"
+#include "base/env.h"
+#include "base/text.h"
+#include "call/call.h"
+#include "loop/loop.h"
+#include "net/net.h"
+#include "roles/gateway/access.h"
+#include "roles/gateway/door.h"
+#include "roles/gateway/limits.h"
+#include "roles/gateway/problem.h"
 #include "roles/gateway/session_inner.h"
+#include "roles/gateway/trace.h"
+#include "wire/http1.h"
 
 static struct at_bytes trace_id(const struct at_session *s)
 {

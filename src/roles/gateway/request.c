@@ -1,10 +1,23 @@
 /* From a request's head and body to an answer of the door or a call to a service. */
-#include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/bytes.h"
+#include "base/text.h"
+#include "call/call.h"
+#include "loop/loop.h"
+#include "net/net.h"
+#include "pb/fault.h"
+#include "roles/gateway/door.h"
 #include "roles/gateway/headers.h"
+#include "roles/gateway/limits.h"
+#include "roles/gateway/problem.h"
+#include "roles/gateway/routes.h"
 #include "roles/gateway/session_inner.h"
+#include "roles/gateway/trace.h"
+#include "roles/gateway/transcode.h"
+#include "wire/http1.h"
 #include "wire/http1_path.h"
 
 static size_t keep_text(char *room, size_t cap, struct at_bytes b)

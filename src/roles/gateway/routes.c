@@ -1,10 +1,21 @@
 #include "roles/gateway/routes.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <atoll/message.h>
+
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/map.h"
+#include "base/text.h"
 #include "pb/codec.h"
+#include "pb/pool.h"
+#include "roles/gateway/limits.h"
+#include "roles/gateway/template.h"
 
 void at_routes_init(struct at_routes *routes, uint64_t seed)
 {

@@ -1,10 +1,22 @@
 #include "roles/gateway/session.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/fd.h"
+#include "base/list.h"
+#include "base/text.h"
+#include "call/call.h"
+#include "loop/loop.h"
+#include "net/net.h"
+#include "roles/gateway/door.h"
+#include "roles/gateway/limits.h"
+#include "roles/gateway/problem.h"
 #include "roles/gateway/session_inner.h"
+#include "wire/http1.h"
+#include "wire/limits.h"
 
 static void destroy(struct at_session *s)
 {

@@ -1,7 +1,12 @@
 #include "roles/gateway/template.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "roles/gateway/limits.h"
 
 struct parser {
     struct at_bytes text;

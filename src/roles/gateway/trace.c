@@ -1,7 +1,9 @@
 #include "roles/gateway/trace.h"
 
+#include <stdint.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "roles/gateway/limits.h"
 
 void at_trace_source_init(struct at_trace_source *s, uint64_t seed_a, uint64_t seed_b)

@@ -4,9 +4,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <atoll/message.h>
+
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/text.h"
 #include "pb/codec.h"
+#include "pb/fault.h"
+#include "pb/json.h"
 #include "pb/json_message.h"
 #include "roles/gateway/limits.h"
+#include "roles/gateway/routes.h"
 #include "wire/http1_path.h"
 #include "wire/limits.h"
 

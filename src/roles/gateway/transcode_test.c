@@ -1,0 +1,219 @@
+#include "roles/gateway/transcode.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "at_test.h"
+#include "base/fd.h"
+#include "pb/pool.h"
+
+/* The contract of test/stage, compiled by protoc: its path comes from meson. */
+struct fixture {
+    struct at_pool *pool;
+    struct at_routes routes;
+    struct at_transcode transcode;
+    struct at_match match;
+    struct at_text allow;
+    struct at_pb_fault fault;
+    struct at_bytes out;
+};
+
+static struct at_pool *read_pool(void)
+{
+    struct at_pool *pool = at_pool_new();
+    struct at_diag diag;
+    char *set = NULL;
+    size_t len;
+
+    CHECK(pool != NULL);
+    CHECK_INT(at_fd_read_file(-100, getenv("STAGE_SET"), 1 << 20, &set, &len), 0);
+    CHECK_INT(at_pool_add(pool, at_bytes_over(set, len), &diag), 0);
+    free(set);
+    return pool;
+}
+
+static struct fixture *set_up(void)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    struct at_diag diag = {.line = 0};
+
+    f->pool = read_pool();
+    at_routes_init(&f->routes, 7);
+    CHECK_INT(at_routes_add(&f->routes, at_pool_service_at(f->pool, 0), &diag), 0);
+    at_routes_seal(&f->routes);
+    at_transcode_init(&f->transcode);
+    at_text_init(&f->allow);
+    return f;
+}
+
+static void tear_down(struct fixture *f)
+{
+    at_text_deinit(&f->allow);
+    at_transcode_deinit(&f->transcode);
+    at_routes_deinit(&f->routes);
+    (void)at_pool_free(f->pool);
+    free(f);
+}
+
+static int find(struct fixture *f, const char *verb, const char *path)
+{
+    at_text_clear(&f->allow);
+    return at_routes_find(&f->routes, at_bytes_of(verb), at_bytes_of(path), &f->match, &f->allow);
+}
+
+static int request(struct fixture *f, const char *verb, const char *path, const char *query,
+                   const char *body)
+{
+    CHECK_INT(find(f, verb, path), AT_ROUTES_FOUND);
+    return at_transcode_request(&f->transcode,
+                                &(struct at_transcode_source){.match = &f->match,
+                                                              .query = at_bytes_of(query),
+                                                              .body = at_bytes_of(body)},
+                                &f->out, &f->fault);
+}
+
+TEST(a_literal_path_is_found_before_a_template)
+{
+    struct fixture *f = set_up();
+
+    CHECK_INT(find(f, "GET", "/echo"), AT_ROUTES_FOUND);
+    CHECK(f->match.binding->path.literal);
+    CHECK_INT(find(f, "GET", "/echo/x"), AT_ROUTES_FOUND);
+    CHECK_BYTES(f->match.values[0], "x");
+    CHECK_INT(find(f, "HEAD", "/echo/x"), AT_ROUTES_FOUND);
+    CHECK_INT(find(f, "POST", "/test.door.v1.EchoService/Numbers"), AT_ROUTES_FOUND);
+    CHECK(f->match.binding->plain);
+    tear_down(f);
+}
+
+TEST(what_is_not_served_is_told_apart)
+{
+    struct fixture *f = set_up();
+
+    CHECK_INT(find(f, "GET", "/nothing"), AT_ROUTES_NO_PATH);
+    CHECK_INT(find(f, "DELETE", "/echo"), AT_ROUTES_NO_VERB);
+    CHECK_STR(at_text_str(&f->allow), "GET, HEAD, POST");
+    CHECK_INT(find(f, "get", "/echo"), AT_ROUTES_NO_VERB);
+    CHECK_INT(find(f, "DELETE", "/echo/x"), AT_ROUTES_NO_VERB);
+    CHECK_STR(at_text_str(&f->allow), "GET, HEAD");
+    tear_down(f);
+}
+
+TEST(the_second_of_two_equal_bindings_is_reported_and_not_served)
+{
+    struct fixture *f = set_up();
+    struct at_diag diag = {.line = 0};
+    size_t before = f->routes.literals.used;
+
+    CHECK_INT(at_routes_add(&f->routes, at_pool_service_at(f->pool, 0), &diag), -EEXIST);
+    CHECK(strstr(diag.what, "is bound to both") != NULL);
+    CHECK_INT(f->routes.literals.used, before);
+    tear_down(f);
+}
+
+TEST(path_query_and_body_fill_the_message)
+{
+    struct fixture *f = set_up();
+
+    CHECK_INT(request(f, "POST", "/echo", "", "{\"payload\":\"a\",\"i32\":1}"), AT_TRANSCODE_OK);
+    CHECK_BYTES(f->out, "\x0a\x01"
+                        "a\x10\x01");
+    CHECK_INT(request(f, "GET", "/echo/a", "i32=1", ""), AT_TRANSCODE_OK);
+    CHECK_BYTES(f->out, "\x0a\x01"
+                        "a\x10\x01");
+    CHECK_INT(request(f, "GET", "/echo", "tags=x&tags=y", ""), AT_TRANSCODE_OK);
+    CHECK_BYTES(f->out, "\x42\x01x\x42\x01y");
+    CHECK_INT(request(f, "PUT", "/parts/p", "i32=1", "{\"quantity\":3}"), AT_TRANSCODE_OK);
+    CHECK_BYTES(f->out, "\x10\x01\x4a\x05\x0a\x01p\x10\x03");
+    tear_down(f);
+}
+
+TEST(a_field_that_is_said_twice_is_refused_with_its_name)
+{
+    struct fixture *f = set_up();
+
+    CHECK_INT(request(f, "GET", "/echo/a", "payload=b", ""), AT_TRANSCODE_BAD);
+    CHECK_STR(f->fault.field, "payload");
+    CHECK_INT(request(f, "PUT", "/parts/p", "part.quantity=1", "{}"), AT_TRANSCODE_BAD);
+    CHECK_STR(f->fault.field, "part.quantity");
+    CHECK_INT(request(f, "POST", "/echo", "i32=1", "{}"), AT_TRANSCODE_BAD);
+    CHECK_STR(f->fault.field, "i32");
+    CHECK_INT(request(f, "GET", "/echo", "", "{\"i32\":1}"), AT_TRANSCODE_BAD);
+    CHECK_INT(request(f, "GET", "/echo", "", " {} "), AT_TRANSCODE_OK);
+    tear_down(f);
+}
+
+TEST(more_query_parameters_than_the_limit_are_refused)
+{
+    struct fixture *f = set_up();
+    char query[2048] = "";
+
+    for (int i = 0; i < 257; i++) {
+        memcpy(query + strlen(query), "tags=x&", 8);
+    }
+    CHECK_INT(request(f, "GET", "/echo", query, ""), AT_TRANSCODE_BAD);
+    CHECK(strstr(f->fault.what, "256") != NULL);
+    query[strlen(query) - 7] = 0;
+    CHECK_INT(request(f, "GET", "/echo", query, ""), AT_TRANSCODE_OK);
+    tear_down(f);
+}
+
+TEST(answers_print_what_has_no_presence_and_leave_out_what_has)
+{
+    struct fixture *f = set_up();
+
+    CHECK_INT(find(f, "GET", "/echo"), AT_ROUTES_FOUND);
+    CHECK_INT(at_transcode_response(&f->transcode, f->match.binding, AT_LIT("\x10\x07"), &f->out,
+                                    &f->fault),
+              AT_TRANSCODE_OK);
+    CHECK_BYTES(f->out,
+                "{\"payload\":\"\",\"i32\":7,\"i64\":\"0\",\"u32\":0,\"u64\":\"0\",\"flag\":"
+                "false,\"kind\":\"KIND_UNSPECIFIED\",\"tags\":[],\"raw\":\"\",\"number\":0}");
+    CHECK_INT(at_transcode_response(&f->transcode, f->match.binding, AT_LIT("\x0a\x07"), &f->out,
+                                    &f->fault),
+              AT_TRANSCODE_LIE);
+    tear_down(f);
+}
+
+TEST(routes_that_do_not_fit_in_memory_leave_nothing_behind)
+{
+    struct at_pool *pool = read_pool();
+
+    WITH_EACH_ALLOCATION_FAILING({
+        struct at_routes routes;
+        struct at_diag diag;
+        int r;
+
+        at_routes_init(&routes, 7);
+        r = at_routes_add(&routes, at_pool_service_at(pool, 0), &diag);
+        CHECK(r == 0 || r == -ENOMEM);
+        at_routes_deinit(&routes);
+    });
+    (void)at_pool_free(pool);
+}
+
+TEST(a_message_that_does_not_fit_in_memory_is_too_big_not_wrong)
+{
+    struct fixture *f = set_up();
+
+    CHECK_INT(find(f, "POST", "/echo"), AT_ROUTES_FOUND);
+    WITH_EACH_ALLOCATION_FAILING({
+        struct at_transcode t;
+        struct at_bytes out;
+        int r;
+
+        at_transcode_init(&t);
+        r = at_transcode_request(&t,
+                                 &(struct at_transcode_source){
+                                     .match = &f->match, .body = AT_LIT("{\"payload\":\"x\"}")},
+                                 &out, &f->fault);
+        CHECK(r == AT_TRANSCODE_OK || r == AT_TRANSCODE_BIG);
+        r = at_transcode_response(&t, f->match.binding, AT_LIT("\x10\x07"), &out, &f->fault);
+        CHECK(r == AT_TRANSCODE_OK || r == AT_TRANSCODE_BIG);
+        at_transcode_deinit(&t);
+    });
+    tear_down(f);
+}
+
+TEST_MAIN("roles/gateway/transcode")
