@@ -13,7 +13,7 @@
 #include "cli/logline.h"
 #include "cli/logset.h"
 
-enum { FIRST_BUFFER = 16384, BLOCK = 65536, NONE = -1 };
+enum { FIRST_BUFFER = 16384, BLOCK = 16384, NONE = -1 };
 
 int at_logsource_init(struct at_logsource *s, int dir, struct at_bytes instance)
 {
@@ -267,11 +267,10 @@ static int count_back(const struct at_logsource *s, char *block, size_t *lines, 
 
 int at_logsource_seek_tail(struct at_logsource *s, size_t n)
 {
-    at_auto_free
-    char *block = malloc(BLOCK);
+    char block[BLOCK];
     size_t lines = n;
     off_t at = 0;
-    int r = block == NULL ? -ENOMEM : open_number(s, 0);
+    int r = open_number(s, 0);
 
     if (r == 0 && n == 0) {
         return lseek(s->file, 0, SEEK_END) < 0 ? -errno : 0;

@@ -117,7 +117,7 @@ int at_oplink_connect(struct at_cli *cli, const struct at_place *place, struct a
 {
     char path[PATH_CAP];
     struct at_diag diag;
-    int sock;
+    int sock = -1;
     int r = at_operator_socket_path(place->system, path, sizeof(path));
 
     if (r == 0) {

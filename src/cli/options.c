@@ -18,11 +18,13 @@ struct parse {
     bool words_only; /* "--" was seen */
 };
 
+static const struct at_cli_option no_options[] = {{.name = NULL}};
+
 static size_t count_options(const struct at_cli_option *table)
 {
     size_t n = 0;
 
-    while (table != NULL && table[n].name != NULL) {
+    while (table[n].name != NULL) {
         n++;
     }
     return n;
@@ -31,7 +33,7 @@ static size_t count_options(const struct at_cli_option *table)
 /* In the verb's table first: `logs -f` follows, `atoll -f FILE logs` names a file. */
 static const struct at_cli_option *find_long(const struct at_cli *cli, struct at_bytes name)
 {
-    const struct at_cli_option *tables[] = {cli->verb == NULL ? NULL : cli->verb->options,
+    const struct at_cli_option *tables[] = {cli->verb == NULL ? no_options : cli->verb->options,
                                             at_cli_global_options()};
 
     for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]); t++) {
@@ -46,7 +48,7 @@ static const struct at_cli_option *find_long(const struct at_cli *cli, struct at
 
 static const struct at_cli_option *find_letter(const struct at_cli *cli, char letter)
 {
-    const struct at_cli_option *tables[] = {cli->verb == NULL ? NULL : cli->verb->options,
+    const struct at_cli_option *tables[] = {cli->verb == NULL ? no_options : cli->verb->options,
                                             at_cli_global_options()};
 
     for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]); t++) {
@@ -74,7 +76,7 @@ static int unknown_long(struct at_cli *cli, struct at_bytes name)
 {
     const char *candidates[CANDIDATES_MAX];
     size_t n = 0;
-    const struct at_cli_option *tables[] = {cli->verb == NULL ? NULL : cli->verb->options,
+    const struct at_cli_option *tables[] = {cli->verb == NULL ? no_options : cli->verb->options,
                                             at_cli_global_options()};
 
     for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]); t++) {

@@ -112,7 +112,7 @@ void at_table_colour(struct at_table *t, const char *sgr)
 
 size_t at_table_rows(const struct at_table *t)
 {
-    return t->cell_count / t->column_count;
+    return t->column_count == 0 ? 0 : t->cell_count / t->column_count;
 }
 
 /* What people see in the cell, made safe for a terminal. */

@@ -183,17 +183,22 @@ static void list_service(struct run *run, struct at_table *t, const struct at_po
     }
 }
 
+/* The contracts of the i-th service; NULL: it has none. */
+static struct at_pool *pool_of(const struct run *run, size_t i)
+{
+    return run->pools == NULL ? NULL : run->pools[i];
+}
+
 static int list_methods(struct run *run)
 {
     struct at_table t;
 
     at_table_init(&t, list_columns, sizeof(list_columns) / sizeof(list_columns[0]));
     for (size_t i = 0; i < run->pool_count; i++) {
+        const struct at_pool *pool = pool_of(run, i);
         const struct at_pool_service *service;
 
-        for (size_t s = 0;
-             run->pools[i] != NULL && (service = at_pool_service_at(run->pools[i], s)) != NULL;
-             s++) {
+        for (size_t s = 0; pool != NULL && (service = at_pool_service_at(pool, s)) != NULL; s++) {
             if (serves(run, i, service->full_name)) {
                 list_service(run, &t, service);
             }
@@ -212,10 +217,10 @@ static size_t resolve_in(struct run *run, size_t i, struct at_bytes name,
                          const struct at_pool_method **ret, size_t n)
 {
     const struct at_pool_method *matches[AT_NAMES_MATCHES_MAX];
-    size_t count = run->pools[i] == NULL
-                       ? 0
-                       : at_names_resolve(run->pools[i], at_config_plan_view(run->config), name,
-                                          matches, AT_NAMES_MATCHES_MAX);
+    const struct at_pool *pool = pool_of(run, i);
+    size_t count = pool == NULL ? 0
+                                : at_names_resolve(pool, at_config_plan_view(run->config), name,
+                                                   matches, AT_NAMES_MATCHES_MAX);
 
     for (size_t m = 0; m < count && m < AT_NAMES_MATCHES_MAX && n < AT_NAMES_MATCHES_MAX; m++) {
         if (serves(run, i, matches[m]->service->full_name)) {
@@ -241,7 +246,7 @@ static const struct at_pool_method *find_method(struct run *run)
     }
     if (n == 0) {
         for (size_t i = 0; near == NULL && i < run->pool_count; i++) {
-            near = run->pools[i] == NULL ? NULL : at_names_nearest(run->pools[i], name);
+            near = pool_of(run, i) == NULL ? NULL : at_names_nearest(pool_of(run, i), name);
         }
         at_cli_fail(run->cli, AT_EXIT_UNKNOWN,
                     "no service has a method \"%s\"%s%s%s\n  See: atoll call --list",
@@ -480,7 +485,7 @@ int at_verb_call(struct at_cli *cli)
         code = at_cli_has(cli, "list") ? list_methods(&run) : call_method(&run);
     }
     for (size_t i = 0; i < run.pool_count; i++) {
-        at_pool_free(run.pools[i]);
+        at_pool_free(pool_of(&run, i));
     }
     free(run.pools);
     at_config_free(run.config);

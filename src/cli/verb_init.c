@@ -88,8 +88,7 @@ static bool find_examples(char *out, size_t cap)
 
 static int copy_file(const char *from, const char *to, mode_t mode)
 {
-    at_auto_free
-    char *block = malloc(BLOCK);
+    char block[BLOCK];
     at_auto_close
     int in = open(from, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     at_auto_close
