@@ -411,4 +411,67 @@ TEST(after_a_new_supervisor_everything_is_wanted_again_with_what_is_open)
     world_deinit(&w);
 }
 
+/* One call from beginning to end, whatever fails on the way; it ends exactly once. */
+static void call_without_memory(const uint8_t *payload, size_t len)
+{
+    struct world w = {.client = {.epoll = -1, .control = -1, .supervisor = -1},
+                      .server = {.epoll = -1, .control = -1, .supervisor = -1}};
+    struct call c;
+    int r = test_owner_init(&w.client, "");
+
+    if (r == 0) {
+        r = test_owner_init(&w.server, methods);
+    }
+    if (r == 0) {
+        w.server.on_request = echo;
+        memset(&c, 0, sizeof(c));
+        c.p.done = on_done;
+        c.p.reply_room = reply_room;
+        c.p.user = &c.out;
+        c.p.request = (struct at_call_request){.contract = at_bytes_of(contract),
+                                               .method = AT_LIT("GetItem"),
+                                               .payload = at_bytes_over(payload, len),
+                                               .deadline_ns = test_now(&w.client) + AT_SECOND_NS};
+        r = at_engine_start(w.client.engine, &c.p, test_now(&w.client));
+        CHECK(r == 0 || r == -ENOMEM);
+    }
+    if (r == 0) {
+        (void)test_introduce(&w.client, 1, &w.server, 7, "stock.1", NULL);
+        turn_both(&w, 12);
+        w.client.skew_ns = 9 * AT_SECOND_NS;
+        turn_both(&w, 2);
+        CHECK_INT(c.out.times, 1);
+        free(c.out.room);
+    }
+    world_deinit(&w);
+}
+
+TEST(a_call_ends_once_whichever_allocation_fails)
+{
+    static const uint8_t payload[100000];
+
+    WITH_EACH_ALLOCATION_FAILING(call_without_memory(payload, 10));
+    WITH_EACH_ALLOCATION_FAILING(call_without_memory(payload, sizeof(payload)));
+}
+
+TEST(credit_is_given_back_with_every_answer)
+{
+    struct world w;
+    struct call c;
+
+    world_init(&w);
+    start(&w.client, &c, "GetItem", AT_LIT("x"), AT_SECOND_NS);
+    connect_world(&w);
+    for (int i = 0; i < 3 * AT_CALL_SLOTS; i++) {
+        turn_both(&w, 1);
+        free(c.out.room);
+        start(&w.client, &c, "GetItem", AT_LIT("x"), AT_SECOND_NS);
+        turn_both(&w, 2);
+        CHECK_INT(c.out.status, AT_STATUS_OK);
+        CHECK_INT(c.out.times, 1);
+    }
+    free(c.out.room);
+    world_deinit(&w);
+}
+
 TEST_MAIN("call/engine")
