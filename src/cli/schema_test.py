@@ -1,8 +1,12 @@
 #!/usr/bin/python3
-"""`atoll schema` is a valid JSON Schema, takes right files and refuses wrong ones: ATOLL FILE..."""
+"""`atoll schema` is a valid JSON Schema, takes right files and refuses wrong ones; the examples of
+atoll.yaml(5) are right: ATOLL FILE..."""
 import json
+import os
+import re
 import subprocess
 import sys
+import tempfile
 
 import yaml
 
@@ -46,7 +50,26 @@ def refers(node, found):
     return found
 
 
+def try_examples(atoll):
+    """Each example of the manual page is a configuration; the last one lies on the one before."""
+    page = subprocess.run([atoll, "schema", "--man"], check=True, capture_output=True, text=True).stdout
+    examples = [e.replace("\\-", "-") for e in re.findall(r"\.nf\n(.*?)\.fi\n", page, re.S)]
+    assert len(examples) == 3, examples
+    with tempfile.TemporaryDirectory() as folder:
+        for i, names in enumerate([["atoll.yaml"], ["atoll.yaml"], ["atoll.override.yaml"]]):
+            with open(os.path.join(folder, names[0]), "w", encoding="utf-8") as f:
+                f.write(examples[i])
+            run = subprocess.run([atoll, "config", "--profile", "debug"], cwd=folder,
+                                 capture_output=True, text=True)
+            if run.returncode != 0:
+                sys.exit(f"example {i + 1} of the manual page: {run.stderr}")
+        resolved = yaml.safe_load(run.stdout)
+        assert resolved["services"]["cart"]["environment"] == {"LOG_LEVEL": "trace"}
+        assert len(resolved["gateway"]["listen"]) == 2
+
+
 def main(atoll, files):
+    try_examples(os.path.abspath(atoll))
     schema = json.loads(subprocess.run([atoll, "schema"], check=True, capture_output=True).stdout)
     bad = [r for r in refers(schema, []) if r.removeprefix("#/$defs/") not in schema["$defs"]]
     if bad:
