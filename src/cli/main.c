@@ -9,6 +9,13 @@
 #include "base/error.h"
 #include "cli/cli.h"
 
+/* `up` takes the signal itself; every other verb has nothing to put away. */
+static void on_interrupt(int signal)
+{
+    (void)signal;
+    _exit(AT_EXIT_INTERRUPTED);
+}
+
 int main(int argc, char **argv)
 {
     static struct at_cli cli;
@@ -17,6 +24,7 @@ int main(int argc, char **argv)
     (void)setlocale(LC_CTYPE, "C.UTF-8");
     at_error_trace(trace != NULL && strcmp(trace, "1") == 0);
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGINT, on_interrupt);
     cli.out = stdout;
     cli.err = stderr;
     cli.out_is_tty = isatty(STDOUT_FILENO) == 1;

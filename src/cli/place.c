@@ -22,6 +22,10 @@ int at_place_find(struct at_cli *cli, struct at_place *ret)
     if (r == 0) {
         return 0;
     }
+    if (cli->project != NULL && getcwd(ret->project_dir, sizeof(ret->project_dir)) != NULL) {
+        snprintf(ret->system, sizeof(ret->system), "%s", cli->project);
+        return 0; /* a running system is found by its name alone */
+    }
     if (r == AT_CONFIG_NO_FILE) {
         at_cli_fail(cli, AT_EXIT_USAGE, "there is no atoll.yaml here or above");
         (void)fputs("  Go to a project, name its file with -f FILE, or make one: atoll init\n",

@@ -177,21 +177,25 @@ static const struct at_cli_verb verbs[] = {
      .options = no_options, .examples = down_examples, .exits = running_exits},
     {.name = "ps", .usage = "[SERVICE...]", .run = at_verb_ps, .words_max = ANY_WORDS, .words = AT_WORDS_SERVICES,
      .summary = "list the instances",
-     .about = "One row for each instance. In JSON the fields are: service, instance, state, reason, pid, "
-              "reaper_pid, uid, uptime_ns, restarts, cpu_ns, memory_bytes, memory_limit_bytes, tasks, kind. "
-              "What is not known is null. state is one of down, waiting, starting, ready, stopping, "
-              "backing-off, failed.",
+     .about = "One row for each instance. In JSON the fields are: service, instance, state, pid, reaper_pid, uid, "
+              "uptime_ns, restarts, cpu_ns, cpu_limit_milli, memory_bytes, memory_limit_bytes, tasks, "
+              "tasks_limit, kind, last_exit, walls_missing. What is not known or not limited is null. state "
+              "is one of down, waiting, starting, ready, stopping, backing off, failed; kind is service or "
+              "role. When the system is not running, -o json prints [] and the exit code is 3.",
      .options = no_options, .examples = ps_examples, .exits = running_exits},
     {.name = "logs", .usage = "[SERVICE|INSTANCE...]", .run = at_verb_logs, .words_max = ANY_WORDS, .words = AT_WORDS_SERVICES,
      .summary = "show what the services wrote, all instances merged",
      .about = "Shows stdout and stderr of the services in the order of time, also of those which no longer run: "
               "the files stay in .atoll/logs. Bytes that could upset a terminal are shown as \\xNN. In JSON the "
-              "fields are: time, instance, service, stream, text.",
+              "fields are: time, service, instance, stream, text, goes_on. A line that has not ended yet, or is "
+              "longer than 8 KiB, comes in pieces: goes_on says that the next one continues it.",
      .options = logs_options, .examples = logs_examples, .exits = logs_exits},
     {.name = "status", .usage = "[SERVICE|INSTANCE]", .run = at_verb_status, .words_max = 1, .words = AT_WORDS_SERVICES,
      .summary = "show one service, or the system, on a page",
      .about = "For a service: its instances with state, process, uptime, restarts and why, memory, limits, and "
-              "its last log lines. Without a name: the system, its addresses, the walls that are missing.",
+              "its last log lines. Without a name: the system, its processes, the walls that are missing. In JSON "
+              "one object: system, project, state, since, anchor_pid, supervisor_pid, supervisors, "
+              "walls_missing, and the arrays instances, edges and ends.",
      .options = status_options, .examples = status_examples, .exits = running_exits},
     {.name = "call", .usage = "[SERVICE.]METHOD [JSON|@FILE|-]", .run = at_verb_call, .words_max = 2, .words = AT_WORDS_METHODS,
      .summary = "call a method with a JSON request",
