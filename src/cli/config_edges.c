@@ -114,12 +114,18 @@ static const struct at_yaml_node *dependency_at(const struct at_yaml_node *n, si
     return n->pairs[i].key;
 }
 
+/* Each option or variable may name several, with commas between; "*" is all of them. */
 static bool is_profile_on(const struct at_config_options *o, struct at_bytes profile)
 {
     for (size_t i = 0; i < o->profile_count; i++) {
-        if (strcmp(o->profiles[i], "*") == 0 ||
-            at_bytes_equal(profile, at_bytes_of(o->profiles[i]))) {
-            return true;
+        struct at_bytes rest = at_bytes_of(o->profiles[i]);
+        struct at_bytes piece;
+
+        while (at_bytes_cut(&rest, ',', &piece)) {
+            if (at_bytes_equal(piece, AT_LIT("*")) ||
+                at_bytes_equal(at_bytes_trim(piece), profile)) {
+                return true;
+            }
         }
     }
     return false;

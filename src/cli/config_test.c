@@ -418,7 +418,7 @@ TEST(a_broken_file_can_still_be_identified)
 
 TEST(profiles_switch_services_on)
 {
-    static const char *const profiles[] = {"debug"};
+    static const char *const profiles[] = {"other, debug"};
     static const char *const names[] = {"tool"};
     struct project p;
 
