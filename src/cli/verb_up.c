@@ -341,6 +341,15 @@ static bool is_telemetry_coming(const struct up *up)
     return false;
 }
 
+/* `atoll down` in another terminal, a signal to atolld, the death of the anchor: an end in order. */
+static void on_stopped_by_others(struct up *up, struct at_bytes why)
+{
+    at_progress_settle(&up->progress);
+    at_cli_say(up->cli, "stopping %s: %.*s", up->place.system, (int)why.len,
+               why.len == 0 ? "" : (const char *)why.at);
+    up->phase = STOPPING;
+}
+
 static void take_message(struct up *up)
 {
     struct at_operator_event e;
@@ -351,6 +360,9 @@ static void take_message(struct up *up)
         take_result(up);
     } else if (up->link.in->type == AT_OPERATOR_EVENT &&
                at_message_unpack(&at_operator_event_kind, up->link.in->body, &e) == 0) {
+        if (e.type == AT_EVENT_SYSTEM && e.state == AT_LIFE_STOPPING && up->phase == RUNNING) {
+            on_stopped_by_others(up, e.reason);
+        }
         if (up->phase != STOPPING || up->cli->verbose || up->cli->output == AT_OUTPUT_JSONL) {
             at_progress_event(&up->progress, &e);
         }
