@@ -20,8 +20,7 @@ struct at_calls {
     struct at_engine *engine;
     at_calls_other *other;
     void *user;
-    struct at_list ios;     /* struct watched */
-    struct at_list pending; /* struct at_call_pending */
+    struct at_list ios; /* struct watched */
     bool running;
     bool due; /* the timer fires at the end of this turn */
 };
@@ -35,7 +34,6 @@ struct watched {
 
 struct at_call_pending {
     struct at_pending p;
-    struct at_list entry;
     struct at_calls *calls;
     at_call_done *done;
     void *user;
@@ -144,7 +142,6 @@ int at_calls_new(struct at_loop *loop, int control_fd, at_calls_other *on_other_
     c->other = on_other_message;
     c->user = user;
     at_list_init(&c->ios);
-    at_list_init(&c->pending);
     r = at_loop_add_timer(loop, on_timer, c, &c->timer);
     if (r < 0) {
         free(c);
@@ -167,10 +164,7 @@ struct at_calls *at_calls_free(struct at_calls *c)
         return NULL;
     }
     c->running = true;
-    while (!at_list_is_empty(&c->pending)) {
-        at_call_cancel(at_container_of(c->pending.next, struct at_call_pending, entry));
-    }
-    (void)at_engine_free(c->engine);
+    (void)at_engine_free(c->engine); /* ends every call */
     (void)at_timer_remove(c->timer);
     free(c);
     return NULL;
@@ -189,7 +183,6 @@ bool at_calls_can_call(const struct at_calls *calls, struct at_bytes contract)
 
 static void end(struct at_call_pending *call, const struct at_call_result *result)
 {
-    at_list_remove(&call->entry);
     call->done(call->user, result);
     free(call->reply);
     free(call);
@@ -256,7 +249,6 @@ int at_call_start(struct at_calls *calls, const struct at_call_request *request,
         free(call);
         return r;
     }
-    at_list_append(&calls->pending, &call->entry);
     settle_later(calls);
     if (ret != NULL) {
         *ret = call;

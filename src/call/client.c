@@ -26,7 +26,7 @@
 #include "shm/channel.h"
 
 struct at_target {
-    struct at_bytes contract; /* owned */
+    struct at_bytes contract; /* name[] */
     uint64_t request;         /* of the WANT */
     struct at_list links;     /* at_link.of_target, open ones; next in turn first */
     struct at_list waiting;   /* at_pending.entry, first come first served */
@@ -34,6 +34,7 @@ struct at_target {
     char service[AT_CALL_NAME_ROOM];
     char *reason; /* of the edge; malloc, may be NULL */
     bool unsent;  /* WANT did not go out yet */
+    char name[];
 };
 
 static void finish(struct at_engine *e, struct at_pending *p, const struct at_call_result *result)
@@ -215,21 +216,17 @@ void at_client_pump(struct at_engine *e, struct at_target *t)
 static struct at_target *find_target(struct at_engine *e, struct at_bytes contract)
 {
     struct at_target *t = at_map_get(&e->targets, contract);
-    uint8_t *name;
 
     if (t != NULL) {
         return t;
     }
-    t = calloc(1, sizeof(*t));
-    name = malloc(contract.len + 1);
-    if (t == NULL || name == NULL || at_map_put(&e->targets, contract, t) < 0) {
+    t = calloc(1, sizeof(*t) + contract.len + 1);
+    if (t == NULL || at_map_put(&e->targets, contract, t) < 0) {
         free(t);
-        free(name);
         return NULL;
     }
-    memcpy(name, contract.at, contract.len);
-    name[contract.len] = '\0';
-    t->contract = at_bytes_over(name, contract.len);
+    memcpy(t->name, contract.at, contract.len);
+    t->contract = at_bytes_over(t->name, contract.len);
     t->request = ++e->next_request;
     at_list_init(&t->links);
     at_list_init(&t->waiting);
@@ -310,6 +307,9 @@ int at_engine_start(struct at_engine *e, struct at_pending *p, uint64_t now_ns)
     uint32_t status;
 
     e->now_ns = now_ns;
+    if (e->closing) {
+        return -ESHUTDOWN; /* a done function that calls again */
+    }
     if (p->request.metadata.len > AT_CALL_META_MAX || p->request.contract.len == 0 ||
         p->request.contract.len > 255) {
         return -EMSGSIZE;
@@ -474,7 +474,10 @@ void at_client_lost(struct at_link *l)
         if (p == NULL) {
             continue;
         }
-        if (p->request.may_repeat || was_never_taken(l, p)) {
+        if (e->closing) {
+            at_list_remove(&p->out.entry);
+            finish_later(e, p, AT_STATUS_CANCELLED, "this process stops calling");
+        } else if (p->request.may_repeat || was_never_taken(l, p)) {
             again(e, p);
         } else {
             at_list_remove(&p->out.entry);
@@ -686,7 +689,6 @@ void at_client_free_targets(struct at_engine *e)
             finish_later(e, at_container_of(t->waiting.next, struct at_pending, entry),
                          AT_STATUS_CANCELLED, "this process stops calling");
         }
-        free((void *)(uintptr_t)t->contract.at);
         free(t->reason);
         free(t);
     }

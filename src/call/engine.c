@@ -72,6 +72,7 @@ struct at_engine *at_engine_free(struct at_engine *e)
     if (e == NULL) {
         return NULL;
     }
+    e->closing = true;
     for (uint32_t i = 0; i < e->link_cap; i++) {
         if (e->links[i] != NULL) {
             at_link_close(e->links[i], AT_LIT("this process stops calling"));

@@ -152,7 +152,8 @@ bool at_engine_arm(struct at_engine *e);
 /* 0: none; else absolute, perhaps past. */
 uint64_t at_engine_next_deadline(const struct at_engine *e);
 
-/* Puts the call in; done runs later, never before this returns. 0, -ENOMEM, -EMSGSIZE. */
+/* Puts the call in; done runs later, never before this returns. 0, -ENOMEM, -EMSGSIZE; -ESHUTDOWN
+ * while the engine is being freed. */
 int at_engine_start(struct at_engine *e, struct at_pending *p, uint64_t now_ns);
 /* As a first call would, without one: its instances are asked for. 0, -ENOMEM. */
 int at_engine_want(struct at_engine *e, struct at_bytes contract);

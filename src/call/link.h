@@ -89,6 +89,7 @@ struct at_engine {
     bool want_unsent;
     bool control_gone;
     bool going_away;
+    bool closing; /* at_engine_free() */
     bool corked;
 };
 
