@@ -141,8 +141,9 @@ static const uint8_t *read_text(struct decoder *d, const struct atoll_field_desc
 }
 
 /* The value of a field that is no message, in the wire type that its tag says. */
-static inline const uint8_t *read_value(struct decoder *d, const struct atoll_field_desc *f,
-                                        const uint8_t *p, const uint8_t *end, void *value)
+static inline __attribute__((always_inline)) const uint8_t *
+read_value(struct decoder *d, const struct atoll_field_desc *f, const uint8_t *p,
+           const uint8_t *end, void *value)
 {
     const uint8_t *at = p;
     uint64_t v;
@@ -322,65 +323,92 @@ static const uint8_t *enter(struct decoder *d, const struct atoll_field_desc *f,
     return p;
 }
 
-/* One field whose tag is as the table expects. */
-static inline const uint8_t *read_field(struct decoder *d, const struct atoll_field_desc *f,
-                                        const struct frame *frame, const uint8_t *p)
+/* A field with presence, or one more of a repeated one: where its value goes. NULL: d->result. */
+static uint8_t *place(struct decoder *d, const struct atoll_field_desc *f, uint8_t *message,
+                      const uint8_t *p, const uint8_t *end)
+{
+    uint8_t *value = message + f->offset;
+
+    if (f->mode != ATOLL_MODE_REPEATED) {
+        mark_present(f, message, value);
+        return value;
+    }
+    value = append(d, f, (struct at_pb_array *)value, p, end);
+    if (value != NULL && (f->type == ATOLL_TYPE_STRING || f->type == ATOLL_TYPE_BYTES)) {
+        *(struct atoll_str *)value = (struct atoll_str){0};
+    }
+    return value;
+}
+
+/* One field whose tag is as the table expects. *ret_entered: it opened a frame. */
+static inline __attribute__((always_inline)) const uint8_t *
+read_field(struct decoder *d, const struct atoll_field_desc *f, const struct frame *frame,
+           const uint8_t *p, bool *ret_entered)
 {
     uint8_t *value = frame->message + f->offset;
 
-    if (f->mode == ATOLL_MODE_REPEATED) {
+    if (f->mode != ATOLL_MODE_IMPLICIT) {
         if ((f->flags & ATOLL_FIELD_PACKED) != 0) {
             return read_packed(d, f, p, frame->end, (struct at_pb_array *)value);
         }
-        value = append(d, f, (struct at_pb_array *)value, p, frame->end);
+        value = place(d, f, frame->message, p, frame->end);
         if (value == NULL) {
             return NULL;
         }
-        if (f->type == ATOLL_TYPE_STRING || f->type == ATOLL_TYPE_BYTES) {
-            *(struct atoll_str *)value = (struct atoll_str){0};
-        }
-    } else if (f->mode != ATOLL_MODE_IMPLICIT) {
-        mark_present(f, frame->message, value);
     }
     if (f->type == ATOLL_TYPE_MESSAGE) {
+        *ret_entered = true;
         return enter(d, f, p, frame->end, value);
     }
     return read_value(d, f, p, frame->end, value);
 }
 
-static int decode(struct decoder *d, const uint8_t *p)
+/*
+ * The fields of one message, until it ends or a nested one begins. The frame is a copy: the
+ * compiler may keep it in registers, which it must not do with what d points to.
+ */
+static inline __attribute__((always_inline)) const uint8_t *
+read_fields(struct decoder *d, const struct frame frame, const uint8_t *p)
 {
-    const struct frame *frame = &d->frames[0];
+    bool entered = false;
 
-    for (;;) {
+    while (p != frame.end && !entered) {
         const struct atoll_field_desc *f;
         const uint8_t *field_at = p;
         uint64_t tag;
 
-        if (p == frame->end) {
-            if (d->depth == 0) {
-                return AT_PB_OK;
-            }
-            frame = &d->frames[--d->depth];
-            continue;
-        }
-        p = at_pb_read_varint(p, frame->end, &tag);
+        p = at_pb_read_varint(p, frame.end, &tag);
         if (__builtin_expect(p == NULL, 0)) {
             d->wrong_field = NULL;
-            (void)fail(d, at_pb_why(field_at, frame->end), field_at);
-            return d->result;
+            return fail(d, at_pb_why(field_at, frame.end), field_at);
         }
-        f = at_pb_find(frame->desc, (uint32_t)(tag >> 3));
+        f = at_pb_find(frame.desc, (uint32_t)(tag >> 3));
         if (__builtin_expect(f != NULL && f->tag == tag, 1)) {
-            p = read_field(d, f, frame, p);
+            p = read_field(d, f, &frame, p, &entered);
         } else {
             p = read_odd(d, f, field_at, p, tag);
         }
         if (__builtin_expect(p == NULL, 0)) {
             d->wrong_field = f;
+            return NULL;
+        }
+    }
+    return p;
+}
+
+static int decode(struct decoder *d, const uint8_t *p)
+{
+    for (;;) {
+        p = read_fields(d, d->frames[d->depth], p);
+        if (__builtin_expect(p == NULL, 0)) {
             return d->result;
         }
-        frame = &d->frames[d->depth];
+        while (p == d->frames[d->depth].end) {
+            if (d->depth == 0) {
+                return AT_PB_OK;
+            }
+            d->depth--;
+        }
     }
 }
 

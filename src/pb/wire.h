@@ -32,6 +32,10 @@ static inline const uint8_t *at_pb_read_varint(const uint8_t *p, const uint8_t *
         *ret = *p;
         return p + 1;
     }
+    if (end - p >= 2 && p[1] < 0x80) {
+        *ret = (uint64_t)(p[0] & 0x7F) | (uint64_t)p[1] << 7;
+        return p + 2;
+    }
     return at_pb_read_long_varint(p, end, ret);
 }
 
