@@ -75,3 +75,17 @@ def test_when_the_anchor_dies_the_system_ends_and_can_be_started_again(own_shop)
     own_shop.up()
     cart = own_shop.http("GET", "/cart", x_user_id="survivor").json
     assert cart["items"] == [{"itemId": 30, "quantity": 1, "price": cart["items"][0]["price"]}]
+
+
+def test_checkouts_that_were_under_way_when_everything_died_are_finished_or_undone(own_shop):
+    traffic = own_shop.traffic("--duration", "5", "--rate", "150", "--visitors", "16")
+    time.sleep(2)
+    anchor, _ = wait_for("the daemons", lambda: anchor_and_supervisor(own_shop))
+    os.kill(anchor, signal.SIGKILL)
+    wait_for("every process to end", lambda: not [
+        what for what in own_shop.left_behind() if what.startswith("process")], 5)
+    own_shop.up()
+    out, err = traffic.communicate(timeout=90 * harness.SLOW)
+    assert traffic.returncode == 0, f"{out} {err}{own_shop.logs()}"
+    said = json.loads(out)
+    assert said["booksRight"] and said["orders"] > 0
