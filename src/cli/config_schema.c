@@ -10,8 +10,8 @@ enum { TABLES_MAX = 32 }; /* of our own */
 
 struct schema {
     struct at_text *out;
-    const struct at_config_key *tables[TABLES_MAX]; /* keys whose table has a definition */
-    size_t count;
+    const struct at_config_key
+        *tables[TABLES_MAX]; /* keys whose table has a definition; NULL ends */
 };
 
 /* What a value of the type looks like; values may hold ${…}, so numbers may be texts too. */
@@ -49,15 +49,15 @@ static const char *const shapes[AT_TYPES] = {
 
 static const char *id_of(struct schema *s, const struct at_config_key *key)
 {
-    for (size_t i = 0; i < s->count && i < TABLES_MAX; i++) {
-        if (s->tables[i]->table == key->table) {
-            return s->tables[i]->name;
-        }
+    size_t i = 0;
+
+    while (i + 1 < TABLES_MAX && s->tables[i] != NULL && s->tables[i]->table != key->table) {
+        i++;
     }
-    if (s->count < TABLES_MAX) {
-        s->tables[s->count++] = key;
+    if (s->tables[i] == NULL) {
+        s->tables[i] = key;
     }
-    return key->name;
+    return s->tables[i]->name;
 }
 
 static void add_shape(struct schema *s, const struct at_config_key *key)
@@ -159,7 +159,8 @@ void at_config_schema(struct at_text *out)
                     "  \"$ref\": \"#/$defs/system\",\n  \"$defs\": {\n    \"system\": {\n      ");
     add_table(&s, at_config_root_table());
     at_text_add_str(out, "\n    }");
-    for (size_t i = 0; i < s.count; i++) { /* grows while definitions name further ones */
+    for (size_t i = 0; i < TABLES_MAX && s.tables[i] != NULL;
+         i++) { /* grows while definitions name further ones */
         at_text_addf(out, ",\n    \"%s\": {\n      ", s.tables[i]->name);
         add_table(&s, s.tables[i]->table);
         at_text_add_str(out, "\n    }");
