@@ -163,7 +163,9 @@ static void end_output(struct at_stream *s)
         (void)shutdown(s->fd, SHUT_WR);
         if (s->saw_eof) {
             (void)at_stream_close(s);
+            return;
         }
+        at_stream_set_deadline(s, at_loop_now_ns(s->net->loop) + AT_NET_LINGER_NS);
     }
 }
 
@@ -402,7 +404,7 @@ struct at_stream *at_stream_finish(struct at_stream *stream)
     stream->stopped = false;
     release(&stream->in);
     at_list_append(&stream->net->finishing, &stream->link);
-    at_stream_set_deadline(stream, at_loop_now_ns(stream->net->loop) + AT_NET_LINGER_NS);
+    stream->deadline_ns = 0; /* until all is sent the stall time guards it, then the linger time */
     want_events(stream);
     if (!stream->corked) {
         uncork(stream);

@@ -299,6 +299,25 @@ TEST(a_finished_stream_is_closed_in_the_end_even_when_the_peer_stays)
     tear_down(f);
 }
 
+TEST(a_finished_stream_takes_the_time_that_a_slow_reader_needs)
+{
+    struct fixture *f = set_up();
+    static char block[1 << 20];
+    size_t got = 0;
+    ssize_t n;
+
+    put(f, block, sizeof(block));
+    f->stream = at_stream_finish(f->stream);
+    do {
+        now_ns += AT_NET_LINGER_NS * 2;
+        turns(f, 1);
+        n = read(f->peer, block, 100000);
+        got += n > 0 ? (size_t)n : 0;
+    } while (n > 0);
+    CHECK_INT(got, sizeof(block));
+    tear_down(f);
+}
+
 static void count_accepted(void *user, int fd)
 {
     int *count = user;
@@ -336,6 +355,31 @@ TEST(without_a_free_descriptor_connections_are_refused_and_the_loop_rests)
     CHECK_INT(count, 1);
     at_close(&client);
     (void)at_listener_free(listener);
+    tear_down(f);
+}
+
+TEST(more_streams_than_the_limit_are_refused)
+{
+    struct fixture *f = set_up();
+    struct at_listener *listener = NULL;
+    struct at_diag diag;
+    struct at_net *none;
+    uint16_t port;
+    int count = 0;
+    int client;
+    int fd;
+    char in;
+
+    CHECK_INT(at_net_new(f->loop, 0, &none), 0);
+    CHECK_INT(at_socket_listen_tcp("127.0.0.1", 0, &fd, &port, &diag), 0);
+    CHECK_INT(at_listener_new(none, fd, count_accepted, &count, &listener), 0);
+    CHECK_INT(at_socket_connect_tcp("127.0.0.1", port, &client), 0);
+    turns(f, 1);
+    CHECK_INT(count, 0);
+    CHECK(recv(client, &in, 1, 0) < 0 && errno == ECONNRESET);
+    at_close(&client);
+    (void)at_listener_free(listener);
+    (void)at_net_free(none);
     tear_down(f);
 }
 

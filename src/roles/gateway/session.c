@@ -269,7 +269,13 @@ static void on_deadline(void *user)
     case AT_SESSION_BODY: time_out(s, "the body did not arrive within 60 s"); break;
     case AT_SESSION_CALLING: abandon(s); break;
     case AT_SESSION_IDLE:
-    default: s->over = true; break;
+    default:
+        if (at_stream_pending(s->stream) > 0) { /* still reading an answer, and not too slowly */
+            at_stream_set_deadline(s->stream, at_loop_now_ns(s->door->loop) + AT_GATEWAY_IDLE_NS);
+        } else {
+            s->over = true;
+        }
+        break;
     }
     at_session_let_go(s);
 }
