@@ -97,8 +97,10 @@ static void add_shape(struct schema *s, const struct at_config_key *key)
     case AT_TYPE_RESTART:
     case AT_TYPE_IGNORED:
     case AT_TYPE_REFUSED:
+        at_text_add_str(out, shapes[key->type] == NULL ? "" : shapes[key->type]);
+        break;
     case AT_TYPES:
-    default: at_text_add_str(out, shapes[key->type] == NULL ? "" : shapes[key->type]); break;
+    default: break;
     }
 }
 
