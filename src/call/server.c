@@ -88,10 +88,9 @@ static void give_back(struct at_engine *e, struct at_incoming *in)
 
 void at_server_free_spare(struct at_engine *e)
 {
-    while (!at_list_is_empty(&e->spare)) {
-        struct at_incoming *in = at_container_of(e->spare.next, struct at_incoming, entry);
+    at_list_foreach_safe (it, &e->spare) {
+        struct at_incoming *in = at_container_of(it, struct at_incoming, entry);
 
-        at_list_remove(&in->entry);
         free(in->room);
         free(in);
     }

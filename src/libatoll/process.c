@@ -201,7 +201,7 @@ static int await_welcome(struct at_process *p)
 
 static int add_fd(int epoll, int fd, uint64_t tag)
 {
-    struct epoll_event ev = {.events = EPOLLIN, .data.u64 = tag};
+    struct epoll_event ev = {.events = EPOLLIN | EPOLLET, .data.u64 = tag}; /* never read */
 
     return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
 }
@@ -323,13 +323,9 @@ void at_process_changed(struct at_process *p)
 
 static void take_event(struct at_process *p, const struct epoll_event *ev)
 {
-    uint64_t count;
-
-    if (ev->data.u64 == TAG_BELL) {
-        (void)!read(p->bell, &count, sizeof(count));
-    } else if (ev->data.u64 == TAG_SIGNAL) {
-        at_serve_signal(p);
-    } else {
+    if (ev->data.u64 == TAG_SIGNAL) {
+        at_serve_stop(p, AT_LIB_GRACE_NS);
+    } else if (ev->data.u64 != TAG_BELL) {           /* the bell only had to end the sleep */
         at_engine_tell_time(p->engine, at_now_ns()); /* we may have slept for long */
         at_engine_event(p->engine, ev->data.u64, ev->events);
     }

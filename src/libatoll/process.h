@@ -137,7 +137,5 @@ uint64_t at_serve_watch_limit(const struct at_process *p, uint64_t limit_ns);
 /* A nested wait of a handler ended (or begins): it counts as a sign of life. */
 void at_serve_nested(struct at_process *p, bool begins);
 void at_serve_stop(struct at_process *p, uint64_t grace_ns);
-/* An event on a descriptor that serve.c added to the epoll. */
-void at_serve_signal(struct at_process *p);
 
 #endif

@@ -117,16 +117,6 @@ void at_serve_stop(struct at_process *p, uint64_t grace_ns)
     at_process_ring(p);
 }
 
-void at_serve_signal(struct at_process *p)
-{
-    uint64_t count;
-
-    if (p->serve != NULL) {
-        (void)!read(p->serve->signal_fd, &count, sizeof(count));
-        at_serve_stop(p, AT_LIB_GRACE_NS);
-    }
-}
-
 static const struct atoll_method_desc *method_at(const struct atoll_service_desc *service, size_t i)
 {
     return (const struct atoll_method_desc *)((const char *)service->methods +
@@ -204,7 +194,7 @@ static void install(struct sigaction old[2])
 
 static int serve(struct at_process *p, struct at_serve *s)
 {
-    struct epoll_event ev = {.events = EPOLLIN, .data.u64 = TAG_SIGNAL};
+    struct epoll_event ev = {.events = EPOLLIN | EPOLLET, .data.u64 = TAG_SIGNAL};
     struct sigaction old[2];
     struct at_worker *self = calloc(1, sizeof(*self));
     int r = self == NULL ? -ENOMEM : 0;
@@ -311,7 +301,7 @@ int atoll_serve(const struct atoll_service *services, size_t count,
     if (r == 0) {
         r = serve(p, s);
     }
-    if (r == -ETIMEDOUT && p->serve != NULL) {
+    if (r == -ETIMEDOUT && p != NULL && p->serve != NULL) {
         (void)fprintf(stderr, "atoll: a handler did not end within the grace period\n");
         return 1; /* its thread still uses what s holds */
     }

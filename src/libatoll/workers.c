@@ -332,12 +332,10 @@ void at_workers_run(struct at_process *p, struct at_worker *w)
 
 void at_workers_end(struct at_process *p)
 {
-    struct at_serve *s = p->serve;
+    /* Nobody is added any more: it is over. */
+    at_list_foreach_safe (it, &p->serve->workers) {
+        struct at_worker *w = at_container_of(it, struct at_worker, all);
 
-    while (!at_list_is_empty(&s->workers)) {
-        struct at_worker *w = at_container_of(s->workers.next, struct at_worker, all);
-
-        at_list_remove(&w->all);
         at_park_wake(&w->park);
         at_process_unlock(p);
         (void)pthread_join(w->thread, NULL);
