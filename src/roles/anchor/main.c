@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -25,6 +26,17 @@ static int usage(FILE *out, int code)
     return code;
 }
 
+/* Half a dozen descriptors for each instance: the usual soft limit of 1024 is for select(). */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 static int run_anchor(void)
 {
     const char *text = getenv("ATOLL_OPERATOR_FD");
@@ -37,6 +49,7 @@ static int run_anchor(void)
     (void)unsetenv("ATOLL_OPERATOR_FD");
     /* Ctrl-C is for the command line, which then says DOWN; it must not kill us on the way. */
     (void)setsid();
+    raise_descriptor_limit();
     return at_anchor_run((int)fd);
 }
 

@@ -96,12 +96,25 @@ static int take(struct caller *c, struct at_message *m)
     return m->type == AT_SERVICE_WANT ? AT_MESSAGE_MALFORMED : 0;
 }
 
+void at_caller_want_room(struct at_party *party)
+{
+    struct caller *c = at_container_of(party, struct caller, party);
+
+    if (c->io != NULL) {
+        (void)at_io_change(c->io, EPOLLIN | EPOLLOUT);
+    }
+}
+
 static void on_socket(void *user, int fd, uint32_t events)
 {
     struct caller *c = user;
     struct at_message *m = c->system->message;
-    int r = at_message_receive(fd, m);
+    int r;
 
+    if ((events & EPOLLOUT) != 0 && at_edges_flush(&c->system->edges, &c->party)) {
+        (void)at_io_change(c->io, EPOLLIN);
+    }
+    r = at_message_receive(fd, m);
     if (r == -EAGAIN) {
         return;
     }

@@ -12,6 +12,8 @@ struct at_party;
 int at_caller_new(struct at_system *s, int *ret_fd);
 /* It cannot be told something: it is closed at the end of this turn. */
 void at_caller_doom(struct at_party *party);
+/* Something waits for it: sends it when its socket can be written. */
+void at_caller_want_room(struct at_party *party);
 void at_caller_close_all(struct at_system *s);
 
 #endif

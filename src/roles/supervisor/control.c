@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -249,11 +250,22 @@ static void on_closed(struct at_instance *i)
     }
 }
 
+void at_instance_want_room(struct at_instance *i)
+{
+    if (i->control_io != NULL) {
+        (void)at_io_change(i->control_io, EPOLLIN | EPOLLOUT);
+    }
+}
+
 void at_instance_on_control(void *user, int fd, uint32_t events)
 {
     struct at_instance *i = user;
     struct at_message *m = i->system->message;
 
+    if ((events & EPOLLOUT) != 0 && at_edges_flush(&i->system->edges, &i->party) &&
+        i->control_io != NULL) {
+        (void)at_io_change(i->control_io, EPOLLIN);
+    }
     for (int n = 0; n < AT_SUPER_MESSAGES_PER_TURN && i->control_io != NULL; n++) {
         int r = at_message_receive(fd, m);
 

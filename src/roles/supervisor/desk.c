@@ -164,12 +164,14 @@ void at_desk_say(struct at_operator_conn *c, const struct at_message_kind *kind,
                  const void *message, int fd)
 {
     bool was_empty = at_outbox_is_empty(&c->outbox);
+    struct at_letter letter = {
+        .kind = kind, .message = message, .fds = &fd, .fd_count = fd < 0 ? 0 : 1};
     int r;
 
     if (c->doomed) {
         return;
     }
-    r = at_outbox_put(&c->outbox, c->sock, kind, message, fd,
+    r = at_outbox_put(&c->outbox, c->sock, &letter,
                       kind == &at_operator_event_kind ? AT_SUPER_EVENTS_BYTES_MAX
                                                       : AT_SUPER_OUTBOX_BYTES_MAX);
     if (r == -ENOBUFS && kind == &at_operator_event_kind) {

@@ -38,12 +38,12 @@ struct channel {
 enum { GENERATION_SHIFT = 32, SUPERVISOR_SHIFT = 24, SERIAL_MASK = (1 << SUPERVISOR_SHIFT) - 1 };
 
 int at_edges_init(struct at_edges *edges, const struct at_plan *plan, uint32_t supervisor,
-                  at_edges_trouble *on_trouble, void *user)
+                  const struct at_edges_ops *ops, void *user)
 {
     *edges = (struct at_edges){
         .plan = plan,
         .serial = (uint64_t)(supervisor & 0xff) << SUPERVISOR_SHIFT,
-        .on_trouble = on_trouble,
+        .ops = ops,
         .user = user,
     };
     at_list_init(&edges->parties);
@@ -63,6 +63,7 @@ void at_edges_deinit(struct at_edges *edges)
 void at_edges_join(struct at_edges *edges, struct at_party *party)
 {
     at_list_init(&party->wants);
+    at_outbox_init(&party->outbox);
     at_list_init(&party->as_client);
     at_list_init(&party->as_server);
     party->want_count = 0;
@@ -73,16 +74,38 @@ void at_edges_join(struct at_edges *edges, struct at_party *party)
 
 /* ---- telling ---- */
 
+void at_edges_say(struct at_edges *edges, struct at_party *party, const struct at_letter *letter)
+{
+    int r;
+
+    if (party->sock < 0) {
+        return;
+    }
+    r = at_outbox_put(&party->outbox, party->sock, letter, AT_SUPER_PARTY_BYTES_MAX);
+    if (r == -ENOBUFS) {
+        edges->ops->on_trouble(edges->user, party, "it does not read its control socket");
+    } else if (r < 0 && r != -EPIPE && r != -ECONNRESET) {
+        edges->ops->on_trouble(edges->user, party, strerrordesc_np(-r));
+    } else if (!at_outbox_is_empty(&party->outbox)) {
+        edges->ops->on_wait(edges->user, party);
+    }
+}
+
+bool at_edges_flush(struct at_edges *edges, struct at_party *party)
+{
+    int r = party->sock < 0 ? 0 : at_outbox_flush(&party->outbox, party->sock);
+
+    if (r < 0 && r != -EAGAIN && r != -EPIPE && r != -ECONNRESET) {
+        edges->ops->on_trouble(edges->user, party, strerrordesc_np(-r));
+    }
+    return r != -EAGAIN;
+}
+
 static void tell(struct at_edges *edges, struct at_party *party, const struct at_message_kind *kind,
                  const void *message, const int *fds, size_t n)
 {
-    int r = party->sock < 0 ? 0 : at_message_send(party->sock, kind, message, fds, n);
-
-    if (r == -EAGAIN) {
-        edges->on_trouble(edges->user, party, "it does not read its control socket");
-    } else if (r < 0 && r != -EPIPE && r != -ECONNRESET) {
-        edges->on_trouble(edges->user, party, strerrordesc_np(-r));
-    }
+    at_edges_say(edges, party,
+                 &(struct at_letter){.kind = kind, .message = message, .fds = fds, .fd_count = n});
 }
 
 static struct at_bytes name_of(const struct at_edges *edges, uint32_t service)
@@ -301,6 +324,7 @@ void at_edges_leave(struct at_edges *edges, struct at_party *party, const char *
         forget(c);
     }
     free_wants(party);
+    at_outbox_deinit(&party->outbox);
     at_list_remove(&party->link);
 }
 

@@ -20,6 +20,7 @@
 #include "base/list.h"
 #include "control/service.h"
 #include "plan/plan.h"
+#include "roles/supervisor/outbox.h"
 
 #define AT_EDGES_OPERATOR UINT32_MAX /* `service` of a party that is no instance */
 
@@ -33,24 +34,30 @@ struct at_party {
     const char *name; /* "cart.1"; borrowed */
     uint32_t service; /* index in the plan, or AT_EDGES_OPERATOR */
     uint64_t generation;
-    bool is_ready; /* may be opened to */
-    int sock;      /* control socket; stays the owner's */
+    bool is_ready;           /* may be opened to */
+    int sock;                /* control socket; stays the owner's */
+    struct at_outbox outbox; /* what the socket does not take; see at_edges_ops.on_wait */
 };
 
-typedef void at_edges_trouble(void *user, struct at_party *party, const char *reason);
+struct at_edges_ops {
+    /* It does not read, or breaks rules. Called in the middle of the work: note it, drop it later. */
+    void (*on_trouble)(void *user, struct at_party *party, const char *reason);
+    /* Something waits in its outbox: call at_edges_flush() when the socket can be written. */
+    void (*on_wait)(void *user, struct at_party *party);
+};
 
 struct at_edges {
     struct at_list parties;
     const struct at_plan *plan;
     char **failed; /* per service: why it was given up on, or NULL */
     uint64_t serial;
-    at_edges_trouble *on_trouble;
+    const struct at_edges_ops *ops;
     void *user;
 };
 
 /* serial: no channel id may repeat in the system's life; pass the count of supervisors. -ENOMEM. */
 int at_edges_init(struct at_edges *edges, const struct at_plan *plan, uint32_t supervisor,
-                  at_edges_trouble *on_trouble, void *user);
+                  const struct at_edges_ops *ops, void *user);
 /* Every party must have left. */
 void at_edges_deinit(struct at_edges *edges);
 
@@ -58,6 +65,10 @@ void at_edges_deinit(struct at_edges *edges);
 void at_edges_join(struct at_edges *edges, struct at_party *party);
 /* Forgets its wants; the other ends of its channels hear GONE with the reason. Twice is fine. */
 void at_edges_leave(struct at_edges *edges, struct at_party *party, const char *reason);
+/* Says something to the party, in order with what already waits for it. */
+void at_edges_say(struct at_edges *edges, struct at_party *party, const struct at_letter *letter);
+/* Sends what waits. true: nothing waits any more. */
+bool at_edges_flush(struct at_edges *edges, struct at_party *party);
 /* The party serves from now on: whoever wants its service hears OPEN. */
 void at_edges_ready(struct at_edges *edges, struct at_party *party);
 /* 0; AT_MESSAGE_MALFORMED: it breaks the rules; -ENOMEM. */

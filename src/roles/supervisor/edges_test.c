@@ -53,6 +53,7 @@ struct scene {
     struct at_edges edges;
     struct at_message *message;
     char trouble[128];
+    int waits;
 };
 
 static void on_trouble(void *user, struct at_party *party, const char *reason)
@@ -62,11 +63,18 @@ static void on_trouble(void *user, struct at_party *party, const char *reason)
     (void)snprintf(s->trouble, sizeof(s->trouble), "%s: %s", party->name, reason);
 }
 
+static void on_wait(void *user, struct at_party *party)
+{
+    ((struct scene *)user)->waits++;
+}
+
+static const struct at_edges_ops ops = {.on_trouble = on_trouble, .on_wait = on_wait};
+
 static void begin(struct scene *s)
 {
     *s = (struct scene){.message = calloc(1, sizeof(*s->message))};
     CHECK(s->message != NULL);
-    CHECK_INT(at_edges_init(&s->edges, &plan, 1, on_trouble, s), 0);
+    CHECK_INT(at_edges_init(&s->edges, &plan, 1, &ops, s), 0);
 }
 
 static void finish(struct scene *s)
@@ -389,6 +397,30 @@ TEST(a_party_that_never_reads_is_reported_and_nobody_waits_for_it)
         CHECK_INT(want(&s, &cart, 1, "stock", "", ""), 0);
     }
     CHECK_STR(s.trouble, "cart.1: it does not read its control socket");
+    CHECK(s.waits > 100);
+    leave(&s, &cart, "x");
+    finish(&s);
+}
+
+TEST(what_a_full_socket_does_not_take_comes_later_in_order)
+{
+    struct scene s;
+    struct end cart;
+    uint64_t said = 0;
+    uint64_t heard = 0;
+
+    begin(&s);
+    join(&s, &cart, "cart.1", CART, 1);
+    while (s.waits < 10) {
+        CHECK_INT(want(&s, &cart, ++said, "stock", "", ""), 0);
+    }
+    CHECK(!at_edges_flush(&s.edges, &cart.party));
+    while (heard < said) {
+        CHECK(expect_edge(&s, &cart, AT_EDGE_WAITING).request == ++heard);
+        (void)at_edges_flush(&s.edges, &cart.party);
+    }
+    CHECK(at_edges_flush(&s.edges, &cart.party));
+    expect_silence(&s, &cart);
     leave(&s, &cart, "x");
     finish(&s);
 }

@@ -98,6 +98,8 @@ void at_instance_resume(struct at_instance *i);
 void at_instance_reaped(struct at_instance *i, uint32_t pid, int status);
 /* Hands the pipes of all instances to telemetry, which has just become ready. */
 void at_instance_tell_pipes(struct at_instance *i, struct at_instance *telemetry);
+/* Something waits for it: sends it when its control socket can be written. */
+void at_instance_want_room(struct at_instance *i);
 /* Messages from the control socket; see control.c. */
 void at_instance_on_control(void *user, int fd, uint32_t events);
 void at_instance_close_control(struct at_instance *i);

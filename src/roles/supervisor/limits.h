@@ -6,7 +6,9 @@ enum {
     AT_SUPER_MESSAGES_PER_TURN = 16,     /* a chatty instance does not starve the others */
     AT_SUPER_MESSAGES_PER_SECOND = 4096, /* a flood on a control socket: the instance is dropped */
     AT_SUPER_WANTS_MAX = 512,            /* WANTs of one instance that eat memory and descriptors */
-    AT_SUPER_OPERATORS_MAX = 32,         /* connections on control.sock */
+    AT_SUPER_PARTY_BYTES_MAX =
+        1 << 20,                 /* an instance that never reads; a descriptor counts 1 KiB */
+    AT_SUPER_OPERATORS_MAX = 32, /* connections on control.sock */
     AT_SUPER_OUTBOX_BYTES_MAX = 1 << 20, /* an operator that never reads */
     AT_SUPER_EVENTS_BYTES_MAX = 1 << 16, /* … loses events beyond this (it sees the gap) */
     AT_SUPER_LOSSES_KEPT = 8,            /* remembered ends per instance, for `atoll status` */

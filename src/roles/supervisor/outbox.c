@@ -10,9 +10,11 @@
 #include "base/list.h"
 #include "control/message.h"
 
-struct letter {
+struct waiting {
     struct at_list link;
-    int fd;
+    int fds[AT_OUTBOX_FDS_MAX];
+    size_t fd_count;
+    size_t weight; /* against the limit */
     size_t len;
     uint8_t at[];
 };
@@ -23,18 +25,18 @@ void at_outbox_init(struct at_outbox *o)
     o->bytes = 0;
 }
 
-static void discard(struct at_outbox *o, struct letter *l)
+static void discard(struct at_outbox *o, struct waiting *w)
 {
-    at_list_remove(&l->link);
-    o->bytes -= l->len;
-    at_close(&l->fd);
-    free(l);
+    at_list_remove(&w->link);
+    o->bytes -= w->weight;
+    at_fd_close_all(w->fds, w->fd_count);
+    free(w);
 }
 
 void at_outbox_deinit(struct at_outbox *o)
 {
     at_list_foreach_safe (it, &o->queue) {
-        discard(o, at_container_of(it, struct letter, link));
+        discard(o, at_container_of(it, struct waiting, link));
     }
 }
 
@@ -43,60 +45,76 @@ bool at_outbox_is_empty(const struct at_outbox *o)
     return at_list_is_empty(&o->queue);
 }
 
-static int queue(struct at_outbox *o, const struct at_message_kind *kind, const void *message,
-                 int fd)
+static size_t weight_of(const struct at_letter *l)
 {
-    size_t size = at_message_size(kind, message);
-    struct letter *l = malloc(sizeof(*l) + size);
-    struct at_writer w;
-    int r;
+    return at_message_size(l->kind, l->message) + l->fd_count * AT_OUTBOX_FD_BYTES;
+}
 
-    if (l == NULL) {
-        return -ENOMEM;
+static int copy_fds(struct waiting *w, const struct at_letter *l)
+{
+    for (size_t i = 0; i < l->fd_count; i++) {
+        w->fds[i] = fcntl(l->fds[i], F_DUPFD_CLOEXEC, 3);
+        if (w->fds[i] < 0) {
+            return -errno;
+        }
+        w->fd_count++;
     }
-    w = at_writer_over(l->at, size);
-    r = at_message_pack(kind, message, &w);
-    l->fd = -1;
-    if (r == 0 && fd >= 0) {
-        l->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-        r = l->fd < 0 ? -errno : 0;
-    }
-    if (r < 0) {
-        free(l);
-        return r;
-    }
-    l->len = w.len;
-    o->bytes += w.len;
-    at_list_append(&o->queue, &l->link);
     return 0;
 }
 
-int at_outbox_put(struct at_outbox *o, int sock, const struct at_message_kind *kind,
-                  const void *message, int fd, size_t limit_bytes)
+static int queue(struct at_outbox *o, const struct at_letter *l)
 {
+    size_t size = at_message_size(l->kind, l->message);
+    struct waiting *w = malloc(sizeof(*w) + size);
+    struct at_writer writer;
+    int r;
+
+    if (w == NULL) {
+        return -ENOMEM;
+    }
+    writer = at_writer_over(w->at, size);
+    w->fd_count = 0;
+    r = at_message_pack(l->kind, l->message, &writer);
+    if (r == 0) {
+        r = copy_fds(w, l);
+    }
+    if (r < 0) {
+        at_fd_close_all(w->fds, w->fd_count);
+        free(w);
+        return r;
+    }
+    w->len = writer.len;
+    w->weight = weight_of(l);
+    o->bytes += w->weight;
+    at_list_append(&o->queue, &w->link);
+    return 0;
+}
+
+int at_outbox_put(struct at_outbox *o, int sock, const struct at_letter *letter, size_t limit_bytes)
+{
+    if (letter->fd_count > AT_OUTBOX_FDS_MAX) {
+        return -EINVAL;
+    }
     if (at_list_is_empty(&o->queue)) {
-        int r = at_message_send(sock, kind, message, &fd, fd < 0 ? 0 : 1);
+        int r = at_message_send(sock, letter->kind, letter->message, letter->fds, letter->fd_count);
 
         if (r != -EAGAIN) {
             return r;
         }
     }
-    if (o->bytes + at_message_size(kind, message) > limit_bytes) {
-        return -ENOBUFS;
-    }
-    return queue(o, kind, message, fd);
+    return o->bytes + weight_of(letter) > limit_bytes ? -ENOBUFS : queue(o, letter);
 }
 
 int at_outbox_flush(struct at_outbox *o, int sock)
 {
     at_list_foreach_safe (it, &o->queue) {
-        struct letter *l = at_container_of(it, struct letter, link);
-        int r = at_fd_send(sock, at_bytes_over(l->at, l->len), &l->fd, l->fd < 0 ? 0 : 1);
+        struct waiting *w = at_container_of(it, struct waiting, link);
+        int r = at_fd_send(sock, at_bytes_over(w->at, w->len), w->fds, w->fd_count);
 
         if (r < 0) {
             return r;
         }
-        discard(o, l);
+        discard(o, w);
     }
     return 0;
 }

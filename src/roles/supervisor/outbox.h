@@ -19,12 +19,23 @@ struct at_outbox {
 void at_outbox_init(struct at_outbox *o);
 void at_outbox_deinit(struct at_outbox *o);
 bool at_outbox_is_empty(const struct at_outbox *o);
+enum {
+    AT_OUTBOX_FDS_MAX = 3,     /* of one letter */
+    AT_OUTBOX_FD_BYTES = 1024, /* what a waiting descriptor counts against the limit */
+};
+
+struct at_letter {
+    const struct at_message_kind *kind;
+    const void *message;
+    const int *fds; /* stay the caller's */
+    size_t fd_count;
+};
+
 /*
- * Sends or queues. fd: one descriptor to go along (stays the caller's), or -1. -ENOBUFS: more than
- * limit_bytes would wait; -ENOMEM; -errno of the socket.
+ * Sends or queues. -ENOBUFS: more than limit_bytes would wait; -ENOMEM; -errno of the socket.
  */
-int at_outbox_put(struct at_outbox *o, int sock, const struct at_message_kind *kind,
-                  const void *message, int fd, size_t limit_bytes);
+int at_outbox_put(struct at_outbox *o, int sock, const struct at_letter *letter,
+                  size_t limit_bytes);
 /* 0: all is out; -EAGAIN: the socket is full; -errno. */
 int at_outbox_flush(struct at_outbox *o, int sock);
 

@@ -40,7 +40,12 @@ static int put(struct scene *s, uint64_t request, int fd)
 {
     struct at_operator_caller caller = {.request = request};
 
-    return at_outbox_put(&s->outbox, s->fds[0], &at_operator_caller_kind, &caller, fd, 4096);
+    return at_outbox_put(&s->outbox, s->fds[0],
+                         &(struct at_letter){.kind = &at_operator_caller_kind,
+                                             .message = &caller,
+                                             .fds = &fd,
+                                             .fd_count = fd < 0 ? 0 : 1},
+                         4096);
 }
 
 /* Fills the socket and the outbox; how many letters went in. */

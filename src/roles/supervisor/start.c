@@ -179,7 +179,7 @@ static int make_tables(struct at_system *s)
     if (s->uids == NULL) {
         return -ENOMEM;
     }
-    r = at_edges_init(&s->edges, &s->plan, s->supervisors, at_system_trouble, s);
+    r = at_edges_init(&s->edges, &s->plan, s->supervisors, &at_system_edges_ops, s);
     return r == 0 ? at_system_make_instances(s) : r;
 }
 

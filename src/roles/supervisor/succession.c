@@ -26,7 +26,7 @@
 
 /* ---- pipes ---- */
 
-static bool send_pipes(const struct at_instance *i, const struct at_pipes *p,
+static void send_pipes(const struct at_instance *i, const struct at_pipes *p,
                        struct at_instance *telemetry)
 {
     struct at_service_pipes message = {.service = at_bytes_of(at_instance_plan(i)->name),
@@ -34,16 +34,21 @@ static bool send_pipes(const struct at_instance *i, const struct at_pipes *p,
                                        .generation = p->generation};
     int fds[] = {p->out, p->err};
 
-    return at_message_send(telemetry->control, &at_service_pipes_kind, &message, fds, 2) == 0;
+    at_edges_say(
+        &i->system->edges, &telemetry->party,
+        &(struct at_letter){
+            .kind = &at_service_pipes_kind, .message = &message, .fds = fds, .fd_count = 2});
 }
 
 void at_instance_tell_pipes(struct at_instance *i, struct at_instance *telemetry)
 {
-    if (i->old_pipes.out >= 0 && send_pipes(i, &i->old_pipes, telemetry)) {
+    if (i->old_pipes.out >= 0) {
+        send_pipes(i, &i->old_pipes, telemetry);
         at_pipes_close(&i->old_pipes);
     }
     if (i->pipes.out >= 0) {
-        i->pipes_told = send_pipes(i, &i->pipes, telemetry);
+        send_pipes(i, &i->pipes, telemetry);
+        i->pipes_told = true;
     }
 }
 
@@ -142,7 +147,8 @@ void at_instance_resume(struct at_instance *i)
 
     if (i->control >= 0 && i->cage.state != AT_CAGE_EMPTY &&
         at_instance_plan(i)->ready == AT_PLAN_READY_HELLO) {
-        (void)at_message_send(i->control, &at_service_resume_kind, &resume, NULL, 0);
+        at_edges_say(&i->system->edges, &i->party,
+                     &(struct at_letter){.kind = &at_service_resume_kind, .message = &resume});
     }
 }
 

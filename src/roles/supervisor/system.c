@@ -61,7 +61,7 @@ void at_system_touch(struct at_system *s)
     at_timer_set(s->advance_timer, at_loop_now_ns(s->loop));
 }
 
-void at_system_trouble(void *system, struct at_party *party, const char *reason)
+static void on_trouble(void *user, struct at_party *party, const char *reason)
 {
     if (party->service == AT_EDGES_OPERATOR) {
         at_caller_doom(party);
@@ -69,6 +69,17 @@ void at_system_trouble(void *system, struct at_party *party, const char *reason)
         at_instance_drop(at_container_of(party, struct at_instance, party), reason);
     }
 }
+
+static void on_wait(void *user, struct at_party *party)
+{
+    if (party->service == AT_EDGES_OPERATOR) {
+        at_caller_want_room(party);
+    } else {
+        at_instance_want_room(at_container_of(party, struct at_instance, party));
+    }
+}
+
+const struct at_edges_ops at_system_edges_ops = {.on_trouble = on_trouble, .on_wait = on_wait};
 
 /* ---- up ---- */
 

@@ -82,8 +82,8 @@ void at_system_down(struct at_system *s, const char *why);
 void at_system_touch(struct at_system *s);
 /* For the loop's timer that at_system_touch() arms. */
 void at_system_advance(void *user);
-/* For the edges: a party cannot be told something; it is ended, with the reason. */
-void at_system_trouble(void *system, struct at_party *party, const char *reason);
+/* What the edges ask of the owners of their parties; user is the struct at_system. */
+extern const struct at_edges_ops at_system_edges_ops;
 /* Is the service wholly ready? (or started, when that is enough) */
 bool at_system_is_there(const struct at_system *s, uint32_t service, enum at_plan_condition how);
 /* The first instance of the role, or NULL. */
