@@ -15,8 +15,7 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS goods ("
     " item_id INTEGER PRIMARY KEY, name TEXT NOT NULL, category TEXT NOT NULL,"
     " price INTEGER NOT NULL, percent INTEGER NOT NULL, buy INTEGER NOT NULL,"
-    " free INTEGER NOT NULL, listed INTEGER NOT NULL);"
-    "UPDATE goods SET listed = 0 WHERE listed <> 0;";
+    " free INTEGER NOT NULL, listed INTEGER NOT NULL);";
 
 static int load_one(struct shop_db *db, const struct shop_goods *g)
 {
@@ -45,6 +44,8 @@ int product_open(struct shop_db *db, const char *directory, const struct shop_ca
         shop_db_close(db);
         return r;
     }
+    /* One transaction: another replica that serves meanwhile never sees a shop without goods. */
+    r = shop_db_run(db, shop_db_statement(db, "UPDATE goods SET listed = 0"));
     for (size_t i = 0; r == 0 && i < catalogue->count; i++) {
         r = load_one(db, &catalogue->goods[i]);
     }
