@@ -127,11 +127,11 @@ static int read_contract_file(struct gathering *g, struct carried *c)
 
 static int scan(struct gathering *g, struct carried *c)
 {
-    struct at_bytes set = at_bytes_after(at_text_bytes(&g->contracts), c->offset);
+    struct at_bytes set =
+        at_bytes_before(at_bytes_after(at_text_bytes(&g->contracts), c->offset), c->len);
     const char *why = NULL;
     int r;
 
-    c->len = set.len;
     if (set.len == 0) {
         return 0;
     }
@@ -330,14 +330,26 @@ static int gather(struct gathering *g)
                               .place = s->key->place,
                               .offset = g->contracts.len};
         r = s->contract == NULL ? read_program(g, c) : read_contract_file(g, c);
-        if (r == 0) {
-            r = g->contracts.failed || c->serves.failed ? -ENOMEM : scan(g, c);
+        c->len = g->contracts.len - c->offset;
+        if (r == 0 && (g->contracts.failed || c->serves.failed)) {
+            r = -ENOMEM;
         }
         if (r < 0) {
             return r;
         }
     }
     return 0;
+}
+
+/* After all were read: what is found borrows from the contracts, which must not grow any more. */
+static int scan_all(struct gathering *g)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < g->count; i++) {
+        r = scan(g, &g->at[i]);
+    }
+    return r;
 }
 
 static int judge(struct gathering *g)
@@ -416,6 +428,9 @@ int at_config_plan(struct at_config *config, struct at_config_files *ret,
     config->errors = errors;
     at_text_init(&g.contracts);
     r = gather(&g);
+    if (r == 0) {
+        r = scan_all(&g);
+    }
     if (r == 0) {
         r = judge(&g);
     }
