@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #include "plan/limits.h"
 #include "plan/plan.h"
 #include "roles/supervisor/cage_spec.h"
+#include "roles/supervisor/limits.h"
 #include "roles/supervisor/system.h"
 
 enum { LOCK_TRIES = 8, PID_TEXT_MAX = 32 };
@@ -248,18 +250,48 @@ static int open_state_parent(const struct at_system *s, const char *kind, int *r
     return open_dir(atoll, kind, 0755, ret_fd);
 }
 
-static int give_to(int fd, uid_t uid, mode_t mode)
+/*
+ * Only what belonged to the old owner of the directory: a link to somebody else's file that lies in
+ * it stays what it was. Nobody writes there now: its services do not run.
+ */
+static int hand_over(const char *path, uid_t from, uid_t to)
+{
+    char *const paths[] = {(char *)(uintptr_t)path, NULL};
+    FTS *tree = fts_open(paths, FTS_PHYSICAL | FTS_XDEV | FTS_NOCHDIR, NULL);
+    FTSENT *e;
+    int r = 0;
+
+    if (tree == NULL) {
+        return -errno;
+    }
+    while ((e = fts_read(tree)) != NULL) {
+        bool twice = e->fts_info == FTS_DP;
+
+        if (!twice && e->fts_info != FTS_NS && e->fts_statp->st_uid == from &&
+            lchown(e->fts_path, to, (gid_t)to) < 0 && r == 0) {
+            r = -errno;
+        }
+    }
+    (void)fts_close(tree);
+    return r;
+}
+
+static int give_to(int fd, const char *path, uid_t uid, mode_t mode)
 {
     struct stat st;
 
-    if (faccessat(fd, ".", W_OK, 0) < 0) {
-        return -errno;
-    }
-    if (fstat(fd, &st) < 0) {
+    if (faccessat(fd, ".", W_OK, 0) < 0 || fstat(fd, &st) < 0) {
         return -errno;
     }
     if (geteuid() != 0) {
         return st.st_uid == geteuid() ? 0 : -EPERM;
+    }
+    if (st.st_uid >= AT_SUPER_UID_FIRST && st.st_uid <= AT_SUPER_UID_LAST && st.st_uid != uid) {
+        int r = hand_over(path, st.st_uid, uid);
+
+        if (r < 0) {
+            return r;
+        }
     }
     if (st.st_uid != uid && fchown(fd, uid, (gid_t)uid) < 0) {
         return -errno;
@@ -281,6 +313,7 @@ int at_places_make_state(struct at_system *s, uint32_t service, struct at_diag *
     if (p->kind == AT_PLAN_GATEWAY) {
         return 0; /* it keeps nothing */
     }
+    at_cage_spec_state_dir(s, service, path, sizeof(path));
     r = open_state_parent(s, is_logs ? "logs" : "state", &parent);
     if (r == 0 && is_logs) {
         dir = at_take_fd(&parent);
@@ -288,10 +321,9 @@ int at_places_make_state(struct at_system *s, uint32_t service, struct at_diag *
         r = open_dir(parent, p->name, 0700, &dir);
     }
     if (r == 0) {
-        r = give_to(dir, s->uids[service], is_logs ? 0755 : 0700);
+        r = give_to(dir, path, s->uids[service], is_logs ? 0755 : 0700);
     }
     if (r < 0) {
-        at_cage_spec_state_dir(s, service, path, sizeof(path));
         at_diag_set(diag, "service \"%s\": its directory %.800s cannot be made or written: %s",
                     p->name, path, strerrordesc_np(-r));
         at_diag_place(diag, p->file, (int)p->line, 0);

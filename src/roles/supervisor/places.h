@@ -21,7 +21,10 @@ int at_places_lock(struct at_system *s, struct at_diag *diag);
 int at_places_find_roles(struct at_system *s, struct at_diag *diag);
 /* Is the program of the service there and executable? */
 int at_places_check_program(struct at_system *s, uint32_t service, struct at_diag *diag);
-/* Makes its state directory, which belongs to its uid. */
+/*
+ * Makes its state directory, which belongs to its uid. One that belongs to another uid (the project
+ * was moved or copied) is handed over with everything in it that belonged to that one.
+ */
 int at_places_make_state(struct at_system *s, uint32_t service, struct at_diag *diag);
 
 #endif

@@ -1,10 +1,15 @@
 #include "roles/supervisor/rows.h"
 
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/types.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/clock.h"
+#include "base/fd.h"
 #include "base/text.h"
 #include "control/limits.h"
 #include "control/operator.h"
@@ -28,11 +33,59 @@ void at_rows_missing_walls(const struct at_system *s, struct at_text *out)
     }
 }
 
+enum { STAT_BYTES_MAX = 4096 };
+enum { STAT_USER = 14, STAT_SYSTEM = 15, STAT_THREADS = 20, STAT_PAGES = 24, STAT_FIELDS };
+
+/* Numbers of /proc/PID/stat by their place in proc(5); words and negative ones stay 0. */
+static bool read_stat(pid_t pid, uint64_t *fields)
+{
+    char path[64];
+    at_auto_free
+    char *text = NULL;
+    size_t len = 0;
+    const char *rest;
+    struct at_bytes left;
+    struct at_bytes word;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    if (pid <= 0 || at_fd_read_file(AT_FDCWD, path, STAT_BYTES_MAX, &text, &len) < 0) {
+        return false;
+    }
+    rest = strrchr(text, ')'); /* the name in parentheses may hold anything */
+    if (rest == NULL || rest[1] != ' ') {
+        return false;
+    }
+    left = at_bytes_of(rest + 2);
+    for (int i = 3; i < STAT_FIELDS && at_bytes_cut(&left, ' ', &word); i++) {
+        if (!at_bytes_to_u64(word, &fields[i])) {
+            fields[i] = 0;
+        }
+    }
+    return true;
+}
+
+/* Without groups there is still what /proc says of the service process itself. */
+static void add_process_usage(pid_t pid, struct at_operator_row *row)
+{
+    uint64_t fields[STAT_FIELDS] = {0};
+
+    if (read_stat(pid, fields)) {
+        row->memory_bytes = fields[STAT_PAGES] * (uint64_t)sysconf(_SC_PAGESIZE);
+        row->cpu_ns = (fields[STAT_USER] + fields[STAT_SYSTEM]) *
+                      (AT_SECOND_NS / (uint64_t)sysconf(_SC_CLK_TCK));
+        row->pids = (uint32_t)fields[STAT_THREADS];
+    }
+}
+
 static void add_usage(const struct at_instance *i, struct at_operator_row *row)
 {
     struct at_usage usage = {0};
 
-    if (i->cage.state == AT_CAGE_EMPTY || at_cage_usage(&i->cage, &usage) != 0) {
+    if (i->cage.state == AT_CAGE_EMPTY) {
+        return;
+    }
+    if (at_cage_usage(&i->cage, &usage) != 0) {
+        add_process_usage(i->cage.service_pid, row);
         return;
     }
     row->memory_bytes = usage.has_memory ? usage.memory_bytes : 0;

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 #include "at_test.h"
@@ -381,6 +383,48 @@ TEST(a_supervisor_of_a_later_version_welcomes_todays_instance)
     CHECK_INT(kill(supervisor, SIGKILL), 0);
     CHECK(stage_heard(&t, "cart.1", "resume"));
     CHECK_INT((long)stage_wait_for(&t, "cart.1", AT_LIFE_READY).pid, (long)cart.pid);
+    CHECK_INT(stage_down(&t), 0);
+    stage_close(&t);
+}
+
+static void make_owned(const struct stage *t, const char *name, uid_t uid, mode_t type)
+{
+    char path[160];
+
+    (void)snprintf(path, sizeof(path), "%s/.atoll%s", t->project, name);
+    CHECK_INT(type == S_IFDIR ? mkdir(path, 0755)
+                              : at_fd_write_file(AT_FDCWD, path, AT_LIT("x"), 0600),
+              0);
+    CHECK_INT(chown(path, uid, uid), 0);
+}
+
+static uid_t owner(const struct stage *t, const char *name)
+{
+    char path[160];
+    struct stat st;
+
+    (void)snprintf(path, sizeof(path), "%s/.atoll%s", t->project, name);
+    CHECK_INT(lstat(path, &st), 0);
+    return st.st_uid;
+}
+
+TEST(the_state_of_a_project_that_was_moved_belongs_to_its_service_again)
+{
+    struct stage t;
+
+    if (!stage_open(&t)) {
+        return;
+    }
+    (void)stage_add(&t, "stock", "serve", NULL);
+    make_owned(&t, "", 0, S_IFDIR);
+    make_owned(&t, "/state", 0, S_IFDIR);
+    make_owned(&t, "/state/stock", 300777, S_IFDIR);
+    make_owned(&t, "/state/stock/mine", 300777, S_IFREG);
+    make_owned(&t, "/state/stock/another's", 300778, S_IFREG);
+    CHECK_INT((long)stage_up(&t), AT_OPERATOR_OK);
+    CHECK_INT((long)owner(&t, "/state/stock"), 300000);
+    CHECK_INT((long)owner(&t, "/state/stock/mine"), 300000);
+    CHECK_INT((long)owner(&t, "/state/stock/another's"), 300778);
     CHECK_INT(stage_down(&t), 0);
     stage_close(&t);
 }
