@@ -182,7 +182,14 @@ def test_an_answer_that_is_no_message_is_the_services_fault(door):
     answer = door.get("/echo/lie")
     assert answer.status == 500
     assert answer.json["reason"] == "BAD_ANSWER"
-    assert "contract" in answer.json["detail"]
+    assert "the answer of test.door.v1.EchoService/Echo is not what its contract says" \
+        in answer.json["detail"]
+
+
+def test_a_method_that_streams_is_told_apart_from_one_that_does_not_exist(door):
+    for answer in (door.get("/watch"), door.post("/test.door.v1.EchoService/Watch", "{}")):
+        assert answer.status == 501
+        assert answer.json["reason"] == "STREAMS_NOT_SERVED"
 
 
 @pytest.mark.parametrize("header", ["atoll-timeout: 100ms", "grpc-timeout: 100m"])

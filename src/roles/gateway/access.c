@@ -105,7 +105,8 @@ void at_access_add(struct at_access *a, const struct at_access_entry *e)
     w = at_writer_over(a->lines + a->len, sizeof(a->lines) - a->len);
     add(&w, "time=");
     add(&w, stamp_of(a, e->wall_ns));
-    add(&w, " level=info role=door msg=request");
+    add(&w, e->status < 500 ? " level=info" : " level=warn");
+    add(&w, " role=door msg=request");
     add_text(&w, " method=", e->method);
     add_text(&w, " path=", e->path);
     add_number(&w, " status=", e->status);

@@ -80,6 +80,17 @@ static int verb_not_allowed(struct at_session *s, struct at_bytes allow)
     return 1;
 }
 
+static int no_streams(struct at_session *s)
+{
+    at_session_problem(
+        s,
+        (struct at_problem){.status = 501,
+                            .code = AT_STATUS_UNIMPLEMENTED,
+                            .detail = AT_LIT("this method streams, which the door does not do yet"),
+                            .reason = AT_LIT("STREAMS_NOT_SERVED")});
+    return 1;
+}
+
 static int route_builtin(struct at_session *s, struct at_bytes verb)
 {
     if (at_bytes_equal(s->door->path, AT_LIT("/healthz"))) {
@@ -120,7 +131,8 @@ int at_session_route(struct at_session *s, const struct at_http1_request *r)
         return verb_not_allowed(s, at_text_bytes(&door->allow));
     }
     s->binding = door->match.binding;
-    return 0;
+    return s->binding->method->client_streams || s->binding->method->server_streams ? no_streams(s)
+                                                                                    : 0;
 }
 
 static void say_alive(struct at_session *s)
@@ -210,6 +222,23 @@ static void refuse_message(struct at_session *s, int result, const struct at_pb_
                                               .col = fault->col});
 }
 
+/* The log and the client hear which side was wrong, and in which field. */
+static void blame_service(struct at_session *s, int result, const struct at_pb_fault *fault)
+{
+    bool big = result == AT_TRANSCODE_BIG;
+    char detail[AT_PB_WHAT_MAX + 512];
+    int n =
+        snprintf(detail, sizeof(detail), "the answer of %.380s %s%s", s->binding->method->full_name,
+                 big ? "takes more memory than one may" : "is not what its contract says: ",
+                 big ? "" : fault->what);
+
+    at_session_problem(s, (struct at_problem){.status = 500,
+                                              .code = AT_STATUS_INTERNAL,
+                                              .detail = at_bytes_over(detail, (size_t)n),
+                                              .reason = AT_LIT("BAD_ANSWER"),
+                                              .field = at_bytes_of(fault->field)});
+}
+
 static void answer_call(struct at_session *s, const struct at_call_result *result)
 {
     struct at_pb_fault fault = {.offset = 0};
@@ -226,16 +255,7 @@ static void answer_call(struct at_session *s, const struct at_call_result *resul
         r = at_transcode_response(&s->door->transcode, s->binding, result->payload, &body, &fault);
     }
     if (r != AT_TRANSCODE_OK) {
-        at_session_problem(
-            s,
-            (struct at_problem){.status = 500,
-                                .code = AT_STATUS_INTERNAL,
-                                .detail = r == AT_TRANSCODE_BIG
-                                              ? AT_LIT("the answer takes more memory than one may")
-                                              : AT_LIT("the service's answer is not what its "
-                                                       "contract says"),
-                                .reason = AT_LIT("BAD_ANSWER"),
-                                .field = at_bytes_of(fault.field)});
+        blame_service(s, r, &fault);
         return;
     }
     at_session_reply(s,

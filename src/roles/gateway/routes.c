@@ -164,9 +164,6 @@ int at_routes_add(struct at_routes *routes, const struct at_pool_service *servic
             .method = m, .contract = at_bytes_of(service->full_name), .name = at_bytes_of(m->name)};
         int r;
 
-        if (m->client_streams || m->server_streams) {
-            continue; /* streams are not served over HTTP/1.1 yet: 404 */
-        }
         r = add_plain(routes, &base, diag);
         for (size_t j = 0; j < m->http_count && r != -ENOMEM; j++) {
             int one = add_rule(routes, &base, &m->http[j], diag);

@@ -235,7 +235,7 @@ int at_transcode_response(struct at_transcode *t, const struct at_binding *bindi
     r = binding->response_field == NULL
             ? at_json_from_message(out, message, AT_JSON_PRINT_DEFAULTS, &w)
             : at_json_from_field(out, binding->response_field, message, AT_JSON_PRINT_DEFAULTS, &w);
-    if (r != 0 || t->json.failed) {
+    if (r != 0 || t->json.failed || t->json.len > AT_GATEWAY_JSON_BYTES) {
         return r > 0 ? AT_TRANSCODE_LIE : AT_TRANSCODE_BIG;
     }
     *ret = at_text_bytes(&t->json);
