@@ -225,7 +225,10 @@ static const char man_files[] =
     ".TP\n\\fB.atoll/state/\\fR\\fISERVICE\\fR\nThe state directory of a service; it is /state in "
     "its sandbox.\n"
     ".TP\n\\fB.atoll/logs/\\fR\\fIINSTANCE\\fR\\fB.log\\fR\nWhat an instance wrote: time, stream, "
-    "text. Files are rotated at 8 MiB; .log.1 to .log.4 are older.\n"
+    "text. Files are rotated at 8 MiB; .log.1 to .log.4 are older. "
+    "Of a stream that writes more than 4 MiB a second lines are dropped, so that it never has to "
+    "wait and the others are heard; a full disk loses lines and stops nothing. The log says how "
+    "many are missing.\n"
     ".TP\n\\fB.atoll/logs/atolld.log\\fR\nWhat the supervisor says after \\fBup \\-d\\fR.\n"
     ".TP\n\\fB/run/atoll/\\fR\\fISYSTEM\\fR\\fB/control.sock\\fR\nWhere a running system of root "
     "listens to this command; for others under $XDG_RUNTIME_DIR or /tmp/atoll\\-\\fIUID\\fR.\n";

@@ -33,7 +33,7 @@
 #include "plan/limits.h"
 #include "plan/plan.h"
 
-enum { PROFILES_MAX = 32, LAST_LINES = 8, GONE_TRIES = 500 };
+enum { PROFILES_MAX = 32, LAST_LINES = 8, FIRST_LINES = 2000, GONE_TRIES = 500 };
 
 /* FAILING: it has failed, but telemetry must first be there to hear what the failed one wrote. */
 enum phase { STARTING, RUNNING, FAILING, STOPPING, OVER };
@@ -55,6 +55,7 @@ struct up {
     int code; /* what main gets in the end */
     bool detach;
     bool interrupted; /* Ctrl-C was pressed */
+    bool is_left;     /* it runs on without us: detached and ready, or Ctrl-C was pressed twice */
     uint64_t start_request;
     uint64_t down_request;
     uint64_t begin_ns;
@@ -220,7 +221,12 @@ static void begin_down(struct up *up, int code)
 static int open_logs(struct up *up)
 {
     char dir[AT_PLAN_PATH_MAX + 32];
-    struct at_logset_conf conf = {.dir = dir, .since_ns = up->begin_wall_ns, .follow = true};
+    /* The tail spares reading what earlier runs left; nobody writes more than that until ready. */
+    struct at_logset_conf conf = {.dir = dir,
+                                  .since_ns = up->begin_wall_ns,
+                                  .has_tail = true,
+                                  .tail = FIRST_LINES,
+                                  .follow = true};
     int r = at_place_logs(&up->place, dir, sizeof(dir));
 
     if (r == 0) {
@@ -266,6 +272,7 @@ static void on_ready(struct up *up)
     show_addresses(up);
     show_rows(up);
     if (up->detach) {
+        up->is_left = true;
         up->phase = OVER;
         return;
     }
@@ -391,6 +398,7 @@ static void on_signal(struct up *up)
     while (read(up->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
         if (up->phase == STOPPING && up->interrupted) {
             up->code = AT_EXIT_INTERRUPTED; /* the second one: it stops without us */
+            up->is_left = true;
             up->phase = OVER;
             return;
         }
@@ -513,7 +521,7 @@ static int run(struct up *up)
         turn(up);
     }
     at_oplink_close(&up->link);
-    if (!(up->detach && up->code == AT_EXIT_OK) && up->code != AT_EXIT_INTERRUPTED) {
+    if (!up->is_left) {
         wait_for_atolld(up);
     }
     if (up->code == AT_EXIT_NOT_READY || up->code == AT_EXIT_TIMEOUT) {
