@@ -23,6 +23,7 @@
 #include "call/link.h"
 #include "control/message.h"
 #include "control/service.h"
+#include "policy/resend.h"
 #include "shm/channel.h"
 
 struct at_target {
@@ -34,6 +35,7 @@ struct at_target {
     char service[AT_CALL_NAME_ROOM];
     char *reason; /* of the edge; malloc, may be NULL */
     bool unsent;  /* WANT did not go out yet */
+    struct at_resend_budget budget;
     char name[];
 };
 
@@ -230,6 +232,7 @@ static struct at_target *find_target(struct at_engine *e, struct at_bytes contra
     t->request = ++e->next_request;
     at_list_init(&t->links);
     at_list_init(&t->waiting);
+    at_resend_budget_init(&t->budget);
     t->unsent = true;
     at_client_send_wants(e, false);
     return t;
@@ -325,7 +328,8 @@ int at_engine_start(struct at_engine *e, struct at_pending *p, uint64_t now_ns)
     }
     p->target = t;
     p->link = NULL;
-    p->attempts = 0;
+    p->taken_before = 0;
+    p->untaken_before = 0;
     p->state = AT_PENDING_WAITING;
     p->entry = (struct at_list){0};
     if (p->request.payload.len > AT_CALL_MESSAGE_MAX) {
@@ -435,18 +439,9 @@ void at_client_expired(struct at_engine *e, struct at_pending *p)
 }
 
 /* Back in front of the line, for another or the restarted instance. */
-static void again(struct at_engine *e, struct at_pending *p)
+static void again(struct at_pending *p)
 {
-    int len;
-    const char *name = name_of(p->target, &len);
-
-    at_list_remove(&p->out.entry);
     p->link = NULL;
-    if (++p->attempts >= AT_CALL_ATTEMPTS_MAX) {
-        finish_later(e, p, AT_STATUS_UNAVAILABLE, "%d instances of %.*s died with this call",
-                     AT_CALL_ATTEMPTS_MAX, len, name);
-        return;
-    }
     p->state = AT_PENDING_WAITING;
     at_list_insert_after(&p->target->waiting, &p->entry);
 }
@@ -459,34 +454,49 @@ static bool was_never_taken(const struct at_link *l, const struct at_pending *p)
            at_channel_is_untaken(&l->channel, p->out.last_start);
 }
 
-void at_client_lost(struct at_link *l)
+/* A call whose channel l has ended, or that l's server gave back unexecuted. */
+static void lose(struct at_link *l, struct at_pending *p, bool taken)
 {
     struct at_engine *e = l->engine;
+    struct at_resend_case c = {.taken = taken,
+                               .may_repeat = p->request.may_repeat,
+                               .taken_before = p->taken_before,
+                               .untaken_before = p->untaken_before};
 
+    at_list_remove(&p->out.entry);
+    if (e->closing) {
+        finish_later(e, p, AT_STATUS_CANCELLED, "this process stops calling");
+        return;
+    }
+    p->verdict = (uint8_t)at_resend_judge(&p->target->budget, &c);
+    if (p->verdict == AT_RESEND_YES) {
+        p->taken_before += taken;
+        p->untaken_before += !taken;
+        again(p);
+    } else if (taken) {
+        p->state = AT_PENDING_LOST;
+        at_list_append(&l->lost, &p->entry);
+    } else {
+        finish_later(e, p, AT_STATUS_UNAVAILABLE, "%s ended before it took the call: %s",
+                     l->peer_instance, at_resend_verdict_text((enum at_resend_verdict)p->verdict));
+    }
+}
+
+void at_client_lost(struct at_link *l)
+{
     for (uint32_t i = 0; i < AT_CALL_SLOTS && l->outstanding > 0; i++) {
         struct at_slot *s = &l->slots[i];
         struct at_pending *p = s->pending;
 
-        if (!s->used) {
-            continue;
-        }
-        release_slot(l, i);
-        if (p == NULL) {
-            continue;
-        }
-        if (e->closing) {
-            at_list_remove(&p->out.entry);
-            finish_later(e, p, AT_STATUS_CANCELLED, "this process stops calling");
-        } else if (p->request.may_repeat || was_never_taken(l, p)) {
-            again(e, p);
-        } else {
-            at_list_remove(&p->out.entry);
-            p->state = AT_PENDING_LOST;
-            at_list_append(&l->lost, &p->entry);
+        if (s->used) {
+            release_slot(l, i);
+            if (p != NULL) {
+                lose(l, p, !was_never_taken(l, p));
+            }
         }
     }
     if (l->target != NULL) {
-        at_client_pump(e, l->target);
+        at_client_pump(l->engine, l->target);
     }
 }
 
@@ -494,19 +504,18 @@ void at_client_cause(struct at_link *l, struct at_bytes reason)
 {
     while (!at_list_is_empty(&l->lost)) {
         struct at_pending *p = at_container_of(l->lost.next, struct at_pending, entry);
+        const char *verdict = at_resend_verdict_text((enum at_resend_verdict)p->verdict);
         int method_len;
         const char *method = method_of(p, &method_len);
 
         if (reason.len > 0) {
-            finish_later(l->engine, p, AT_STATUS_UNAVAILABLE,
-                         "%.*s, after %s had taken %.*s; it may have run, so it is not sent again",
+            finish_later(l->engine, p, AT_STATUS_UNAVAILABLE, "%.*s, after %s had taken %.*s; %s",
                          (int)reason.len, (const char *)reason.at, l->peer_instance, method_len,
-                         method);
+                         method, verdict);
         } else {
             finish_later(l->engine, p, AT_STATUS_UNAVAILABLE,
-                         "%s closed its channel after it had taken %.*s; it may have run, so it is "
-                         "not sent again",
-                         l->peer_instance, method_len, method);
+                         "%s closed its channel after it had taken %.*s; %s", l->peer_instance,
+                         method_len, method, verdict);
         }
     }
 }
@@ -520,9 +529,10 @@ static void complete(struct at_link *l, struct at_pending *p, uint32_t status, u
     struct at_bytes meta = at_bytes_over(p->reply, p->reply_meta);
 
     if ((flags & AT_RECORD_NOT_EXECUTED) != 0 && status == AT_STATUS_UNAVAILABLE) {
-        again(e, p);
+        lose(l, p, false);
         return;
     }
+    at_resend_budget_earn(&p->target->budget);
     result.instance = at_bytes_of(l->peer_instance);
     if (status == AT_STATUS_OK) {
         result.metadata = meta;

@@ -66,8 +66,10 @@ struct at_pending {
     struct at_target *target;
     struct at_link *link;
     uint32_t call_id;
-    uint8_t state; /* enum at_pending_state */
-    uint8_t attempts;
+    uint8_t state;        /* enum at_pending_state */
+    uint8_t verdict;      /* enum at_resend_verdict, when LOST */
+    uint8_t taken_before; /* peers that died with it */
+    uint8_t untaken_before;
     uint8_t *reply; /* being assembled */
     uint32_t reply_len;
     uint32_t reply_got;

@@ -355,6 +355,38 @@ TEST(a_method_that_may_be_repeated_is_sent_again_though_it_was_taken)
     world_deinit(&w);
 }
 
+TEST(a_request_that_kills_whoever_takes_it_is_not_sent_to_a_fourth)
+{
+    struct world w;
+    struct call c;
+    int deaths = 0;
+
+    world_init(&w);
+    start(&w.client, &c, "GetItem", AT_LIT("poison"), 10 * AT_SECOND_NS);
+    c.p.request.may_repeat = true;
+    while (c.out.times == 0 && deaths < 10) {
+        struct at_incoming *in;
+
+        w.server.on_request = NULL;
+        CHECK_INT(test_introduce(&w.client, 1, &w.server, (uint64_t)(20 + deaths), "stock.1", NULL),
+                  0);
+        turn_both(&w, 3);
+        in = taken(&w.server);
+        test_owner_deinit(&w.server);
+        free(in->room);
+        free(in);
+        deaths++;
+        CHECK_INT(test_owner_init(&w.server, methods), 0);
+        test_turn(&w.client, 0);
+        w.client.skew_ns += AT_SECOND_NS / 2;
+        test_turn(&w.client, 0);
+    }
+    CHECK_INT(deaths, 3);
+    CHECK_INT(c.out.status, AT_STATUS_UNAVAILABLE);
+    CHECK(strstr(c.out.reason, "three instances died") != NULL);
+    world_deinit(&w);
+}
+
 TEST(a_draining_server_is_not_chosen_and_what_it_refuses_goes_elsewhere)
 {
     struct world w;

@@ -16,7 +16,6 @@ enum {
     AT_CALL_HELD_MAX = 8 << 20,         /* request bytes of one channel not answered yet: then we
                                          stop reading it, so a flood stays in the sender's ring */
     AT_CALL_RECORDS_PER_TURN = 64, /* records of one channel in a row: it cannot starve others */
-    AT_CALL_ATTEMPTS_MAX = 16,     /* resends of one call: no endless loop over dying peers */
 };
 
 #define AT_CALL_LAST_WORDS_NS UINT64_C(100000000) /* wait so long for the cause of a death */
