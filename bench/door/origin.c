@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -77,9 +76,39 @@ static int listen_on(uint16_t port)
     return fd;
 }
 
+static struct connection *connections[CONNECTIONS_MAX];
+
+static void welcome(int epoll, int listening)
+{
+    int fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+    int on = 1;
+
+    if (fd < 0 || fd >= CONNECTIONS_MAX) {
+        (void)close(fd);
+        return;
+    }
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    (void)epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+    connections[fd] = calloc(1, sizeof(struct connection));
+}
+
+static void serve(int fd)
+{
+    struct connection *c = connections[fd];
+    ssize_t got = read(fd, c->in + c->len, BUFFER_BYTES - 1 - c->len);
+
+    c->len += got > 0 ? (size_t)got : 0;
+    if ((got < 0 && errno == EAGAIN) || (got > 0 && answer(fd, c) == 0)) {
+        return;
+    }
+    free(c);
+    connections[fd] = NULL;
+    (void)close(fd);
+}
+
 int main(int argc, char **argv)
 {
-    static struct connection *open[CONNECTIONS_MAX];
     int listening = listen_on((uint16_t)strtoul(argc > 1 ? argv[1] : "0", NULL, 10));
     int epoll = epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event event = {.events = EPOLLIN, .data.fd = listening};
@@ -90,31 +119,11 @@ int main(int argc, char **argv)
         int n = epoll_wait(epoll, events, 64, -1);
 
         for (int i = 0; i < n; i++) {
-            int fd = events[i].data.fd;
-            ssize_t got;
-
-            if (fd == listening) {
-                int on = 1;
-
-                fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-                if (fd < 0 || fd >= CONNECTIONS_MAX) {
-                    (void)close(fd);
-                    continue;
-                }
-                (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-                event = (struct epoll_event){.events = EPOLLIN, .data.fd = fd};
-                (void)epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
-                open[fd] = calloc(1, sizeof(*open[fd]));
-                continue;
+            if (events[i].data.fd == listening) {
+                welcome(epoll, listening);
+            } else {
+                serve(events[i].data.fd);
             }
-            got = read(fd, open[fd]->in + open[fd]->len, BUFFER_BYTES - 1 - open[fd]->len);
-            open[fd]->len += got > 0 ? (size_t)got : 0;
-            if ((got < 0 && errno == EAGAIN) || (got > 0 && answer(fd, open[fd]) == 0)) {
-                continue;
-            }
-            free(open[fd]);
-            open[fd] = NULL;
-            (void)close(fd);
         }
     }
 }

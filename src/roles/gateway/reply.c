@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "base/clock.h"
 #include "base/env.h"
 #include "base/text.h"
 #include "call/call.h"
