@@ -237,16 +237,17 @@ void at_instance_close_control(struct at_instance *i)
     at_close(&i->control);
 }
 
-/* An end of the socket is no crime: a program that knows nothing of atoll closes it, too. */
+/*
+ * A program that knows nothing of atoll may close it. One that said HELLO needs it; mostly this is
+ * the first we hear of its death, so its end gets a moment to come before it is ended for this.
+ */
 static void on_closed(struct at_instance *i)
 {
     at_instance_close_control(i);
     if (i->said_hello && i->state == AT_LIFE_READY) {
-        at_log(AT_LOG_WARN,
-               "instance=%s | closed its control socket; it gets no new peers until "
-               "it is restarted",
-               i->name);
         i->party.is_ready = false;
+        at_timer_set(i->timer,
+                     at_loop_now_ns(i->system->loop) + AT_SUPER_LAST_BREATH_MS * AT_MILLISECOND_NS);
     }
 }
 

@@ -189,9 +189,9 @@ static void on_timer(void *user)
                i->name);
         at_instance_event(i, AT_LIFE_GRACE_OVER, NULL);
         break;
+    case AT_LIFE_READY: at_instance_drop(i, "it closed its control socket and lives on"); break;
     case AT_LIFE_DOWN:
     case AT_LIFE_WAITING:
-    case AT_LIFE_READY:
     case AT_LIFE_FAILED:
     case AT_LIFE_STATES: break;
     }

@@ -44,7 +44,7 @@ struct at_instance {
     char name[AT_CONTROL_NAME_MAX];
     enum at_life_state state;
     struct at_life_history history;
-    struct at_timer *timer; /* start deadline, rest, or grace: by state */
+    struct at_timer *timer; /* start deadline, last breath, rest, or grace: by state */
 
     struct at_cage cage;
     struct at_io *end_io;   /* pidfd */

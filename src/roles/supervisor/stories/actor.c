@@ -4,7 +4,8 @@
  *
  *   serve [CONTRACT]   hello, ready, keeps what it is given until STOP
  *   want SERVICE       the same, and wants a service
- *   late | die N | flood | garbage | deaf SERVICE | stubborn | greedy CONTRACT | mute | future
+ *   late | die N | flood | garbage | deaf SERVICE | stubborn | greedy CONTRACT | mute | future |
+ *   hermit
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -239,6 +240,12 @@ int main(int argc, char **argv)
         for (;;) {
             (void)pause();
         }
+    } else if (strcmp(play, "hermit") == 0) {
+        say_hello(&a);
+        say_ready(&a);
+        (void)usleep(100000);
+        (void)close(CONTROL);
+        (void)pause();
     } else if (strcmp(play, "late") == 0 || strcmp(play, "mute") == 0) {
         (void)pause();
     } else if (strcmp(play, "future") == 0) {

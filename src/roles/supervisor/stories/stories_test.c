@@ -64,6 +64,7 @@ TEST(a_killed_instance_is_back_at_once_and_its_peer_gets_a_new_channel)
     }
     two_services(&t);
     CHECK_INT((long)stage_up(&t), AT_OPERATOR_OK);
+    CHECK(stage_heard(&t, "cart.1", "open client stock.1"));
     before = stage_wait_for(&t, "stock.1", AT_LIFE_READY);
     cart = stage_wait_for(&t, "cart.1", AT_LIFE_READY);
     CHECK_INT(kill((pid_t)before.pid, SIGKILL), 0);
@@ -312,6 +313,11 @@ TEST(who_never_reads_is_ended_with_that_reason)
 TEST(who_serves_what_was_not_granted_is_refused_with_that_reason)
 {
     one_liar("greedy", "shop.bank.v1.Vault", "wants to serve the contract shop.bank.v1.Vault");
+}
+
+TEST(who_closes_its_control_socket_and_lives_on_is_ended_with_that_reason)
+{
+    one_liar("hermit", NULL, "closed its control socket and lives on");
 }
 
 TEST(who_does_not_stop_is_killed_after_its_grace)
