@@ -4,6 +4,7 @@ The first test uses curl exactly as a person would type it; the others a plain H
 """
 import json
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -104,6 +105,15 @@ def test_an_order_with_a_key_is_placed_once_however_often_it_is_sent(shop):
     assert {a.status for a in answers} == {200}
     assert len({a.json["id"] for a in answers}) == 1
     assert shop.stock("GET", "/stock/22").json["available"] == before - 1
+
+
+def test_without_a_key_the_trace_of_the_request_stands_in(shop):
+    shop.http("POST", "/cart", {"itemId": 26, "quantity": 1}, x_user_id="traced")
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    first = shop.http("POST", "/orders", x_user_id="traced", traceparent=trace)
+    again = shop.http("POST", "/orders", x_user_id="traced", traceparent=trace)
+    assert (first.status, again.json) == (200, first.json)
+    assert shop.http("POST", "/orders", x_user_id="traced").status == 400  # the cart is empty
 
 
 def test_an_addition_with_a_key_adds_once_and_without_one_each_time(shop):
@@ -223,6 +233,34 @@ def test_stock_that_went_meanwhile_refuses_the_order(shop):
     problem(shop.http("POST", "/orders", x_user_id="late"), 409, "stock has 1 of item 5")
     shop.stock("DELETE", "/stock/5", x_user_id="fast")
     assert shop.http("POST", "/orders", x_user_id="late").status == 200
+
+
+def at_once(count, what):
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(what, range(count)))
+
+
+def test_many_checkouts_of_one_cart_at_once_give_one_order(shop):
+    added = at_once(12, lambda _: shop.http("POST", "/cart", {"itemId": 27, "quantity": 1},
+                                            x_user_id="hasty").status)
+    assert added == [200] * 12
+    before = shop.stock("GET", "/stock/27").json["available"]
+    assert shop.http("GET", "/cart", x_user_id="hasty").json["items"][0]["quantity"] == 12
+    answers = at_once(12, lambda _: shop.http("POST", "/orders", x_user_id="hasty"))
+    assert [a.status for a in answers].count(200) == 1, answers
+    assert {a.status for a in answers} <= {200, 400, 409}
+    assert shop.stock("GET", "/stock/27").json["available"] == before - 12
+
+
+def test_the_last_three_are_sold_to_three_of_ten_who_want_them(shop):
+    available = shop.stock("GET", "/stock/28").json["available"]
+    shop.stock("POST", f"/stock?itemId=28&quantity={available - 3}", x_user_id="hoarder")
+    for n in range(10):
+        assert shop.http("POST", "/cart", {"itemId": 28, "quantity": 1},
+                         x_user_id=f"last-{n}").status == 200
+    answers = at_once(10, lambda n: shop.http("POST", "/orders", x_user_id=f"last-{n}"))
+    assert sorted(a.status for a in answers) == [200] * 3 + [409] * 7, answers
+    assert shop.stock("GET", "/stock/28").json["available"] == 0
 
 
 def test_methods_for_services_are_closed_to_visitors(shop):
