@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/bytes.h"
@@ -139,6 +140,13 @@ bool at_logline_parse(struct at_bytes line, struct at_logline *ret)
     struct at_bytes stream;
 
     *ret = (struct at_logline){.text = line};
+    if (at_bytes_start_with(line, AT_LIT("time="))) { /* a line of atolld's own log */
+        rest = at_bytes_after(line, strlen("time="));
+        if (!at_bytes_cut(&rest, ' ', &when) || !at_logline_parse_time(when, &ret->wall_ns)) {
+            ret->wall_ns = 0;
+        }
+        return false;
+    }
     if (!at_bytes_cut(&rest, ' ', &when) || !at_logline_parse_time(when, &ret->wall_ns)) {
         ret->wall_ns = 0;
         return false;

@@ -1,6 +1,7 @@
 /*
  * One line of a log file, as telemetry writes it: "TIME STREAM text". Files are input: a line that
- * is no such line is given as it stands, with the time of the line before it.
+ * is no such line is given as it stands, with the time that it begins with ("time=…", as our own
+ * logs have it), or of the line before it.
  */
 #ifndef AT_CLI_LOGLINE_H
 #define AT_CLI_LOGLINE_H
@@ -17,7 +18,10 @@ struct at_logline {
     struct at_bytes text;
 };
 
-/* line is without its end. Borrows. False: it has not that form; then all of it is text. */
+/*
+ * line is without its end. Borrows. False: it has not that form; then all of it is text, and
+ * wall_ns is set when it begins with a time.
+ */
 bool at_logline_parse(struct at_bytes line, struct at_logline *ret);
 
 /* "2026-01-31T12:00:00.123Z", with any number of decimals, "Z" or "+01:00", or only a date. */

@@ -37,6 +37,7 @@ struct at_logset {
     struct kept given; /* the kept line that was given last */
 };
 
+/* Without names every instance is; a log without a number (atolld.log) only by its name. */
 static bool is_wanted(const struct at_logset *set, struct at_bytes instance)
 {
     struct at_bytes service = at_logline_service(instance);
@@ -48,7 +49,7 @@ static bool is_wanted(const struct at_logset *set, struct at_bytes instance)
             return true;
         }
     }
-    return set->conf.name_count == 0;
+    return set->conf.name_count == 0 && at_bytes_index(instance, '.') < instance.len;
 }
 
 static bool is_known(const struct at_logset *set, struct at_bytes instance)
@@ -108,8 +109,7 @@ static int scan(struct at_logset *set)
 
         if (set->count < AT_LOGSET_SOURCES_MAX &&
             at_logline_parse_file(at_bytes_of(e->d_name), &instance, &number) &&
-            at_bytes_index(instance, '.') < instance.len && is_wanted(set, instance) &&
-            !is_known(set, instance)) {
+            is_wanted(set, instance) && !is_known(set, instance)) {
             r = add_source(set, instance);
         }
     }

@@ -87,7 +87,7 @@ static void two_services(struct dir *d)
     append(d, "cart.1.log", T("7") "stdout h\n");
     append(d, "cart.2.log", T("2") "stdout c\n" T("6") "stdout g\n");
     append(d, "stock.1.log", T("3") "stdout d\n" T("5") "stdout f\n");
-    append(d, "atolld.log", "time=x not a service\n");
+    append(d, "atolld.log", "time=2026-01-31T12:00:03Z not a service\n");
     append(d, "other", "no log\n");
 }
 
@@ -106,6 +106,7 @@ TEST(names_choose_services_and_instances)
 {
     static const char *const cart[] = {"cart"};
     static const char *const both[] = {"cart.2", "stock"};
+    static const char *const daemon[] = {"atolld"};
     struct dir d;
 
     begin(&d);
@@ -114,6 +115,8 @@ TEST(names_choose_services_and_instances)
                 "cart.1:a cart.1:b cart.2:c cart.1:e cart.2:g cart.1:h ");
     check_shows(&d, (struct at_logset_conf){.names = both, .name_count = 2},
                 "cart.2:c stock.1:d stock.1:f cart.2:g ");
+    check_shows(&d, (struct at_logset_conf){.names = daemon, .name_count = 1},
+                "atolld:time=2026-01-31T12:00:03Z not a service ");
     end(&d);
 }
 

@@ -60,6 +60,7 @@ struct up {
     uint64_t down_request;
     uint64_t begin_ns;
     uint64_t begin_wall_ns;
+    uint64_t stop_ns;     /* when DOWN was said */
     uint64_t deadline_ns; /* of STARTING and FAILING; 0: none */
     size_t problems;
     char verdict[1025]; /* what START ended with, when not well */
@@ -210,6 +211,7 @@ static void begin_down(struct up *up, int code)
     }
     at_progress_settle(&up->progress);
     up->phase = STOPPING;
+    up->stop_ns = at_now_ns();
     up->deadline_ns = 0;
     up->code = code;
     up->down_request = down.request;
@@ -495,6 +497,17 @@ static void wait_for_atolld(struct up *up)
     at_cli_say(up->cli, "atolld (pid %d) is still ending", (int)up->launch.pid);
 }
 
+static void say_stopped(struct up *up)
+{
+    char took[32];
+
+    if (up->interrupted) {
+        at_text_format_duration(at_now_ns() - up->stop_ns, took, sizeof(took));
+        at_cli_say(up->cli, "%s stopped in %s; state and logs stay in .atoll", up->place.system,
+                   took);
+    }
+}
+
 static int run(struct up *up)
 {
     struct at_diag diag;
@@ -523,6 +536,7 @@ static int run(struct up *up)
     at_oplink_close(&up->link);
     if (!up->is_left) {
         wait_for_atolld(up);
+        say_stopped(up);
     }
     if (up->code == AT_EXIT_NOT_READY || up->code == AT_EXIT_TIMEOUT) {
         show_culprits(up);

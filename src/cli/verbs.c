@@ -96,6 +96,7 @@ static const struct at_cli_option logs_options[] = {
 static const struct at_cli_example logs_examples[] = {
     {.command = "atoll logs", .what = "everything, all instances merged in the order of time"},
     {.command = "atoll logs -f cart stock.1", .what = "follow all of cart and one instance of stock"},
+    {.command = "atoll logs atolld", .what = "what the supervisor itself had to say"},
     {.command = "atoll logs --since 10m -o jsonl", .what = "the last ten minutes for a program"},
     END_EXAMPLES,
 };
