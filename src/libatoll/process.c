@@ -1,6 +1,7 @@
 #include "libatoll/process.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -161,7 +162,8 @@ static int find_control(void)
     if (text == NULL || !at_bytes_to_u64(at_bytes_of(text), &number) || number > INT32_MAX) {
         return -ENOTCONN;
     }
-    return (int)number;
+    /* A program that the service starts must not speak for it. */
+    return fcntl((int)number, F_SETFD, FD_CLOEXEC) < 0 ? -ENOTCONN : (int)number;
 }
 
 /* Before there is an engine: only WELCOME, REFUSED and RESUME can come. */

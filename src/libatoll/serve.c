@@ -63,7 +63,9 @@ void at_serve_kick(struct at_process *p)
 
     if (!at_list_is_empty(&s->queue)) {
         at_workers_kick(p);
-    } else if (!p->watched && s->running == 0) {
+    } else if (!p->watched && s->running > 0) {
+        at_workers_standby(p);
+    } else if (!p->watched) {
         at_list_foreach (it, &s->idle) {
             struct at_worker *w = at_container_of(it, struct at_worker, entry);
 
