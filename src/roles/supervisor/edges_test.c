@@ -438,6 +438,79 @@ TEST(a_want_of_nothing_is_malformed)
     finish(&s);
 }
 
+struct actor {
+    struct end end;
+    bool is_there;
+    bool wants;
+    bool ready;
+};
+
+enum { CLIENTS = 4, SERVERS = 4, ACTORS = CLIENTS + SERVERS };
+
+static void drain(struct scene *s, const struct end *e)
+{
+    while (at_message_receive(e->peer, s->message) == 0) {
+        at_message_clear(s->message);
+    }
+}
+
+static void act(struct scene *s, struct actor *a, size_t i, uint64_t dice, uint64_t generation)
+{
+    bool is_server = i >= CLIENTS;
+
+    if (!a->is_there) {
+        join(s, &a->end, is_server ? "stock.n" : "cart.n", is_server ? STOCK : CART, generation);
+        a->is_there = true;
+    } else if (dice % 4 == 0) {
+        leave(s, &a->end, "gone");
+        a->is_there = false;
+        a->wants = false;
+        a->ready = false;
+    } else if (is_server) {
+        at_edges_ready(&s->edges, &a->end.party);
+        a->ready = true;
+    } else {
+        CHECK_INT(want(s, &a->end, dice | 1, "stock", "", ""), 0);
+        a->wants = true;
+    }
+}
+
+/* Whatever comes and goes: who wants is joined with each that is ready, once, and with nobody else. */
+TEST(channels_are_exactly_the_pairs_of_who_wants_and_who_is_ready)
+{
+    struct scene s;
+    static struct actor actors[ACTORS];
+    uint64_t dice = 88172645463325252U;
+
+    begin(&s);
+    for (uint64_t turn = 1; turn < 3000; turn++) {
+        size_t i;
+        uint32_t wanting = 0;
+        uint32_t ready = 0;
+
+        dice ^= dice << 13;
+        dice ^= dice >> 7;
+        dice ^= dice << 17;
+        i = dice % ACTORS;
+        act(&s, &actors[i], i, dice >> 8, turn);
+        for (i = 0; i < ACTORS; i++) {
+            wanting += actors[i].wants ? 1 : 0;
+            ready += actors[i].ready ? 1 : 0;
+            if (actors[i].is_there) {
+                drain(&s, &actors[i].end);
+            }
+        }
+        CHECK_INT((long)at_edges_count(&s.edges, CART, STOCK), (long)(wanting * ready));
+    }
+    for (size_t i = 0; i < ACTORS; i++) {
+        if (actors[i].is_there) {
+            leave(&s, &actors[i].end, "end");
+        }
+    }
+    CHECK_STR(s.trouble, "");
+    finish(&s);
+}
+
 static void walk_through(struct scene *s)
 {
     struct end cart;

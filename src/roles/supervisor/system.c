@@ -286,6 +286,11 @@ void at_system_clear(struct at_system *s)
     if (slash != NULL && slash != s->run_dir) {
         *slash = '\0';
         (void)rmdir(s->run_dir); /* the last system of this user takes the root of them along */
+        slash = strrchr(s->run_dir, '/');
+        if (slash != NULL && strncmp(s->run_dir, "/tmp/atoll-", 11) == 0) {
+            *slash = '\0';
+            (void)rmdir(s->run_dir);
+        }
     }
     s->run_dir[0] = '\0';
 }

@@ -208,6 +208,19 @@ uint32_t stage_result(struct stage *t)
     ck_abort_msg("atolld left without a RESULT");
 }
 
+bool stage_saw(struct stage *t, const char *instance, uint32_t state)
+{
+    struct at_operator_event e;
+
+    while (receive(t->operator_fd, t->message)) {
+        if (at_message_read(&at_operator_event_kind, t->message, &e) == 0 && e.state == state &&
+            at_bytes_equal(e.instance, at_bytes_of(instance))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 uint32_t stage_up(struct stage *t)
 {
     stage_launch(t);

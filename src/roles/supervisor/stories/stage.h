@@ -46,6 +46,8 @@ uint32_t stage_up(struct stage *t);
 /* The same without waiting for the RESULT. */
 void stage_launch(struct stage *t);
 uint32_t stage_result(struct stage *t);
+/* Waits for an EVENT of the instance in that state on START's connection. */
+bool stage_saw(struct stage *t, const char *instance, uint32_t state);
 /* Says DOWN, waits until atolld has left; its exit code. Checks that nothing is left. */
 int stage_down(struct stage *t);
 /* Waits for atolld's own end; its exit code or -signal. */

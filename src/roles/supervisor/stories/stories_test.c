@@ -154,8 +154,10 @@ TEST(a_kill_of_the_supervisor_is_seen_by_nobody)
     CHECK_INT((long)stage_wait_for(&t, "stock.1", AT_LIFE_READY).pid, (long)stock.pid);
     CHECK_INT(stage_count(&t, "cart.1", "open client"), 1);
     CHECK_INT(stage_count(&t, "cart.1", "gone"), 0);
-    /* The new one holds the reins: it restarts what dies and connects it. */
+    /* The new one holds the reins: it restarts what dies, connects it, and says so. */
     CHECK_INT(kill((pid_t)stock.pid, SIGKILL), 0);
+    CHECK(stage_saw(&t, "stock.1", AT_LIFE_STARTING));
+    CHECK(stage_saw(&t, "stock.1", AT_LIFE_READY));
     (void)stage_wait_for_other(&t, "stock.1", stock.pid);
     CHECK(stage_heard(&t, "cart.1", "gone stock.1 was killed by signal 9"));
     CHECK_INT(stage_down(&t), 0);
