@@ -227,6 +227,53 @@ uint32_t stage_up(struct stage *t)
     return stage_result(t);
 }
 
+bool stage_has_ended(struct stage *t, int *ret)
+{
+    int status = 0;
+
+    if (waitpid(t->anchor, &status, WNOHANG) != t->anchor) {
+        return false;
+    }
+    t->anchor = 0;
+    *ret = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+    return true;
+}
+
+static bool is_supervisor(struct at_bytes pid)
+{
+    char path[64];
+    at_auto_free
+    char *text = NULL;
+    size_t len = 0;
+
+    (void)snprintf(path, sizeof(path), "/proc/%.*s/cmdline", (int)pid.len, (const char *)pid.at);
+    return at_fd_read_file(AT_FDCWD, path, 4096, &text, &len) == 0 &&
+           memmem(text, len, "--supervisor", 12) != NULL;
+}
+
+pid_t stage_find_supervisor(const struct stage *t)
+{
+    char path[64];
+    at_auto_free
+    char *text = NULL;
+    size_t len = 0;
+    struct at_bytes rest;
+    struct at_bytes piece;
+    uint64_t pid;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)t->anchor, (int)t->anchor);
+    if (at_fd_read_file(AT_FDCWD, path, 1 << 20, &text, &len) < 0) {
+        return 0;
+    }
+    rest = at_bytes_over(text, len);
+    while (at_bytes_cut(&rest, ' ', &piece)) {
+        if (is_supervisor(piece) && at_bytes_to_u64(piece, &pid)) {
+            return (pid_t)pid;
+        }
+    }
+    return 0;
+}
+
 int stage_wait(struct stage *t)
 {
     int status = 0;

@@ -75,6 +75,10 @@ bool stage_heard(struct stage *t, const char *instance, const char *text);
 int stage_count(struct stage *t, const char *instance, const char *text);
 /* WELCOME's pids. */
 void stage_pids(struct stage *t, pid_t *ret_anchor, pid_t *ret_supervisor);
+/* The supervisor by the anchor's children, without asking anybody; 0: none now. */
+pid_t stage_find_supervisor(const struct stage *t);
+/* Has atolld ended? Then its exit code or -signal goes to *ret. */
+bool stage_has_ended(struct stage *t, int *ret);
 /* A fresh connection to control.sock with HELLO said; the caller closes it. */
 int stage_connect(struct stage *t);
 

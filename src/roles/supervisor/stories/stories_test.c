@@ -210,6 +210,34 @@ TEST(the_death_of_the_anchor_ends_the_system_cleanly)
     stage_close(&t);
 }
 
+TEST(supervisors_that_all_die_young_end_the_system_and_the_next_start_sweeps)
+{
+    struct stage t;
+    int code = 0;
+    uint64_t deadline;
+
+    if (!stage_open(&t)) {
+        return;
+    }
+    two_services(&t);
+    CHECK_INT((long)stage_up(&t), AT_OPERATOR_OK);
+    deadline = at_now_ns() + 25 * AT_SECOND_NS;
+    while (!stage_has_ended(&t, &code)) {
+        pid_t supervisor = stage_find_supervisor(&t);
+
+        CHECK(at_now_ns() < deadline);
+        if (supervisor > 0) {
+            CHECK(kill(supervisor, SIGKILL) == 0 || errno == ESRCH);
+        }
+        (void)usleep(5000);
+    }
+    CHECK_INT(code, 70);
+    at_close(&t.operator_fd);
+    CHECK_INT((long)stage_up(&t), AT_OPERATOR_OK);
+    CHECK_INT(stage_down(&t), 0);
+    stage_close(&t);
+}
+
 TEST(the_end_of_the_terminal_is_the_end_of_the_system)
 {
     struct stage t;
