@@ -81,3 +81,29 @@ def test_the_last_words_before_a_crash_are_in_the_log(system):
     harness.wait_for("last words", lambda: any(l["text"] == "about to die"
                                                for l in lines(s, "talker")))
     s.down()
+
+
+def test_logs_go_on_when_the_supervisor_is_killed(system):
+    s = started(system, "for i in range(100000):\n    print(i, flush=True)\n    time.sleep(0.02)\n")
+    harness.wait_for("a line", lambda: lines(s, "talker"))
+    told = json.loads(s.atoll("status", "-o", "json", check=0).stdout)
+    os.kill(told["supervisor_pid"], 9)
+    harness.wait_for("a new supervisor", lambda: s.atoll("ps").returncode == 0 and s.all_ready())
+    os.kill(s.ps()["telemetry.1"]["pid"], 9)  # what the new one holds must reach the new telemetry
+    harness.wait_for("telemetry to be back", s.all_ready)
+    time.sleep(0.3 * harness.SLOW)
+    numbers = [int(l["text"]) for l in lines(s, "talker") if l["text"].isdigit()]
+    assert len(numbers) > 5 and numbers == list(range(len(numbers))), "a line was lost or came twice"
+    s.down()
+
+
+def test_a_full_file_is_rotated_and_the_logs_show_it_whole(system):
+    s = started(system, "for i in range(130000):\n    os.write(1, b'%06d %s\\n' % (i, b'z' * 90))\n"
+                "    if i % 1000 == 0:\n        time.sleep(0.03)\ntime.sleep(1000)\n")
+    harness.wait_for("the last line", lambda: any(
+        l["text"].startswith("129999") for l in lines(s, "--tail", "5", "talker")), 20)
+    folder = os.path.join(s.dir, ".atoll", "logs")
+    assert os.path.exists(os.path.join(folder, "talker.1.log.1"))
+    numbers = [int(l["text"][:6]) for l in lines(s, "talker") if l["stream"] == "stdout"]
+    assert numbers == list(range(130000))
+    s.down()
