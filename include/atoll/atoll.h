@@ -96,6 +96,12 @@ ATOLL_EXPORT const char *atoll_call_caller(const struct atoll_call *call);
 ATOLL_EXPORT const char *atoll_call_caller_instance(const struct atoll_call *call);
 /* Metadata that came with the request; NULL when absent. Keys are lower case. Borrowed. */
 ATOLL_EXPORT const char *atoll_call_metadata(const struct atoll_call *call, const char *key);
+/*
+ * In a handler: has the caller lost interest (cancelled, passed its deadline, died)? The answer goes
+ * nowhere then; long work may stop. Any thread while the handler runs; false in a root.
+ */
+ATOLL_EXPORT bool atoll_call_cancelled(const struct atoll_call *call);
+
 /* Metadata for the calls made with this context. 0, -EINVAL (bad key), -E2BIG, -ENOMEM. */
 ATOLL_EXPORT int atoll_call_set_metadata(struct atoll_call *call, const char *key,
                                          const char *value);

@@ -88,7 +88,7 @@ struct at_incoming {
     uint16_t method; /* number in the table given to at_engine_new() */
     bool complete;   /* handed to the owner */
     bool answered;
-    bool cancelled; /* the caller has lost interest */
+    _Atomic bool cancelled; /* the caller has lost interest; the handler's thread looks too */
     uint64_t deadline_ns;
     uint8_t trace_id[16];
     uint64_t span_id;

@@ -4,6 +4,8 @@
  * A request belongs to the owner from ops->request() until at_engine_answer(). When its peer dies
  * meanwhile, in->link becomes NULL and the answer goes nowhere.
  */
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -269,7 +271,7 @@ void at_server_cancel(struct at_link *l, uint32_t call_id)
     if (in == NULL || in->answered) {
         return; /* it crossed our answer */
     }
-    in->cancelled = true;
+    atomic_store_explicit(&in->cancelled, true, memory_order_relaxed);
     if (!in->complete) {
         refuse(e, in, AT_STATUS_CANCELLED, "cancelled before it was whole", 0);
     } else if (e->ops->cancelled != NULL) {
@@ -298,7 +300,7 @@ void at_server_lost(struct at_link *l)
         } else if (!in->complete) {
             give_back(e, in);
         } else {
-            in->cancelled = true;
+            atomic_store_explicit(&in->cancelled, true, memory_order_relaxed);
             if (e->ops->cancelled != NULL) {
                 e->ops->cancelled(e->user, in);
             }

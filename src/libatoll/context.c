@@ -1,6 +1,8 @@
 /* The context of a call: memory, deadline, trace, metadata, reason. */
 #include <errno.h>
 #include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -154,6 +156,11 @@ const char *atoll_call_metadata(const struct atoll_call *call, const char *key)
     }
     /* Only the memory of the context changes, which a reader cannot tell. */
     return at_arena_copy((struct at_arena *)(uintptr_t)&call->arena, value);
+}
+
+bool atoll_call_cancelled(const struct atoll_call *call)
+{
+    return call->in != NULL && atomic_load_explicit(&call->in->cancelled, memory_order_relaxed);
 }
 
 int atoll_call_set_metadata(struct atoll_call *call, const char *key, const char *value)

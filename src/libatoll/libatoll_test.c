@@ -85,7 +85,7 @@ TEST(a_call_that_goes_in_a_circle_is_answered_below_the_limit_and_refused_above)
     add_server(&s, "alpha", "4");
     add_server(&s, "beta", "4");
     CHECK_INT(test_call_v1_Alpha_bounce(s.call, &in, &out), ATOLL_OK);
-    CHECK_INT(out.depth, 6);
+    CHECK_INT(out.depth, 6); /* none was cancelled */
     in.depth = 20;
     CHECK_INT(test_call_v1_Alpha_bounce(s.call, &in, &out), ATOLL_RESOURCE_EXHAUSTED);
     CHECK(strstr(atoll_call_reason(s.call), "circle") != NULL);
@@ -294,6 +294,28 @@ TEST(an_asynchronous_call_ends_at_its_deadline_in_a_foreign_loop)
         (void)atoll_poll(0);
     }
     CHECK_INT(status, ATOLL_DEADLINE_EXCEEDED);
+    end(&s);
+}
+
+TEST(a_handler_learns_that_its_caller_has_given_up)
+{
+    struct stage s;
+    struct test_call_v1_Request in = {.sleep_ms = 3000};
+    struct test_call_v1_Reply out;
+    int seen = 0;
+
+    begin(&s);
+    add_server(&s, "alpha", NULL);
+    CHECK_INT(echo(s.call, "warm", &out), ATOLL_OK);
+    atoll_call_set_timeout(s.call, AT_SECOND_NS / 20);
+    CHECK_INT(test_call_v1_Alpha_echo(s.call, &in, &out), ATOLL_DEADLINE_EXCEEDED);
+    for (int i = 0; i < 100 && seen == 0; i++) {
+        atoll_call_reset(s.call);
+        CHECK_INT(echo(s.call, "did it notice?", &out), ATOLL_OK);
+        seen = out.depth;
+        (void)usleep(10000);
+    }
+    CHECK_INT(seen, 1); /* long before its three seconds */
     end(&s);
 }
 

@@ -10,6 +10,8 @@
 
 #include "test.atoll.h"
 
+static _Atomic int cancelled; /* handlers that noticed */
+
 static void take_time(int32_t ms)
 {
     struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
@@ -35,7 +37,12 @@ static int echo(struct atoll_call *call, const struct test_call_v1_Request *in,
     const char *metadata = atoll_call_metadata(call, "colour");
 
     die_once(call, in->exit_first);
-    take_time(in->sleep_ms);
+    for (int32_t i = 0; i < in->sleep_ms && !atoll_call_cancelled(call); i++) {
+        take_time(1);
+    }
+    if (atoll_call_cancelled(call)) {
+        cancelled++;
+    }
     if (in->fail) {
         return atoll_fail(call, ATOLL_FAILED_PRECONDITION, "asked to fail, number %d", 42);
     }
@@ -46,6 +53,7 @@ static int echo(struct atoll_call *call, const struct test_call_v1_Request *in,
     out->deadline_ns = atoll_call_deadline(call);
     out->trace_id = atoll_copy(call, (const char *)atoll_call_trace_id(call), 16);
     out->pid = getpid();
+    out->depth = cancelled;
     return ATOLL_OK;
 }
 

@@ -195,7 +195,7 @@ static bool drop_hopeless(struct at_process *p, struct at_incoming *in, uint64_t
 {
     char text[160];
 
-    if (in->cancelled) {
+    if (atomic_load_explicit(&in->cancelled, memory_order_relaxed)) {
         refuse(p, in, AT_STATUS_CANCELLED, "cancelled before it was started", 0);
     } else if (in->deadline_ns != 0 && in->deadline_ns <= now) {
         (void)snprintf(text, sizeof(text),
