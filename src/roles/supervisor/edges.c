@@ -17,6 +17,7 @@
 #include "control/service.h"
 #include "plan/plan.h"
 #include "roles/supervisor/limits.h"
+#include "roles/supervisor/outbox.h"
 
 struct want {
     struct at_list link; /* in the party's wants */
