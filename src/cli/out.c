@@ -66,6 +66,16 @@ void at_table_bytes(struct at_table *t, struct at_bytes value)
     add_cell(t, (struct at_cell){.kind = AT_CELL_TEXT, .value = copy});
 }
 
+void at_table_list(struct at_table *t, struct at_bytes lines)
+{
+    size_t before = t->cell_count;
+
+    at_table_bytes(t, lines);
+    if (t->cell_count > before) {
+        t->cells[before].kind = AT_CELL_LIST;
+    }
+}
+
 void at_table_text(struct at_table *t, const char *value)
 {
     at_table_bytes(t, at_bytes_of(value));
@@ -122,6 +132,7 @@ static void add_shown(struct at_text *out, const struct at_cell *c)
     case AT_CELL_NULL: at_text_add_char(out, '-'); return;
     case AT_CELL_BOOL: at_text_add_str(out, c->number != 0 ? "yes" : "no"); return;
     case AT_CELL_TEXT:
+    case AT_CELL_LIST:
         at_text_add_visible(out, at_bytes_of(c->value[0] == '\0' ? "-" : c->value));
         return;
     case AT_CELL_U64:
@@ -240,6 +251,19 @@ void at_table_render(const struct at_table *t, bool colour, struct at_text *out)
     }
 }
 
+void at_out_json_lines(struct at_json_writer *j, struct at_bytes lines)
+{
+    struct at_bytes line;
+
+    at_json_begin_array(j);
+    while (at_bytes_cut(&lines, '\n', &line)) {
+        if (line.len > 0) {
+            at_json_string(j, line);
+        }
+    }
+    at_json_end_array(j);
+}
+
 static void cell_to_json(const struct at_cell *cell, struct at_json_writer *j)
 {
     switch (cell->kind) {
@@ -248,6 +272,7 @@ static void cell_to_json(const struct at_cell *cell, struct at_json_writer *j)
     case AT_CELL_U64: at_json_u64(j, cell->number); break;
     case AT_CELL_MILLI: at_json_double(j, (double)cell->number / 1000.0); break;
     case AT_CELL_BOOL: at_json_bool(j, cell->number != 0); break;
+    case AT_CELL_LIST: at_out_json_lines(j, at_bytes_of(cell->value)); break;
     }
 }
 

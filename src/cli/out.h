@@ -14,11 +14,22 @@
 #include "base/bytes.h"
 #include "base/text.h"
 #include "cli/cli.h"
+#include "pb/json.h"
 
 /* Writes a text and a line end to cli->out. AT_EXIT_OK, or AT_EXIT_FAILURE when that failed. */
 int at_out_line(struct at_cli *cli, const struct at_text *text);
 
-enum at_cell_kind { AT_CELL_NULL, AT_CELL_TEXT, AT_CELL_U64, AT_CELL_MILLI, AT_CELL_BOOL };
+/* The lines of text as a JSON array of strings; empty ones are left out. */
+void at_out_json_lines(struct at_json_writer *j, struct at_bytes lines);
+
+enum at_cell_kind {
+    AT_CELL_NULL,
+    AT_CELL_TEXT,
+    AT_CELL_U64,
+    AT_CELL_MILLI,
+    AT_CELL_BOOL,
+    AT_CELL_LIST, /* lines: an array of strings in JSON */
+};
 
 struct at_column {
     const char *title; /* "PID"; NULL: only in JSON */
@@ -29,7 +40,7 @@ struct at_column {
 struct at_cell {
     enum at_cell_kind kind;
     uint64_t number; /* of U64, MILLI and BOOL */
-    char *value;     /* of TEXT; owned */
+    char *value;     /* of TEXT and LIST; owned */
     char *shown;     /* what the table shows when that differs; owned; NULL: the value */
     const char *colour;
 };
@@ -48,6 +59,8 @@ void at_table_deinit(struct at_table *t);
 /* Cells come in the order of the columns, row after row. Values are copied. */
 void at_table_text(struct at_table *t, const char *value);
 void at_table_bytes(struct at_table *t, struct at_bytes value);
+/* One string a line; no bytes give an empty array. */
+void at_table_list(struct at_table *t, struct at_bytes lines);
 /* shown: what people see instead ("3.1M"); NULL: the number. */
 void at_table_u64(struct at_table *t, uint64_t value, const char *shown);
 void at_table_milli(struct at_table *t, uint64_t milli, const char *shown);

@@ -72,6 +72,9 @@ void at_rows_take(void *user, struct at_message *message)
     struct at_rows *rows = user;
     struct at_operator_row row;
 
+    if (message->type != AT_OPERATOR_ROW && rows->on_other != NULL) {
+        rows->on_other(rows->user, message);
+    }
     if (message->type != AT_OPERATOR_ROW ||
         at_message_unpack(&at_operator_row_kind, message->body, &row) != 0 || !grow(rows)) {
         return;
@@ -237,7 +240,7 @@ static void add_row(struct at_table *t, const struct at_operator_row *row)
     add_u64(t, row->pids_limit);
     at_table_text(t, row->kind == AT_PLAN_SERVICE ? "service" : "role");
     add_text(t, row->last_exit);
-    add_text(t, row->walls_missing);
+    at_table_list(t, row->walls_missing);
 }
 
 int at_rows_print(struct at_cli *cli, const struct at_rows *rows)

@@ -19,12 +19,14 @@ struct at_rows {
     size_t count;
     size_t cap;
     struct at_arena arena;
-    bool failed; /* out of memory */
+    bool failed;                 /* out of memory */
+    at_oplink_message *on_other; /* hears what is no row; NULL: nobody does */
+    void *user;
 };
 
 void at_rows_init(struct at_rows *rows);
 void at_rows_deinit(struct at_rows *rows);
-/* For at_oplink_finish(): user is the struct at_rows; other messages are ignored. */
+/* For at_oplink_finish(): user is the struct at_rows; other messages go to on_other. */
 void at_rows_take(void *user, struct at_message *message);
 /* Asks PS. 0, or an exit code that was said on stderr. */
 int at_rows_ask(struct at_cli *cli, struct at_oplink *link, struct at_rows *rows);

@@ -339,8 +339,10 @@ static void add_instances(struct at_json_writer *j, const struct page *p)
         key_u64(j, "memory_bytes", row->memory_bytes);
         key_u64(j, "memory_limit_bytes", row->memory_limit_bytes);
         key_u64(j, "tasks", row->pids);
-        key_bytes(j, "contracts", row->contracts);
-        key_bytes(j, "walls_missing", row->walls_missing);
+        at_json_key(j, "contracts");
+        at_out_json_lines(j, row->contracts);
+        at_json_key(j, "walls_missing");
+        at_out_json_lines(j, row->walls_missing);
         key_bytes(j, "last_exit", row->last_exit);
         at_json_end_object(j);
     }
@@ -389,7 +391,8 @@ static void add_system(struct at_json_writer *j, const struct page *p)
     key_u64(j, "anchor_pid", w->anchor_pid);
     key_u64(j, "supervisor_pid", w->supervisor_pid);
     key_u64(j, "supervisors", w->supervisors);
-    key_bytes(j, "walls_missing", w->walls_missing);
+    at_json_key(j, "walls_missing");
+    at_out_json_lines(j, w->walls_missing);
 }
 
 static int print_json(struct page *p)

@@ -242,6 +242,32 @@ static int open_logs(struct up *up)
     return r;
 }
 
+/* `atoll down` in another terminal, a signal to atolld, the death of the anchor: an end in order. */
+static void on_stopped_by_others(struct up *up, struct at_bytes why)
+{
+    at_progress_settle(&up->progress);
+    at_cli_say(up->cli, "stopping %s: %.*s", up->place.system, (int)why.len,
+               why.len == 0 ? "" : (const char *)why.at);
+    up->phase = STOPPING;
+}
+
+static void take_event(void *user, struct at_message *message)
+{
+    struct up *up = user;
+    struct at_operator_event e;
+
+    if (message->type != AT_OPERATOR_EVENT ||
+        at_message_unpack(&at_operator_event_kind, message->body, &e) != 0) {
+        return;
+    }
+    if (e.type == AT_EVENT_SYSTEM && e.state == AT_LIFE_STOPPING && up->phase == RUNNING) {
+        on_stopped_by_others(up, e.reason);
+    }
+    if (up->phase != STOPPING || up->cli->verbose || up->cli->output == AT_OUTPUT_JSONL) {
+        at_progress_event(&up->progress, &e);
+    }
+}
+
 /* Which walls are missing, and with -o json what `atoll ps -o json` prints. */
 static void show_rows(struct up *up)
 {
@@ -249,6 +275,8 @@ static void show_rows(struct up *up)
     size_t words = up->cli->word_count;
 
     at_rows_init(&rows);
+    rows.on_other = take_event;
+    rows.user = up;
     up->code = at_rows_ask(up->cli, &up->link, &rows);
     if (up->code == AT_EXIT_OK && rows.count > 0) {
         at_rows_say_walls(up->cli, rows.at[0].walls_missing);
@@ -350,31 +378,14 @@ static bool is_telemetry_coming(const struct up *up)
     return false;
 }
 
-/* `atoll down` in another terminal, a signal to atolld, the death of the anchor: an end in order. */
-static void on_stopped_by_others(struct up *up, struct at_bytes why)
-{
-    at_progress_settle(&up->progress);
-    at_cli_say(up->cli, "stopping %s: %.*s", up->place.system, (int)why.len,
-               why.len == 0 ? "" : (const char *)why.at);
-    up->phase = STOPPING;
-}
-
 static void take_message(struct up *up)
 {
-    struct at_operator_event e;
-
     if (up->link.in->type == AT_OPERATOR_PROBLEM) {
         take_problem(up);
     } else if (up->link.in->type == AT_OPERATOR_RESULT) {
         take_result(up);
-    } else if (up->link.in->type == AT_OPERATOR_EVENT &&
-               at_message_unpack(&at_operator_event_kind, up->link.in->body, &e) == 0) {
-        if (e.type == AT_EVENT_SYSTEM && e.state == AT_LIFE_STOPPING && up->phase == RUNNING) {
-            on_stopped_by_others(up, e.reason);
-        }
-        if (up->phase != STOPPING || up->cli->verbose || up->cli->output == AT_OUTPUT_JSONL) {
-            at_progress_event(&up->progress, &e);
-        }
+    } else {
+        take_event(up, up->link.in);
     }
 }
 

@@ -180,7 +180,8 @@ static const struct at_cli_verb verbs[] = {
      .summary = "list the instances",
      .about = "One row for each instance. In JSON the fields are: service, instance, state, pid, reaper_pid, uid, "
               "uptime_ns, restarts, cpu_ns, cpu_limit_milli, memory_bytes, memory_limit_bytes, tasks, "
-              "tasks_limit, kind, last_exit, walls_missing. What is not known or not limited is null. state "
+              "tasks_limit, kind, last_exit, walls_missing. What is not known or not limited is null, "
+              "walls_missing an array of sentences. state "
               "is one of down, waiting, starting, ready, stopping, backing off, failed; kind is service or "
               "role. When the system is not running, -o json prints [] and the exit code is 3.",
      .options = no_options, .examples = ps_examples, .exits = running_exits},
