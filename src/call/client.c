@@ -21,23 +21,9 @@
 #include "call/engine.h"
 #include "call/limits.h"
 #include "call/link.h"
-#include "control/message.h"
-#include "control/service.h"
+#include "call/target.h"
 #include "policy/resend.h"
 #include "shm/channel.h"
-
-struct at_target {
-    struct at_bytes contract; /* name[] */
-    uint64_t request;         /* of the WANT */
-    struct at_list links;     /* at_link.of_target, open ones; next in turn first */
-    struct at_list waiting;   /* at_pending.entry, first come first served */
-    uint32_t edge;            /* enum at_edge_state, or 0: nothing said yet */
-    char service[AT_CALL_NAME_ROOM];
-    char *reason; /* of the edge; malloc, may be NULL */
-    bool unsent;  /* WANT did not go out yet */
-    struct at_resend_budget budget;
-    char name[];
-};
 
 static void finish(struct at_engine *e, struct at_pending *p, const struct at_call_result *result)
 {
@@ -49,9 +35,8 @@ static void finish(struct at_engine *e, struct at_pending *p, const struct at_ca
     p->done(p->user, result);
 }
 
-/* The result is told in the next run: a done function never runs inside at_engine_start(). */
-static void __attribute__((format(printf, 4, 5)))
-finish_later(struct at_engine *e, struct at_pending *p, uint32_t status, const char *format, ...)
+void at_client_finish_later(struct at_engine *e, struct at_pending *p, uint32_t status,
+                            const char *format, ...)
 {
     struct at_text text;
     va_list args;
@@ -92,17 +77,6 @@ static const char *method_of(const struct at_pending *p, int *ret_len)
 {
     *ret_len = (int)p->request.method.len;
     return (const char *)p->request.method.at;
-}
-
-/* "stock" when the supervisor has told, else the contract. */
-static const char *name_of(const struct at_target *t, int *ret_len)
-{
-    if (t->service[0] != '\0') {
-        *ret_len = (int)strlen(t->service);
-        return t->service;
-    }
-    *ret_len = (int)t->contract.len;
-    return (const char *)t->contract.at;
 }
 
 static void release_slot(struct at_link *l, uint32_t slot)
@@ -168,11 +142,11 @@ static void send_over(struct at_link *l, struct at_pending *p)
     struct at_slot *s;
 
     if (number < 0) {
-        finish_later(e, p, AT_STATUS_UNIMPLEMENTED,
-                     "%s has no method %.*s of %.*s: the caller knows another version of it",
-                     l->peer_instance, (int)p->request.method.len,
-                     (const char *)p->request.method.at, (int)p->request.contract.len,
-                     (const char *)p->request.contract.at);
+        at_client_finish_later(
+            e, p, AT_STATUS_UNIMPLEMENTED,
+            "%s has no method %.*s of %.*s: the caller knows another version of it",
+            l->peer_instance, (int)p->request.method.len, (const char *)p->request.method.at,
+            (int)p->request.contract.len, (const char *)p->request.contract.at);
         return;
     }
     slot = l->free_slots[--l->free_count];
@@ -215,95 +189,6 @@ void at_client_pump(struct at_engine *e, struct at_target *t)
     }
 }
 
-static struct at_target *find_target(struct at_engine *e, struct at_bytes contract)
-{
-    struct at_target *t = at_map_get(&e->targets, contract);
-
-    if (t != NULL) {
-        return t;
-    }
-    t = calloc(1, sizeof(*t) + contract.len + 1);
-    if (t == NULL || at_map_put(&e->targets, contract, t) < 0) {
-        free(t);
-        return NULL;
-    }
-    memcpy(t->name, contract.at, contract.len);
-    t->contract = at_bytes_over(t->name, contract.len);
-    t->request = ++e->next_request;
-    at_list_init(&t->links);
-    at_list_init(&t->waiting);
-    at_resend_budget_init(&t->budget);
-    t->unsent = true;
-    at_client_send_wants(e, false);
-    return t;
-}
-
-static void send_want(struct at_engine *e, struct at_target *t)
-{
-    struct at_service_want want = {.request = t->request, .contract = t->contract};
-    struct at_text have;
-    int r;
-
-    at_text_init(&have);
-    at_list_foreach (it, &t->links) {
-        const struct at_link *l = at_container_of(it, struct at_link, of_target);
-
-        at_text_addf(&have, "%llu\n", (unsigned long long)l->id);
-    }
-    want.have = at_text_bytes(&have);
-    r = have.failed ? -ENOMEM : at_message_send(e->control, &at_service_want_kind, &want, NULL, 0);
-    at_text_deinit(&have);
-    if (r == 0) {
-        t->unsent = false;
-    } else if (r == -EAGAIN || r == -ENOMEM) {
-        e->want_unsent = true;
-    }
-}
-
-void at_client_send_wants(struct at_engine *e, bool all)
-{
-    const struct at_map_entry *entry;
-    size_t pos = 0;
-
-    e->want_unsent = false;
-    while ((entry = at_map_next(&e->targets, &pos)) != NULL) {
-        struct at_target *t = entry->value;
-
-        if (all || t->unsent) {
-            t->unsent = true;
-            send_want(e, t);
-        }
-    }
-    if (e->want_unsent && e->retry.place == 0) {
-        e->retry.at_ns = e->now_ns + AT_CALL_RETRY_NS;
-        (void)at_deadlines_add(&e->deadlines, &e->retry);
-    }
-}
-
-/* A call that this edge state refuses: the status, or 0. */
-static uint32_t refusal(const struct at_target *t)
-{
-    if (!at_list_is_empty(&t->links)) {
-        return 0;
-    }
-    if (t->edge == AT_EDGE_DENIED) {
-        return AT_STATUS_PERMISSION_DENIED;
-    }
-    if (t->edge == AT_EDGE_UNKNOWN) {
-        return AT_STATUS_UNIMPLEMENTED;
-    }
-    return t->edge == AT_EDGE_FAILED ? AT_STATUS_UNAVAILABLE : 0;
-}
-
-static void refuse(struct at_engine *e, struct at_target *t, struct at_pending *p, uint32_t status)
-{
-    int len;
-    const char *name = name_of(t, &len);
-
-    finish_later(e, p, status, "%.*s: %s", len, name,
-                 t->reason == NULL ? "refused by the supervisor" : t->reason);
-}
-
 int at_engine_start(struct at_engine *e, struct at_pending *p, uint64_t now_ns)
 {
     struct at_target *t;
@@ -317,7 +202,7 @@ int at_engine_start(struct at_engine *e, struct at_pending *p, uint64_t now_ns)
         p->request.contract.len > 255) {
         return -EMSGSIZE;
     }
-    t = find_target(e, p->request.contract);
+    t = at_target_find(e, p->request.contract);
     if (t == NULL) {
         return -ENOMEM;
     }
@@ -333,41 +218,19 @@ int at_engine_start(struct at_engine *e, struct at_pending *p, uint64_t now_ns)
     p->state = AT_PENDING_WAITING;
     p->entry = (struct at_list){0};
     if (p->request.payload.len > AT_CALL_MESSAGE_MAX) {
-        finish_later(e, p, AT_STATUS_RESOURCE_EXHAUSTED,
-                     "the request has %zu bytes; a message may have %d", p->request.payload.len,
-                     AT_CALL_MESSAGE_MAX);
+        at_client_finish_later(e, p, AT_STATUS_RESOURCE_EXHAUSTED,
+                               "the request has %zu bytes; a message may have %d",
+                               p->request.payload.len, AT_CALL_MESSAGE_MAX);
         return 0;
     }
-    status = refusal(t);
+    status = at_target_refusal(t);
     if (status != 0) {
-        refuse(e, t, p, status);
+        at_target_refuse(e, t, p, status);
         return 0;
     }
     at_list_append(&t->waiting, &p->entry);
     at_client_pump(e, t);
     return 0;
-}
-
-int at_engine_want(struct at_engine *e, struct at_bytes contract)
-{
-    return find_target(e, contract) == NULL ? -ENOMEM : 0;
-}
-
-bool at_engine_can_call(const struct at_engine *e, struct at_bytes contract)
-{
-    const struct at_target *t = at_map_get(&e->targets, contract);
-
-    if (t == NULL) {
-        return false;
-    }
-    at_list_foreach (it, &t->links) {
-        const struct at_link *l = at_container_of(it, struct at_link, of_target);
-
-        if (!l->draining && l->rule == AT_RULE_NONE) {
-            return true;
-        }
-    }
-    return false;
 }
 
 /* The caller gives up: the slot stays until the server has finished with it. */
@@ -410,7 +273,7 @@ void at_client_expired(struct at_engine *e, struct at_pending *p)
 {
     struct at_target *t = p->target;
     int len;
-    const char *name = name_of(t, &len);
+    const char *name = at_target_name(t, &len);
     int method_len;
     const char *method = method_of(p, &method_len);
 
@@ -419,22 +282,23 @@ void at_client_expired(struct at_engine *e, struct at_pending *p)
 
         memcpy(instance, p->link->peer_instance, sizeof(instance));
         leave_slot(p);
-        finish_later(e, p, AT_STATUS_DEADLINE_EXCEEDED,
-                     "%s had taken %.*s and did not answer before the deadline", instance,
-                     method_len, method);
+        at_client_finish_later(e, p, AT_STATUS_DEADLINE_EXCEEDED,
+                               "%s had taken %.*s and did not answer before the deadline", instance,
+                               method_len, method);
     } else if (p->state == AT_PENDING_LOST) {
-        finish_later(e, p, AT_STATUS_UNAVAILABLE, "%.*s died after it had taken %.*s", len, name,
-                     method_len, method);
+        at_client_finish_later(e, p, AT_STATUS_UNAVAILABLE, "%.*s died after it had taken %.*s",
+                               len, name, method_len, method);
     } else if (!at_list_is_empty(&t->links)) {
-        finish_later(e, p, AT_STATUS_DEADLINE_EXCEEDED,
-                     "every instance of %.*s had as many calls as it admits until the deadline of "
-                     "%.*s",
-                     len, name, method_len, method);
+        at_client_finish_later(
+            e, p, AT_STATUS_DEADLINE_EXCEEDED,
+            "every instance of %.*s had as many calls as it admits until the deadline of "
+            "%.*s",
+            len, name, method_len, method);
     } else {
-        finish_later(e, p, AT_STATUS_DEADLINE_EXCEEDED,
-                     "no instance of %.*s was ready before the deadline of %.*s%s%s", len, name,
-                     method_len, method, t->reason == NULL ? "" : ": ",
-                     t->reason == NULL ? "" : t->reason);
+        at_client_finish_later(e, p, AT_STATUS_DEADLINE_EXCEEDED,
+                               "no instance of %.*s was ready before the deadline of %.*s%s%s", len,
+                               name, method_len, method, t->reason == NULL ? "" : ": ",
+                               t->reason == NULL ? "" : t->reason);
     }
 }
 
@@ -465,7 +329,7 @@ static void lose(struct at_link *l, struct at_pending *p, bool taken)
 
     at_list_remove(&p->out.entry);
     if (e->closing) {
-        finish_later(e, p, AT_STATUS_CANCELLED, "this process stops calling");
+        at_client_finish_later(e, p, AT_STATUS_CANCELLED, "this process stops calling");
         return;
     }
     p->verdict = (uint8_t)at_resend_judge(&p->target->budget, &c);
@@ -477,8 +341,9 @@ static void lose(struct at_link *l, struct at_pending *p, bool taken)
         p->state = AT_PENDING_LOST;
         at_list_append(&l->lost, &p->entry);
     } else {
-        finish_later(e, p, AT_STATUS_UNAVAILABLE, "%s ended before it took the call: %s",
-                     l->peer_instance, at_resend_verdict_text((enum at_resend_verdict)p->verdict));
+        at_client_finish_later(e, p, AT_STATUS_UNAVAILABLE, "%s ended before it took the call: %s",
+                               l->peer_instance,
+                               at_resend_verdict_text((enum at_resend_verdict)p->verdict));
     }
 }
 
@@ -509,13 +374,14 @@ void at_client_cause(struct at_link *l, struct at_bytes reason)
         const char *method = method_of(p, &method_len);
 
         if (reason.len > 0) {
-            finish_later(l->engine, p, AT_STATUS_UNAVAILABLE, "%.*s, after %s had taken %.*s; %s",
-                         (int)reason.len, (const char *)reason.at, l->peer_instance, method_len,
-                         method, verdict);
+            at_client_finish_later(l->engine, p, AT_STATUS_UNAVAILABLE,
+                                   "%.*s, after %s had taken %.*s; %s", (int)reason.len,
+                                   (const char *)reason.at, l->peer_instance, method_len, method,
+                                   verdict);
         } else {
-            finish_later(l->engine, p, AT_STATUS_UNAVAILABLE,
-                         "%s closed its channel after it had taken %.*s; %s", l->peer_instance,
-                         method_len, method, verdict);
+            at_client_finish_later(l->engine, p, AT_STATUS_UNAVAILABLE,
+                                   "%s closed its channel after it had taken %.*s; %s",
+                                   l->peer_instance, method_len, method, verdict);
         }
     }
 }
@@ -575,9 +441,9 @@ int at_client_take(struct at_link *l, const struct at_record *r)
         p->reply = p->reply_room(p->user, r->total_len);
         if (p->reply == NULL) {
             s->pending = NULL;
-            finish_later(l->engine, p, AT_STATUS_RESOURCE_EXHAUSTED,
-                         "no memory for a reply of %u bytes from %s", r->total_len,
-                         l->peer_instance);
+            at_client_finish_later(l->engine, p, AT_STATUS_RESOURCE_EXHAUSTED,
+                                   "no memory for a reply of %u bytes from %s", r->total_len,
+                                   l->peer_instance);
             p = NULL;
         } else {
             at_channel_copy(&l->channel, 0, p->reply, r->len);
@@ -627,80 +493,4 @@ int at_client_take_data(struct at_link *l, const struct at_record *r)
         }
     }
     return AT_RULE_NONE;
-}
-
-void at_client_attached(struct at_link *l)
-{
-    if (l->target != NULL) {
-        at_list_append(&l->target->links, &l->of_target);
-        at_client_pump(l->engine, l->target);
-    }
-}
-
-static struct at_target *target_of_request(struct at_engine *e, uint64_t request)
-{
-    const struct at_map_entry *entry;
-    size_t pos = 0;
-
-    while ((entry = at_map_next(&e->targets, &pos)) != NULL) {
-        struct at_target *t = entry->value;
-
-        if (t->request == request) {
-            return t;
-        }
-    }
-    return NULL;
-}
-
-int at_client_open(struct at_engine *e, const struct at_service_open *open, struct at_link *l)
-{
-    struct at_target *t = target_of_request(e, open->request);
-
-    if (t == NULL) {
-        return -ENOENT;
-    }
-    memcpy(t->service, l->peer_service, sizeof(t->service));
-    t->edge = 0;
-    l->target = t;
-    return 0;
-}
-
-void at_client_edge(struct at_engine *e, const struct at_service_edge *edge)
-{
-    struct at_target *t = target_of_request(e, edge->request);
-    struct at_text reason;
-    uint32_t status;
-
-    if (t == NULL) {
-        return;
-    }
-    at_text_init(&reason);
-    at_text_add(&reason, edge->reason);
-    free(t->reason);
-    t->reason = at_text_take(&reason);
-    t->edge = edge->state;
-    (void)snprintf(t->service, sizeof(t->service), "%.*s", (int)edge->service.len,
-                   edge->service.at == NULL ? "" : (const char *)edge->service.at);
-    status = refusal(t);
-    while (status != 0 && !at_list_is_empty(&t->waiting)) {
-        refuse(e, t, at_container_of(t->waiting.next, struct at_pending, entry), status);
-    }
-}
-
-void at_client_free_targets(struct at_engine *e)
-{
-    const struct at_map_entry *entry;
-    size_t pos = 0;
-
-    while ((entry = at_map_next(&e->targets, &pos)) != NULL) {
-        struct at_target *t = entry->value;
-
-        while (!at_list_is_empty(&t->waiting)) {
-            finish_later(e, at_container_of(t->waiting.next, struct at_pending, entry),
-                         AT_STATUS_CANCELLED, "this process stops calling");
-        }
-        free(t->reason);
-        free(t);
-    }
-    at_map_deinit(&e->targets);
 }

@@ -1,0 +1,221 @@
+/* Targets: what this process calls, what the supervisor said of it, and the channels to it. */
+#include "call/target.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "base/text.h"
+#include "call/call.h"
+#include "call/deadlines.h"
+#include "call/engine.h"
+#include "call/limits.h"
+#include "call/link.h"
+#include "control/message.h"
+#include "control/service.h"
+#include "policy/resend.h"
+#include "shm/channel.h"
+
+const char *at_target_name(const struct at_target *t, int *ret_len)
+{
+    if (t->service[0] != '\0') {
+        *ret_len = (int)strlen(t->service);
+        return t->service;
+    }
+    *ret_len = (int)t->contract.len;
+    return (const char *)t->contract.at;
+}
+
+struct at_target *at_target_find(struct at_engine *e, struct at_bytes contract)
+{
+    struct at_target *t = at_map_get(&e->targets, contract);
+
+    if (t != NULL) {
+        return t;
+    }
+    t = calloc(1, sizeof(*t) + contract.len + 1);
+    if (t == NULL || at_map_put(&e->targets, contract, t) < 0) {
+        free(t);
+        return NULL;
+    }
+    memcpy(t->name, contract.at, contract.len);
+    t->contract = at_bytes_over(t->name, contract.len);
+    t->request = ++e->next_request;
+    at_list_init(&t->links);
+    at_list_init(&t->waiting);
+    at_resend_budget_init(&t->budget);
+    t->unsent = true;
+    at_client_send_wants(e, false);
+    return t;
+}
+
+static void send_want(struct at_engine *e, struct at_target *t)
+{
+    struct at_service_want want = {.request = t->request, .contract = t->contract};
+    struct at_text have;
+    int r;
+
+    at_text_init(&have);
+    at_list_foreach (it, &t->links) {
+        const struct at_link *l = at_container_of(it, struct at_link, of_target);
+
+        at_text_addf(&have, "%llu\n", (unsigned long long)l->id);
+    }
+    want.have = at_text_bytes(&have);
+    r = have.failed ? -ENOMEM : at_message_send(e->control, &at_service_want_kind, &want, NULL, 0);
+    at_text_deinit(&have);
+    if (r == 0) {
+        t->unsent = false;
+    } else if (r == -EAGAIN || r == -ENOMEM) {
+        e->want_unsent = true;
+    }
+}
+
+void at_client_send_wants(struct at_engine *e, bool all)
+{
+    const struct at_map_entry *entry;
+    size_t pos = 0;
+
+    e->want_unsent = false;
+    while ((entry = at_map_next(&e->targets, &pos)) != NULL) {
+        struct at_target *t = entry->value;
+
+        if (all || t->unsent) {
+            t->unsent = true;
+            send_want(e, t);
+        }
+    }
+    if (e->want_unsent && e->retry.place == 0) {
+        e->retry.at_ns = e->now_ns + AT_CALL_RETRY_NS;
+        (void)at_deadlines_add(&e->deadlines, &e->retry);
+    }
+}
+
+uint32_t at_target_refusal(const struct at_target *t)
+{
+    if (!at_list_is_empty(&t->links)) {
+        return 0;
+    }
+    if (t->edge == AT_EDGE_DENIED) {
+        return AT_STATUS_PERMISSION_DENIED;
+    }
+    if (t->edge == AT_EDGE_UNKNOWN) {
+        return AT_STATUS_UNIMPLEMENTED;
+    }
+    return t->edge == AT_EDGE_FAILED ? AT_STATUS_UNAVAILABLE : 0;
+}
+
+void at_target_refuse(struct at_engine *e, struct at_target *t, struct at_pending *p,
+                      uint32_t status)
+{
+    int len;
+    const char *name = at_target_name(t, &len);
+
+    at_client_finish_later(e, p, status, "%.*s: %s", len, name,
+                           t->reason == NULL ? "refused by the supervisor" : t->reason);
+}
+
+int at_engine_want(struct at_engine *e, struct at_bytes contract)
+{
+    return at_target_find(e, contract) == NULL ? -ENOMEM : 0;
+}
+
+bool at_engine_can_call(const struct at_engine *e, struct at_bytes contract)
+{
+    const struct at_target *t = at_map_get(&e->targets, contract);
+
+    if (t == NULL) {
+        return false;
+    }
+    at_list_foreach (it, &t->links) {
+        const struct at_link *l = at_container_of(it, struct at_link, of_target);
+
+        if (!l->draining && l->rule == AT_RULE_NONE) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void at_client_attached(struct at_link *l)
+{
+    if (l->target != NULL) {
+        at_list_append(&l->target->links, &l->of_target);
+        at_client_pump(l->engine, l->target);
+    }
+}
+
+static struct at_target *target_of_request(struct at_engine *e, uint64_t request)
+{
+    const struct at_map_entry *entry;
+    size_t pos = 0;
+
+    while ((entry = at_map_next(&e->targets, &pos)) != NULL) {
+        struct at_target *t = entry->value;
+
+        if (t->request == request) {
+            return t;
+        }
+    }
+    return NULL;
+}
+
+int at_client_open(struct at_engine *e, const struct at_service_open *open, struct at_link *l)
+{
+    struct at_target *t = target_of_request(e, open->request);
+
+    if (t == NULL) {
+        return -ENOENT;
+    }
+    memcpy(t->service, l->peer_service, sizeof(t->service));
+    t->edge = 0;
+    l->target = t;
+    return 0;
+}
+
+void at_client_edge(struct at_engine *e, const struct at_service_edge *edge)
+{
+    struct at_target *t = target_of_request(e, edge->request);
+    struct at_text reason;
+    uint32_t status;
+
+    if (t == NULL) {
+        return;
+    }
+    at_text_init(&reason);
+    at_text_add(&reason, edge->reason);
+    free(t->reason);
+    t->reason = at_text_take(&reason);
+    t->edge = edge->state;
+    (void)snprintf(t->service, sizeof(t->service), "%.*s", (int)edge->service.len,
+                   edge->service.at == NULL ? "" : (const char *)edge->service.at);
+    status = at_target_refusal(t);
+    while (status != 0 && !at_list_is_empty(&t->waiting)) {
+        at_target_refuse(e, t, at_container_of(t->waiting.next, struct at_pending, entry), status);
+    }
+}
+
+void at_client_free_targets(struct at_engine *e)
+{
+    const struct at_map_entry *entry;
+    size_t pos = 0;
+
+    while ((entry = at_map_next(&e->targets, &pos)) != NULL) {
+        struct at_target *t = entry->value;
+
+        while (!at_list_is_empty(&t->waiting)) {
+            at_client_finish_later(e, at_container_of(t->waiting.next, struct at_pending, entry),
+                                   AT_STATUS_CANCELLED, "this process stops calling");
+        }
+        free(t->reason);
+        free(t);
+    }
+    at_map_deinit(&e->targets);
+}
