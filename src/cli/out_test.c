@@ -116,6 +116,25 @@ TEST(a_table_without_rows_is_an_empty_array)
     at_table_deinit(&t);
 }
 
+TEST(a_list_is_an_array_of_its_lines)
+{
+    static const struct at_column one[] = {{.title = NULL, .field = "walls"}};
+    struct at_cli cli = {.output = AT_OUTPUT_JSONL, .err = stderr};
+    struct at_table t;
+    char *out = NULL;
+    size_t len;
+
+    cli.out = open_memstream(&out, &len);
+    at_table_init(&t, one, 1);
+    at_table_list(&t, at_bytes_of("no cgroup\nno \"wall\"\n"));
+    at_table_list(&t, at_bytes_of(""));
+    CHECK_INT(at_table_print(&t, &cli), AT_EXIT_OK);
+    fclose(cli.out);
+    CHECK_STR(out, "{\"walls\":[\"no cgroup\",\"no \\\"wall\\\"\"]}\n{\"walls\":[]}\n");
+    free(out);
+    at_table_deinit(&t);
+}
+
 TEST(without_memory_a_table_says_so)
 {
     WITH_EACH_ALLOCATION_FAILING({
