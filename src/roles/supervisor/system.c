@@ -83,12 +83,19 @@ const struct at_edges_ops at_system_edges_ops = {.on_trouble = on_trouble, .on_w
 
 /* ---- up ---- */
 
+/* A job that ran and ended well, and is not to be started again: what waits for it may go on. */
+static bool has_done_its_work(const struct at_instance *i)
+{
+    return i->state == AT_LIFE_DOWN && i->has_started && i->was_ready;
+}
+
 bool at_system_is_there(const struct at_system *s, uint32_t service, enum at_plan_condition how)
 {
     for (size_t i = 0; i < s->instance_count; i++) {
         const struct at_instance *instance = s->instances[i];
 
-        if (instance->service != service || instance->state == AT_LIFE_READY) {
+        if (instance->service != service || instance->state == AT_LIFE_READY ||
+            has_done_its_work(instance)) {
             continue;
         }
         if (how != AT_PLAN_STARTED || !instance->has_started) {

@@ -103,6 +103,27 @@ TEST(instances_start_in_the_order_of_readiness)
     stage_close(&t);
 }
 
+TEST(a_job_that_ends_well_lets_go_on_what_waits_for_it)
+{
+    struct stage t;
+    uint32_t job;
+    uint32_t after;
+
+    if (!stage_open(&t)) {
+        return;
+    }
+    after = stage_add(&t, "after", "serve", NULL);
+    job = stage_add(&t, "job", "die", "0");
+    t.services[job].restart = AT_PLAN_RESTART_NO;
+    t.services[job].ready = AT_PLAN_READY_EXEC;
+    stage_depends(&t, job, after);
+    CHECK_INT((long)stage_up(&t), AT_OPERATOR_OK);
+    CHECK_INT((long)stage_wait_for(&t, "job.1", AT_LIFE_DOWN).restarts, 0);
+    (void)stage_wait_for(&t, "after.1", AT_LIFE_READY);
+    CHECK_INT(stage_down(&t), 0);
+    stage_close(&t);
+}
+
 TEST(an_instance_that_ends_before_ready_backs_off_and_fails_with_its_reason)
 {
     struct stage t;
