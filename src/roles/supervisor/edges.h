@@ -83,8 +83,4 @@ void at_edges_set_failed(struct at_edges *edges, uint32_t service, const char *r
 /* Channels from instances of one service to instances of another. */
 uint32_t at_edges_count(const struct at_edges *edges, uint32_t from, uint32_t to);
 
-/* May an instance of `from` call service `to`? When not, the sentence goes to why. */
-bool at_edges_may_call(const struct at_plan *plan, uint32_t from, uint32_t to, char *why,
-                       size_t cap);
-
 #endif

@@ -19,6 +19,7 @@
 #include "roles/supervisor/instance.h"
 #include "roles/supervisor/limits.h"
 #include "roles/supervisor/operator_conn.h"
+#include "roles/supervisor/permit.h"
 #include "roles/supervisor/system.h"
 #include "sandbox/cgroup.h"
 #include "sandbox/sandbox.h"
@@ -197,7 +198,7 @@ static void tell_peer(struct at_operator_conn *c, uint64_t request, uint32_t fro
     char why[AT_CONTROL_REASON_MAX];
 
     if (from != to && plan->services[to].kind == AT_PLAN_SERVICE &&
-        at_edges_may_call(plan, from, to, why, sizeof(why))) {
+        at_permit_call(plan, from, to, why, sizeof(why))) {
         at_desk_say(c, &at_operator_peer_kind, &peer, -1);
     }
 }

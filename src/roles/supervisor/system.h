@@ -4,8 +4,8 @@
  *   vault.h      what the anchor keeps for the next supervisor
  *   start.h      START: judge the plan, prepare the machine, or say everything that is wrong
  *   instance.h   one instance: cage, control socket, pipes, life
- *   edges.h      who wants whom, channels
- *   desk.h       operators: START, DOWN, PS, STATUS, WATCH, CALL
+ *   edges.h      who wants whom, channels; permit.h: who may
+ *   desk.h       operators and what they are told; requests.c: what they ask
  *   system.c     the whole: order of starting and stopping, and the end
  */
 #ifndef AT_SUPERVISOR_SYSTEM_H
