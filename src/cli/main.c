@@ -1,9 +1,11 @@
 /* atoll: the operator's command. */
 #include <locale.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/poll.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -14,6 +16,14 @@ static void on_interrupt(int signal)
 {
     (void)signal;
     _exit(AT_EXIT_INTERRUPTED);
+}
+
+/* A pipe without a reader says POLLERR. */
+static bool reader_is_gone(void)
+{
+    struct pollfd p = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+    return poll(&p, 1, 0) == 1 && (p.revents & POLLERR) != 0;
 }
 
 int main(int argc, char **argv)
@@ -34,8 +44,8 @@ int main(int argc, char **argv)
     if (code == 0) {
         code = cli.verb->run(&cli);
     }
-    /* A reader that went away (`atoll logs | head`) is no failure; a full disk is. */
-    if ((fflush(stdout) != 0 || ferror(stdout)) && code == 0) {
+    /* A full disk is a failure; a reader that went away (`atoll logs | head`) is none. */
+    if ((fflush(stdout) != 0 || ferror(stdout)) && code == 0 && !reader_is_gone()) {
         code = AT_EXIT_FAILURE;
     }
     return code;

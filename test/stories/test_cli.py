@@ -236,3 +236,29 @@ def test_up_that_takes_too_long_exits_5_and_stops_everything(system):
     done = s.atoll("up", "-d", "--timeout", "500ms", check=5)
     assert "not everything was ready in time" in done.stderr and "slow.1" in done.stderr
     s.atoll("ps", check=3)
+
+
+def test_up_tells_programs_what_happened_as_json(system):
+    yaml = "services:\n  one:\n    command: [/usr/bin/sleep, inf]\n"
+    s = system("cli", yaml)
+    s.write("atoll.yaml", f"name: {s.name}\n{yaml}")
+    rows = json.loads(s.up("-o", "json").stdout)
+    assert {row["instance"] for row in rows} == {"one.1", "telemetry.1"}
+    assert [list(row) for row in rows] == [PS_FIELDS] * len(rows)
+    s.down()
+    events = [json.loads(line) for line in s.up("-o", "jsonl").stdout.splitlines()]
+    told = [(e["instance"], e["state"]) for e in events if e["type"] == "state"]
+    assert told.index(("one.1", "starting")) < told.index(("one.1", "ready"))
+    s.down()
+
+
+def test_a_reader_that_goes_away_is_no_failure(system):
+    s = system("cli", "services:\n  one:\n    command: [/usr/bin/sleep, inf]\n")
+    s.write(".atoll/logs/one.1.log", "2026-01-31T12:00:00.000Z stdout text\n" * 20000)
+    done = subprocess.run(f"{harness.ATOLL} logs | head -n 1 >/dev/null; echo ${{PIPESTATUS[0]}}",
+                          shell=True, executable="/bin/bash", cwd=s.dir, env=s.env,
+                          capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout.strip() == "0", done.stderr
+    full = subprocess.run(f"{harness.ATOLL} logs >/dev/full", shell=True, cwd=s.dir, env=s.env,
+                          capture_output=True, text=True, timeout=30, check=False)
+    assert full.returncode == 1 and "No space left" in full.stderr
