@@ -59,7 +59,8 @@ class Killer(threading.Thread):
 
 
 def test_kills_each_second_leave_the_books_right_and_nothing_failed_that_may_be_repeated(own_shop):
-    traffic = own_shop.traffic("--duration", str(SECONDS + 1), "--rate", "80", "--strict")
+    traffic = own_shop.traffic("--duration", str(SECONDS + 1), "--rate", "200", "--visitors", "16",
+                                "--strict")
     killer = Killer(own_shop, SECONDS)
     killer.start()
     out, err = traffic.communicate(timeout=(SECONDS + 60) * harness.SLOW)
