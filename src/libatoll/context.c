@@ -51,6 +51,10 @@ void at_context_deinit(struct atoll_call *call)
 
 void at_context_clear(struct atoll_call *call)
 {
+    if (call->arena.taken_bytes > AT_LIB_ARENA_KEPT) {
+        at_arena_deinit(&call->arena);
+        at_arena_init(&call->arena, AT_LIB_ARENA_FIRST, AT_LIB_ARENA_MAX);
+    }
     at_arena_reset(&call->arena);
     call->reason = "";
     call->status = ATOLL_OK;

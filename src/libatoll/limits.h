@@ -7,6 +7,7 @@
 enum {
     AT_LIB_ARENA_FIRST = 4096,    /* most calls need no second block */
     AT_LIB_ARENA_MAX = 256 << 20, /* what one call's replies may take in all */
+    AT_LIB_ARENA_KEPT = 65536,    /* a context gives more than that back when it is cleared */
     AT_LIB_ENCODE_ROOM = 1024,    /* a message that fits is encoded without the arena */
     AT_LIB_THREADS_DEFAULT = 16,  /* handlers at once */
     AT_LIB_THREADS_MAX = 1024,    /* a mistaken option cannot make a fork bomb */
@@ -20,6 +21,7 @@ enum {
 #define AT_LIB_WELCOME_NS UINT64_C(30000000000)  /* a supervisor that does not answer HELLO */
 #define AT_LIB_GRACE_NS UINT64_C(10000000000)    /* drain after a signal */
 #define AT_LIB_TICK_NS UINT64_C(2000000)         /* a handler that runs longer loses the watch */
+#define AT_LIB_RETIRE_NS UINT64_C(5000000000)    /* a thread that nobody needed for so long ends */
 #define AT_LIB_STALL_NS UINT64_C(1000000000)     /* all threads in nested calls, no sign of life */
 #define AT_LIB_SLOW_NS UINT64_C(200000)          /* a method this slow gives the watch away first */
 

@@ -17,7 +17,8 @@ struct at_worker {
     struct at_process *process;
     pthread_t thread;
     struct at_park park;
-    bool wanted; /* woken for work */
+    bool wanted;  /* woken for work */
+    bool retired; /* superfluous for long: it ends */
     struct atoll_call call;
 };
 

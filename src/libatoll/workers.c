@@ -30,10 +30,18 @@
 static void *thread_main(void *user)
 {
     struct at_worker *w = user;
+    struct at_process *p = w->process;
 
-    at_process_lock(w->process);
-    at_workers_run(w->process, w);
-    at_process_unlock(w->process);
+    at_process_lock(p);
+    at_workers_run(p, w);
+    if (w->retired) {
+        at_list_remove(&w->all); /* nobody joins it any more */
+        p->serve->threads--;
+        (void)pthread_detach(pthread_self());
+        at_context_deinit(&w->call);
+        free(w);
+    }
+    at_process_unlock(p);
     return NULL;
 }
 
@@ -129,10 +137,18 @@ static bool look(struct at_process *p, uint64_t *signs, int *quiet)
     return false;
 }
 
+/* True: nobody needed this thread for long, and it is not the standby: it may end. */
+static bool is_superfluous(const struct at_serve *s, const struct at_worker *w, uint64_t since_ns)
+{
+    return w != s->self && s->idle.next != &w->entry && !w->wanted && !s->over &&
+           at_now_ns() - since_ns >= AT_LIB_RETIRE_NS;
+}
+
 static void park(struct at_process *p, struct at_worker *w)
 {
     struct at_serve *s = p->serve;
     uint64_t signs = s->signs;
+    uint64_t since_ns = at_now_ns();
     int quiet = 0;
 
     w->wanted = false;
@@ -140,13 +156,16 @@ static void park(struct at_process *p, struct at_worker *w)
     if (s->idle.next == &w->entry && s->running > 0) {
         s->ticking = true;
     }
-    while (!w->wanted && !s->over) {
-        bool standby = s->idle.next == &w->entry && s->ticking;
+    while (!w->wanted && !s->over && !w->retired) {
+        bool first = s->idle.next == &w->entry;
+        bool standby = first && s->ticking;
+        uint64_t limit_ns = first || w == s->self ? 0 : AT_LIB_RETIRE_NS;
 
         atomic_store_explicit(&w->park.woken, 0, memory_order_relaxed);
         at_process_unlock(p);
-        at_park_wait(&w->park, standby ? AT_LIB_TICK_NS : 0);
+        at_park_wait(&w->park, standby ? AT_LIB_TICK_NS : limit_ns);
         at_process_lock(p);
+        w->retired = is_superfluous(s, w, since_ns);
         if (standby && look(p, &signs, &quiet)) {
             s->ticking = false;
             break;
@@ -311,7 +330,7 @@ void at_workers_run(struct at_process *p, struct at_worker *w)
 {
     struct at_serve *s = p->serve;
 
-    while (!is_over(p)) {
+    while (!is_over(p) && !w->retired) {
         struct at_incoming *in = at_container_of(s->queue.next, struct at_incoming, entry);
         uint64_t now = at_now_ns();
 
