@@ -19,6 +19,7 @@
 #include "base/text.h"
 #include "cli/cli.h"
 #include "cli/config.h"
+#include "cli/load.h"
 #include "cli/names.h"
 #include "cli/oplink.h"
 #include "cli/out.h"
@@ -45,12 +46,10 @@ enum {
 
 struct run {
     struct at_cli *cli;
-    struct at_config *config;
-    struct at_config_files files;
+    struct at_load load;
     struct at_pool **pools; /* one for each service of the plan: two of them may know different
                                versions of a contract, and the one that serves it counts */
     size_t pool_count;
-    struct at_place place;
     struct at_oplink link;
     struct at_arena arena;
     struct at_text request; /* JSON */
@@ -58,28 +57,6 @@ struct run {
 };
 
 /* ---- contracts ---- */
-
-static int load_contracts(struct run *run, struct at_config_errors *errors)
-{
-    struct at_config_options options = {.files = run->cli->files,
-                                        .file_count = run->cli->file_count,
-                                        .name = run->cli->project,
-                                        .environ = (const char *const *)environ};
-    struct at_text text;
-    int r = at_config_load(&options, &run->config, errors);
-
-    if (r == 0) {
-        r = at_config_plan(run->config, &run->files, errors);
-    }
-    if (r == 0) {
-        return 0;
-    }
-    at_text_init(&text);
-    at_config_errors_print(errors, &text);
-    (void)fputs(at_text_str(&text), run->cli->err);
-    at_text_deinit(&text);
-    return AT_EXIT_USAGE;
-}
 
 static int fill_pool(struct run *run, const struct at_plan_service *service, struct at_bytes sets,
                      struct at_pool **ret)
@@ -103,15 +80,15 @@ static int fill_pool(struct run *run, const struct at_plan_service *service, str
 
 static int fill_pools(struct run *run)
 {
-    const struct at_plan *plan = at_config_plan_view(run->config);
+    const struct at_plan *plan = at_config_plan_view(run->load.config);
     struct at_bytes sets;
     int code = 0;
-    int r = at_sealed_map(run->files.contracts_fd, AT_PLAN_CONTRACTS_BYTES_MAX, &sets);
+    int r = at_sealed_map(run->load.files.contracts_fd, AT_PLAN_CONTRACTS_BYTES_MAX, &sets);
 
     if (r == 0 && sets.len == 0) {
         at_sealed_unmap(&sets);
         return at_cli_fail(run->cli, AT_EXIT_UNKNOWN, "no service of %s has a contract",
-                           run->place.system);
+                           run->load.place.system);
     }
     run->pools = r == 0 ? calloc(plan->service_count + 1, sizeof(*run->pools)) : NULL;
     if (run->pools == NULL) {
@@ -131,7 +108,8 @@ static int fill_pools(struct run *run)
 /* Does the i-th service of the plan serve it? Its binary knows what it calls as well. */
 static bool serves(const struct run *run, size_t i, const char *contract)
 {
-    const struct at_plan_strings *own = &at_config_plan_view(run->config)->services[i].contracts;
+    const struct at_plan_strings *own =
+        &at_config_plan_view(run->load.config)->services[i].contracts;
 
     for (size_t c = 0; c < own->count; c++) {
         if (strcmp(own->at[c], contract) == 0) {
@@ -143,19 +121,9 @@ static bool serves(const struct run *run, size_t i, const char *contract)
 
 static int read_contracts(struct run *run)
 {
-    struct at_config_errors errors;
+    int code = at_load(run->cli, NULL, 0, false, &run->load);
 
-    at_config_errors_init(&errors);
-    int code = load_contracts(run, &errors);
-
-    at_config_errors_deinit(&errors);
-    if (code == 0) {
-        snprintf(run->place.system, sizeof(run->place.system), "%s", at_config_name(run->config));
-        snprintf(run->place.project_dir, sizeof(run->place.project_dir), "%s",
-                 at_config_project_dir(run->config));
-        code = fill_pools(run);
-    }
-    return code;
+    return code == 0 ? fill_pools(run) : code;
 }
 
 /* ---- --list ---- */
@@ -219,8 +187,8 @@ static size_t resolve_in(struct run *run, size_t i, struct at_bytes name,
     const struct at_pool_method *matches[AT_NAMES_MATCHES_MAX];
     const struct at_pool *pool = pool_of(run, i);
     size_t count = pool == NULL ? 0
-                                : at_names_resolve(pool, at_config_plan_view(run->config), name,
-                                                   matches, AT_NAMES_MATCHES_MAX);
+                                : at_names_resolve(pool, at_config_plan_view(run->load.config),
+                                                   name, matches, AT_NAMES_MATCHES_MAX);
 
     for (size_t m = 0; m < count && m < AT_NAMES_MATCHES_MAX && n < AT_NAMES_MATCHES_MAX; m++) {
         if (serves(run, i, matches[m]->service->full_name)) {
@@ -457,7 +425,7 @@ static int call_method(struct run *run)
         code = encode(run, method, &in);
     }
     if (code == 0) {
-        code = at_oplink_connect(run->cli, &run->place, &run->link);
+        code = at_oplink_connect(run->cli, &run->load.place, &run->link);
     }
     if (code != 0) {
         return code;
@@ -472,7 +440,8 @@ static int call_method(struct run *run)
 
 int at_verb_call(struct at_cli *cli)
 {
-    struct run run = {.cli = cli, .files = {.plan_fd = -1, .contracts_fd = -1}, .caller = -1};
+    struct run run = {
+        .cli = cli, .load = {.files = {.plan_fd = -1, .contracts_fd = -1}}, .caller = -1};
 
     if (cli->word_count == 0 && !at_cli_has(cli, "list")) {
         return at_cli_fail(cli, AT_EXIT_USAGE, "which method? See: atoll call --list");
@@ -488,10 +457,8 @@ int at_verb_call(struct at_cli *cli)
         at_pool_free(pool_of(&run, i));
     }
     free(run.pools);
-    at_config_free(run.config);
     at_arena_deinit(&run.arena);
     at_text_deinit(&run.request);
-    at_close(&run.files.plan_fd);
-    at_close(&run.files.contracts_fd);
+    at_load_deinit(&run.load);
     return code;
 }

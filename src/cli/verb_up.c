@@ -22,6 +22,7 @@
 #include "cli/cli.h"
 #include "cli/config.h"
 #include "cli/launch.h"
+#include "cli/load.h"
 #include "cli/logprint.h"
 #include "cli/logset.h"
 #include "cli/oplink.h"
@@ -33,7 +34,7 @@
 #include "plan/limits.h"
 #include "plan/plan.h"
 
-enum { PROFILES_MAX = 32, LAST_LINES = 8, FIRST_LINES = 2000, GONE_TRIES = 500 };
+enum { LAST_LINES = 8, FIRST_LINES = 2000, GONE_TRIES = 500 };
 
 /* FAILING: it has failed, but telemetry must first be there to hear what the failed one wrote. */
 enum phase { STARTING, RUNNING, FAILING, STOPPING, OVER };
@@ -42,9 +43,7 @@ enum phase { STARTING, RUNNING, FAILING, STOPPING, OVER };
 
 struct up {
     struct at_cli *cli;
-    struct at_place place;
-    struct at_config *config;
-    struct at_config_files files;
+    struct at_load load;
     struct at_launch launch;
     struct at_oplink link;
     struct at_progress progress;
@@ -66,72 +65,11 @@ struct up {
     char verdict[1025]; /* what START ended with, when not well */
 };
 
-/* ---- configuration ---- */
-
-/* Names on the command line that the file does not have are exit code 4, mistakes in it are 2. */
-static int config_code(const struct at_config_errors *errors)
-{
-    for (size_t i = 0; i < errors->count; i++) {
-        if (!errors->at[i].warning &&
-            (errors->at[i].code != AT_CONFIG_UNKNOWN_NAME || errors->at[i].file[0] != '\0')) {
-            return AT_EXIT_USAGE;
-        }
-    }
-    return AT_EXIT_UNKNOWN;
-}
-
-static void print_errors(struct at_cli *cli, const struct at_config_errors *errors)
-{
-    struct at_text text;
-
-    at_text_init(&text);
-    if (errors->wrong > 0 || !cli->quiet) {
-        at_config_errors_print(errors, &text);
-        (void)fputs(at_text_str(&text), cli->err);
-    }
-    at_text_deinit(&text);
-}
-
-static int read_config(struct up *up, struct at_config_errors *errors)
-{
-    struct at_cli *cli = up->cli;
-    const char *profiles[PROFILES_MAX];
-    struct at_config_options options = {.files = cli->files,
-                                        .file_count = cli->file_count,
-                                        .name = cli->project,
-                                        .profiles = profiles,
-                                        .services = cli->words,
-                                        .service_count = cli->word_count,
-                                        .environ = (const char *const *)environ};
-
-    while (options.profile_count < PROFILES_MAX &&
-           (profiles[options.profile_count] =
-                at_cli_value_at(cli, "profile", options.profile_count)) != NULL) {
-        options.profile_count++;
-    }
-    int r = at_config_load(&options, &up->config, errors);
-
-    if (r == 0) {
-        r = at_config_plan(up->config, &up->files, errors);
-    }
-    print_errors(cli, errors);
-    if (r > 0) {
-        return r == AT_CONFIG_NO_FILE ? AT_EXIT_USAGE : config_code(errors);
-    }
-    if (r < 0) {
-        return at_cli_fail(cli, AT_EXIT_FAILURE, "the plan cannot be made: %s", strerror(-r));
-    }
-    snprintf(up->place.system, sizeof(up->place.system), "%s", at_config_name(up->config));
-    snprintf(up->place.project_dir, sizeof(up->place.project_dir), "%s",
-             at_config_project_dir(up->config));
-    return 0;
-}
-
 /* ---- what is shown ---- */
 
 static void show_addresses(struct up *up)
 {
-    const struct at_plan *plan = at_config_plan_view(up->config);
+    const struct at_plan *plan = at_config_plan_view(up->load.config);
 
     for (size_t i = 0; i < plan->listener_count; i++) {
         const struct at_plan_listener *l = &plan->listeners[i];
@@ -163,7 +101,7 @@ static void show_last_lines(struct up *up, const char *instance)
     struct at_logset_line line;
     size_t shown = 0;
 
-    if (at_place_logs(&up->place, dir, sizeof(dir)) != 0 || at_logset_open(&conf, &set) != 0) {
+    if (at_place_logs(&up->load.place, dir, sizeof(dir)) != 0 || at_logset_open(&conf, &set) != 0) {
         return;
     }
     while (at_logset_next(set, &line) > 0) {
@@ -229,7 +167,7 @@ static int open_logs(struct up *up)
                                   .has_tail = true,
                                   .tail = FIRST_LINES,
                                   .follow = true};
-    int r = at_place_logs(&up->place, dir, sizeof(dir));
+    int r = at_place_logs(&up->load.place, dir, sizeof(dir));
 
     if (r == 0) {
         r = at_logset_open(&conf, &up->logs);
@@ -246,7 +184,7 @@ static int open_logs(struct up *up)
 static void on_stopped_by_others(struct up *up, struct at_bytes why)
 {
     at_progress_settle(&up->progress);
-    at_cli_say(up->cli, "stopping %s: %.*s", up->place.system, (int)why.len,
+    at_cli_say(up->cli, "stopping %s: %.*s", up->load.place.system, (int)why.len,
                why.len == 0 ? "" : (const char *)why.at);
     up->phase = STOPPING;
 }
@@ -297,7 +235,7 @@ static void on_ready(struct up *up)
     up->phase = RUNNING;
     up->deadline_ns = 0;
     at_text_format_duration(at_now_ns() - up->begin_ns, took, sizeof(took));
-    at_cli_say(up->cli, "%s is ready in %s%s", up->place.system, took,
+    at_cli_say(up->cli, "%s is ready in %s%s", up->load.place.system, took,
                up->detach ? "; stop it: atoll down" : "; Ctrl-C stops it");
     show_addresses(up);
     show_rows(up);
@@ -396,7 +334,7 @@ static void on_closed(struct up *up)
     if (up->phase != STOPPING) {
         at_progress_settle(&up->progress);
         up->code = at_cli_fail(up->cli, AT_EXIT_FAILURE, "atolld ended unexpectedly");
-        at_launch_last_words(&up->place, &up->launch, words, sizeof(words));
+        at_launch_last_words(&up->load.place, &up->launch, words, sizeof(words));
         if (words[0] != '\0') {
             at_cli_fail(up->cli, 0, "its last words:\n%s", words);
         }
@@ -419,7 +357,7 @@ static void on_signal(struct up *up)
         if (up->phase != STOPPING) {
             at_progress_settle(&up->progress);
             at_cli_say(up->cli, "\nstopping %s; Ctrl-C again does not wait for it",
-                       up->place.system);
+                       up->load.place.system);
             begin_down(up, up->phase == RUNNING ? AT_EXIT_OK : AT_EXIT_INTERRUPTED);
         }
     }
@@ -488,7 +426,7 @@ static int send_start(struct up *up)
 {
     struct at_operator_start start = {.request = at_oplink_request(&up->link),
                                       .flags = up->detach ? AT_START_DETACHED : 0};
-    int fds[] = {up->files.plan_fd, up->files.contracts_fd};
+    int fds[] = {up->load.files.plan_fd, up->load.files.contracts_fd};
 
     up->start_request = start.request;
     return at_oplink_send(&up->link, &at_operator_start_kind, &start, fds, 2);
@@ -514,15 +452,15 @@ static void say_stopped(struct up *up)
 
     if (up->interrupted) {
         at_text_format_duration(at_now_ns() - up->stop_ns, took, sizeof(took));
-        at_cli_say(up->cli, "%s stopped in %s; state and logs stay in .atoll", up->place.system,
-                   took);
+        at_cli_say(up->cli, "%s stopped in %s; state and logs stay in .atoll",
+                   up->load.place.system, took);
     }
 }
 
 static int run(struct up *up)
 {
     struct at_diag diag;
-    int r = at_launch_start(&up->place, up->cli->verbose, &up->launch, &diag);
+    int r = at_launch_start(&up->load.place, up->cli->verbose, &up->launch, &diag);
 
     if (r < 0) {
         return at_cli_diag(up->cli, AT_EXIT_FAILURE, &diag);
@@ -537,7 +475,7 @@ static int run(struct up *up)
         char words[1024];
 
         at_cli_diag(up->cli, 0, &diag);
-        at_launch_last_words(&up->place, &up->launch, words, sizeof(words));
+        at_launch_last_words(&up->load.place, &up->launch, words, sizeof(words));
         return at_cli_fail(up->cli, AT_EXIT_FAILURE, "atolld did not start%s%s",
                            words[0] == '\0' ? "" : ":\n", words);
     }
@@ -570,19 +508,16 @@ static int catch_signals(struct up *up)
 
 int at_verb_up(struct at_cli *cli)
 {
-    struct at_config_errors errors;
     struct up up = {.cli = cli,
-                    .files = {.plan_fd = -1, .contracts_fd = -1},
+                    .load = {.files = {.plan_fd = -1, .contracts_fd = -1}},
                     .signals = -1,
                     .detach = at_cli_has(cli, "detach"),
                     .begin_ns = at_now_ns(),
                     .begin_wall_ns = at_env_wall_ns(at_env_real())};
 
     at_progress_init(&up.progress, cli);
-    at_config_errors_init(&errors);
-    int code = read_config(&up, &errors);
+    int code = at_load(cli, cli->words, cli->word_count, true, &up.load);
 
-    at_config_errors_deinit(&errors);
     if (code == 0 && catch_signals(&up) < 0) {
         code = at_cli_fail(cli, AT_EXIT_FAILURE, "signals cannot be caught: %s", strerror(errno));
     }
@@ -591,9 +526,7 @@ int at_verb_up(struct at_cli *cli)
     }
     at_logset_close(up.logs);
     at_progress_deinit(&up.progress);
-    at_config_free(up.config);
-    at_close(&up.files.plan_fd);
-    at_close(&up.files.contracts_fd);
+    at_load_deinit(&up.load);
     at_close(&up.signals);
     return code;
 }
