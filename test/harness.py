@@ -4,6 +4,7 @@ Environment: ATOLL_BUILD (the build folder; default: build), ATOLL_BIN (the comm
 (the roles), SHOP_BIN (the shop's programs). So the same stories run against a sanitizer build or an
 installed tree.
 """
+import fcntl
 import hashlib
 import http.client
 import json
@@ -110,12 +111,26 @@ def descendants(roots):
     return below
 
 
+def claim_folder(kind):
+    """A folder that no other run of the tests uses now, and the lock that says so."""
+    os.makedirs(SCRATCH, mode=0o755, exist_ok=True)
+    for n in range(1, 100):
+        name = kind if n == 1 else f"{kind}.{n}"
+        lock = open(os.path.join(SCRATCH, f".{name}.lock"), "w", encoding="ascii")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return os.path.join(SCRATCH, name), lock
+        except OSError:
+            lock.close()
+    raise AssertionError(f"a hundred runs use {SCRATCH}")
+
+
 class System:
     """One atoll.yaml in a folder of its own."""
 
     def __init__(self, kind, yaml=None, files=None, user=None):
         self.name = f"{kind}-{os.getpid()}"
-        self.dir = os.path.join(SCRATCH, kind)
+        self.dir, self.lock = claim_folder(kind)
         self.user = user  # (uid, gid) of an ordinary user, or None: whoever runs the test
         self.seen = {}  # pid → start time of every process that was ever seen
         self.env = {**os.environ, "ATOLL_LIBEXEC": LIBEXEC, "NO_COLOR": "1"}
@@ -251,6 +266,7 @@ class System:
                     os.kill(pid, signal.SIGKILL)
                 except ProcessLookupError:
                     pass
+        self.lock.close()
         return left
 
 

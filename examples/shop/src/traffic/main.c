@@ -48,7 +48,7 @@ static const char usage[] =
     "  --duration SECONDS  (10)\n"
     "  --visitors N        at once (8)\n"
     "  --seed N            (1)\n"
-    "  --run NAME          part of the users' names and keys (the time)\n"
+    "  --run NAME          part of the users' names and keys (time and pid)\n"
     "  --state DIR         check the services' own files too (.atoll/state when it is there;\n"
     "                      \"none\": do not)\n"
     "  --strict            fail when a method that may be repeated failed even once\n"
@@ -200,7 +200,7 @@ int main(int argc, char **argv)
                         .duration_s = 10,
                         .visitors = 8};
 
-    (void)snprintf(run, sizeof(run), "%llx", (unsigned long long)time(NULL));
+    (void)snprintf(run, sizeof(run), "%llx.%x", (unsigned long long)time(NULL), (unsigned)getpid());
     if (!read_options(argc, argv, &o)) {
         (void)fputs(usage, stderr);
         return EXIT_USAGE;
