@@ -3,7 +3,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 SHELL = /bin/sh
 
-.PHONY: all help setup demo test unit stories check format tidy sanitize fuzz bench soak interop install clean
+.PHONY: all help setup demo test unit stories check format bench soak interop install clean
 
 all: setup $(BUILD)/build.ninja ## build everything
 	@ninja -C $(BUILD)

@@ -80,8 +80,8 @@ static int read_body(const struct at_http1_request *r, struct at_bytes in, size_
         struct at_bytes data;
         size_t used;
 
-        result = at_http1_body_read(&body, at_bytes_before(at_bytes_after(in, at), step), &used,
-                                    &data);
+        result =
+            at_http1_body_read(&body, at_bytes_before(at_bytes_after(in, at), step), &used, &data);
         if (result > AT_HTTP1_MORE) {
             return result;
         }

@@ -54,10 +54,16 @@ def main(root):
         for quoted, public in INCLUDE.findall(text):
             if public:
                 other = "public"
+            elif ".." in quoted.split("/"):
+                wrong.append(f"src/{here}: includes {quoted}: name a header by its room")
+                continue
+            elif "/" not in quoted:
+                continue  # of its own folder, generated, or a test's own header
             elif os.path.exists(os.path.join(src, quoted)):
                 other = room_of(rules, quoted)
             else:
-                continue  # generated, or a test's own header
+                wrong.append(f"src/{here}: includes {quoted}, which is in no room")
+                continue
             if other != room and other not in rules[room]:
                 wrong.append(f"src/{here}: includes {quoted or public}: {room} may not touch {other}")
     for line in sorted(set(wrong)):

@@ -1,4 +1,5 @@
 """Faults of the runtime: its halves die at bad moments, instances stop, crash, and lie."""
+import json
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ import harness
 from harness import wait_for
 
 NEXT = os.path.join(harness.BUILD, "src", "roles", "supervisor", "atolld-next")
+NEXT_SERVICE = os.path.join(harness.BUILD, "src", "libatoll", "libatoll_test_server_next")
 
 
 def is_supervisor(pid):
@@ -171,6 +173,24 @@ def test_todays_services_under_a_supervisor_of_the_next_version(tmp_path):
     finally:
         left = shop.close()
     assert not left
+
+
+@pytest.mark.root
+@pytest.mark.skipif(not os.path.exists(NEXT_SERVICE), reason="it is built with the tests only")
+def test_a_service_of_the_next_version_under_todays_supervisor(system):
+    shutil.copy(NEXT_SERVICE, harness.SCRATCH)
+    it = system("next", f"""services:
+  alpha:
+    command: {os.path.join(harness.SCRATCH, os.path.basename(NEXT_SERVICE))} alpha
+    environment: {{ASAN_OPTIONS: "detect_leaks=0"}}
+""")
+    it.up()
+    ask = '{"payload": "aGVsbG8="}'
+    assert json.loads(it.atoll("call", "alpha.Echo", ask, check=0).stdout)["payload"] == "aGVsbG8="
+    _, supervisor = wait_for("the daemons", lambda: halves(it))
+    os.kill(supervisor, signal.SIGKILL)
+    wait_for("a new supervisor", lambda: it.atoll("ps").returncode == 0)
+    assert json.loads(it.atoll("call", "alpha.Echo", ask, check=0).stdout)["payload"] == "aGVsbG8="
 
 
 @pytest.mark.root
