@@ -17,6 +17,31 @@ ESCAPE = "\x1b"
 PS_FIELDS = ["service", "instance", "state", "pid", "reaper_pid", "uid", "uptime_ns", "restarts",
              "cpu_ns", "cpu_limit_milli", "memory_bytes", "memory_limit_bytes", "tasks",
              "tasks_limit", "kind", "last_exit", "walls_missing"]
+TWIN_PROTO = """
+syntax = "proto3";
+package twins.SIDE.v1;
+service TwinService {
+  rpc Tell(TellRequest) returns (TellResponse);
+}
+message TellRequest {}
+message TellResponse { string side = 1; }
+"""
+TWIN_C = """
+#include "SIDE.atoll.h"
+static int tell(struct atoll_call *call, const struct twins_SIDE_v1_TellRequest *in,
+                struct twins_SIDE_v1_TellResponse *out)
+{
+    (void)call;
+    (void)in;
+    out->side = (struct atoll_str)ATOLL_STR("SIDE");
+    return ATOLL_OK;
+}
+int main(void)
+{
+    return twins_SIDE_v1_TwinService_serve(
+        &(struct twins_SIDE_v1_TwinService){.tell = tell});
+}
+"""
 
 
 def test_ps_is_a_table_for_people_and_an_array_with_fixed_fields_for_programs(shop):
@@ -83,16 +108,30 @@ def test_a_request_that_does_not_fit_is_refused_before_it_is_sent(shop, request_
     assert says in shop.atoll("call", "stock.GetItem", request_text, check=2).stderr
 
 
-def test_an_unknown_or_ambiguous_method_lists_the_full_names(shop):
+def test_an_unknown_method_lists_the_full_names_that_are_near(shop):
     done = shop.atoll("call", "stock.GetIte", check=4)
     assert "shop.stock.v1.StockService/GetItem" in done.stderr
     names = shop.atoll("call", "--list", check=0).stdout.split()
-    last = [name.rpartition("/")[2].lower() for name in names]
-    twice = sorted({name for name in last if last.count(name) > 1})
-    if twice:
-        done = shop.atoll("call", twice[0], check=4)
-        for name in names:
-            assert (name in done.stderr) == name.lower().endswith("/" + twice[0])
+    assert "shop.stock.v1.StockService/GetItem" in names and len(names) == len(set(names))
+
+
+def test_a_short_name_that_two_services_have_lists_both_full_names_and_calls_neither(system):
+    s = system("twins")
+    yaml = f"name: {s.name}\nservices:\n"
+    for name in ("left", "right"):
+        harness.build_program(s.dir, name, TWIN_C.replace("SIDE", name), {
+            f"twins/{name}/v1/{name}.proto": TWIN_PROTO.replace("SIDE", name)})
+        yaml += f"  {name}:\n    command: ./{name}\n"
+    s.write("atoll.yaml", yaml)
+    s.up()
+    for short in ("Tell", "tell", "TwinService/Tell"):
+        done = s.atoll("call", short, check=4)
+        for full in ("twins.left.v1.TwinService/Tell", "twins.right.v1.TwinService/Tell"):
+            assert full in done.stderr, (short, done.stderr)
+        assert done.stdout == ""
+    assert json.loads(s.atoll("call", "right.Tell", check=0).stdout) == {"side": "right"}
+    assert json.loads(s.atoll("call", "twins.left.v1.TwinService/Tell",
+                              check=0).stdout) == {"side": "left"}
 
 
 def test_a_bad_header_is_refused(shop):

@@ -1,5 +1,7 @@
 """What `atoll up` says when it cannot start, and that it then leaves nothing behind."""
+import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -21,28 +23,52 @@ def nothing_left(s):
     assert not left, left
 
 
-def refused(s, *says, code=None):
-    done = s.atoll("up", "-d")
-    assert done.returncode != 0, done.stdout + done.stderr
+def refused(s, code, *says, start=None):
+    """up ends with this exit code, says these texts on stderr, and leaves nothing."""
+    done = start() if start else s.atoll("up", "-d")
+    if done.returncode == 0:
+        s.down()
+    assert done.returncode == code, f"exit {done.returncode}, not {code}:\n{done.stdout}{done.stderr}"
     for text in says:
         assert text in done.stderr, f"{text!r} is not in:\n{done.stdout}{done.stderr}"
-    if code is not None:
-        assert done.returncode == code, done.stderr
     nothing_left(s)
     return done.stderr
 
 
+def place_of_error(stderr, words):
+    """(line, column) of the one mistake in atoll.yaml that says so."""
+    found = [m for m in re.finditer(r"^atoll\.yaml:(\d+):(\d+): (.*)$", stderr, re.M)
+             if words in m.group(3) and not m.group(3).startswith("warning:")]
+    assert len(found) == 1, stderr
+    return int(found[0].group(1)), int(found[0].group(2))
+
+
+def line_of(s, text):
+    """The number of the one line of atoll.yaml that has this text."""
+    with open(os.path.join(s.dir, "atoll.yaml"), encoding="utf-8") as f:
+        lines = [n for n, line in enumerate(f, 1) if text in line]
+    assert len(lines) == 1, text
+    return lines[0]
+
+
 def test_a_program_that_does_not_exist_is_named_with_its_line(system):
     s = named(system("start"), "services:\n  ghost:\n    command: bin/ghost\n")
-    refused(s, "bin/ghost", "ghost", "atoll.yaml:")
+    said = refused(s, 6, 'service "ghost": cannot run', os.path.join(s.dir, "bin/ghost"),
+                   "No such file or directory", "atoll.yaml:4:14: warning: the program bin/ghost")
+    line, _ = place_of_error(said, "bin/ghost")
+    assert line in (line_of(s, "  ghost:"), line_of(s, "command:"))
 
 
 def test_a_program_that_cannot_be_executed_is_named_with_the_reason(system):
-    s = named(system("start"), "services:\n  text:\n    command: bin/text\n")
+    s = named(system("start"), "services:\n  text:\n    command: bin/text\n    restart: \"no\"\n")
     s.write("bin/text", "just text\n")
-    refused(s, "bin/text")
+    said = refused(s, 6, 'service "text": cannot run', os.path.join(s.dir, "bin/text"),
+                   "it is not executable", "chmod +x")
+    line, _ = place_of_error(said, "bin/text")
+    assert line in (line_of(s, "  text:"), line_of(s, "command:"))
     os.chmod(os.path.join(s.dir, "bin", "text"), 0o755)
-    refused(s, "bin/text")
+    refused(s, 6, "text.1", os.path.join(s.dir, "bin/text"),
+            "neither a program (ELF) nor a script with a #! line")
 
 
 def test_a_service_that_exits_before_it_is_ready_is_shown_with_its_last_words(system):
@@ -66,49 +92,61 @@ def test_a_port_in_use_is_told_with_its_holder(system):
         shutil.copy(os.path.join(harness.SHOP_BIN, "payment"), s.dir)
         named(s, "services:\n  payment:\n    command: ./payment\ngateway:\n  listen:\n"
               f"    - {{address: \"127.0.0.1:{port}\", services: [payment]}}\n")
-        refused(s, str(port), str(os.getpid()), "python3")
+        said = refused(s, 6, f"cannot listen on 127.0.0.1:{port}",
+                       f"held by pid {os.getpid()} (python3)")
+        line, _ = place_of_error(said, "cannot listen")
+        assert line == line_of(s, "address:")
+        assert holder.fileno() >= 0
 
 
 def test_a_second_up_is_refused_and_names_the_first(system):
     s = named(system("start"), SLEEPER)
     s.up()
     first = s.ps()["sleeper.1"]["pid"]
-    done = s.atoll("up", "-d")
-    assert done.returncode != 0 and "already runs" in done.stderr
-    assert any(str(pid) in done.stderr for pid in s.daemons()), done.stderr
+    anchor = json.loads(s.atoll("status", "-o", "json", check=0).stdout)["anchor_pid"]
+    done = s.atoll("up", "-d", check=1)
+    assert f'system "{s.name}" already runs (atolld pid {anchor})' in done.stderr, done.stderr
     assert s.ps()["sleeper.1"]["pid"] == first
     s.down()
     nothing_left(s)
 
 
+def run_in(s, unshare, script):
+    return lambda: subprocess.run(["unshare", *unshare, "sh", "-c", script, harness.ATOLL],
+                                  cwd=s.dir, env=s.env, capture_output=True, text=True,
+                                  timeout=60 * harness.SLOW, check=False)
+
+
 @pytest.mark.root
-def test_a_read_only_state_directory_is_told(system):
+def test_a_read_only_project_is_told_with_the_file_that_cannot_be_written(system):
     s = named(system("start"), SLEEPER)
     os.makedirs(os.path.join(s.dir, ".atoll", "state"))
-    done = subprocess.run(
-        ["unshare", "-m", "--propagation", "private", "sh", "-c",
-         "mount --bind .atoll .atoll && mount -o remount,ro,bind .atoll && exec \"$0\" up -d",
-         harness.ATOLL], cwd=s.dir, env=s.env, capture_output=True, text=True,
-        timeout=60 * harness.SLOW, check=False)
-    if done.returncode == 0:
-        s.down()
-    assert done.returncode != 0, done.stdout + done.stderr
-    assert ".atoll" in done.stderr and "read-only" in done.stderr.lower(), done.stderr
-    nothing_left(s)
+    refused(s, 1, os.path.join(s.dir, ".atoll"), "Read-only file system", start=run_in(
+        s, ["-m", "--propagation", "private"],
+        "mount --bind .atoll .atoll && mount -o remount,ro,bind .atoll && exec \"$0\" up -d"))
+
+
+@pytest.mark.root
+def test_a_read_only_state_directory_is_told_with_its_service_and_place(system):
+    s = named(system("start"), SLEEPER)
+    os.makedirs(os.path.join(s.dir, ".atoll", "state"))
+    said = refused(s, 6, 'service "sleeper"', os.path.join(s.dir, ".atoll/state/sleeper"),
+                   "Read-only file system", start=run_in(
+                       s, ["-m", "--propagation", "private"],
+                       "mount --bind .atoll/state .atoll/state && "
+                       "mount -o remount,ro,bind .atoll/state && exec \"$0\" up -d"))
+    line, _ = place_of_error(said, ".atoll/state/sleeper")
+    assert line == line_of(s, "  sleeper:")
 
 
 @pytest.mark.root
 def test_a_machine_without_user_namespaces_is_told_to_an_ordinary_user(system):
     s = named(system("start"), SLEEPER)
-    done = subprocess.run(
-        ["unshare", "-U", "--map-user=1000", "--map-group=1000", "--keep-caps", "sh", "-c",
-         "echo 0 > /proc/sys/user/max_user_namespaces && "
-         "exec setpriv --inh-caps=-all --ambient-caps=-all --bounding-set=-all \"$0\" up -d",
-         harness.ATOLL], cwd=s.dir, env=s.env, capture_output=True, text=True,
-        timeout=60 * harness.SLOW, check=False)
-    assert done.returncode != 0, done.stdout + done.stderr
-    assert "user namespace" in done.stderr, done.stderr
-    nothing_left(s)
+    refused(s, 6, "this machine allows no (more) user namespaces",
+            "sysctl user.max_user_namespaces=", "run atoll as root", start=run_in(
+                s, ["-U", "--map-user=1000", "--map-group=1000", "--keep-caps"],
+                "echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --inh-caps=-all "
+                "--ambient-caps=-all --bounding-set=-all \"$0\" up -d"))
 
 
 def test_ctrl_c_leaves_nothing_behind(system):
