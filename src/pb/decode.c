@@ -455,6 +455,9 @@ int at_pb_merge(const struct atoll_message_desc *desc, struct at_bytes in, struc
     __attribute__((uninitialized)) struct decoder d;
     int r;
 
+    if (in.len == 0) {
+        return AT_PB_OK; /* in.at may be NULL */
+    }
     d.start = in.at;
     d.arena = arena;
     d.depth = 0;
@@ -462,9 +465,6 @@ int at_pb_merge(const struct atoll_message_desc *desc, struct at_bytes in, struc
     d.wrong = in.at;
     d.wrong_field = NULL;
     d.frames[0] = (struct frame){desc, message, in.at + in.len, NULL};
-    if (in.len == 0) {
-        return AT_PB_OK;
-    }
     r = d.result = in.len > AT_PB_MESSAGE_MAX ? AT_PB_TOO_BIG : decode(&d, in.at);
     if (r != AT_PB_OK && fault != NULL) {
         explain(&d, fault);
