@@ -177,9 +177,14 @@ static void take_line(struct at_logsource *s, size_t text_len, size_t line_len)
 
 static bool find_line(struct at_logsource *s)
 {
-    struct at_bytes held = at_bytes_over(s->buffer + s->start, s->end - s->start);
-    size_t n = held.len == 0 ? 0 : at_bytes_index(held, '\n');
+    struct at_bytes held;
+    size_t n;
 
+    if (s->start == s->end) {
+        return s->has; /* there may be no buffer yet */
+    }
+    held = at_bytes_over(s->buffer + s->start, s->end - s->start);
+    n = at_bytes_index(held, '\n');
     if (n < held.len) {
         take_line(s, n, n + 1);
     } else if (held.len >= AT_LOGSET_LINE_MAX) {
