@@ -49,7 +49,7 @@ enum at_plan_condition {
 
 enum at_plan_ready {
     AT_PLAN_READY_HELLO = 1, /* ready when it says READY on its control socket */
-    AT_PLAN_READY_EXEC = 2,  /* ready once exec succeeded */
+    AT_PLAN_READY_EXEC = 2,  /* ready once it has lived for a moment after exec */
 };
 
 struct at_plan_strings {

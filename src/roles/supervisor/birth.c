@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -23,6 +24,7 @@
 #include "roles/supervisor/instance.h"
 #include "roles/supervisor/instance_inner.h"
 #include "roles/supervisor/life.h"
+#include "roles/supervisor/limits.h"
 #include "roles/supervisor/system.h"
 #include "roles/supervisor/vault.h"
 #include "sandbox/sandbox.h"
@@ -114,10 +116,15 @@ static void on_started(struct at_instance *i)
     i->has_started = true;
     at_vault_store_instance(i);
     at_desk_event(i->system, i, AT_EVENT_STATE, NULL);
-    if (at_instance_plan(i)->ready == AT_PLAN_READY_EXEC) {
-        at_instance_event(i, AT_LIFE_SAID_READY, NULL);
-    }
+    at_instance_settle(i, at_instance_now(i));
     at_system_touch(i->system);
+}
+
+void at_instance_settle(struct at_instance *i, uint64_t exec_ns)
+{
+    if (at_instance_plan(i)->ready == AT_PLAN_READY_EXEC) {
+        at_timer_set(i->timer, exec_ns + AT_SUPER_SETTLE_MS * AT_MILLISECOND_NS);
+    }
 }
 
 void at_instance_on_start(void *user, int fd, uint32_t events)

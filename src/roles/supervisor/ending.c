@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "control/operator.h"
 #include "loop/loop.h"
+#include "plan/plan.h"
 #include "roles/supervisor/cage_spec.h"
 #include "roles/supervisor/desk.h"
 #include "roles/supervisor/edges.h"
@@ -110,6 +111,10 @@ void at_instance_judge(struct at_instance *i, bool clean)
     }
     at_life_judge(at_instance_plan(i), &i->history, &end, &v);
     i->next_start_ns = at_instance_now(i) + v.wait_ns;
+    if (v.event == AT_LIFE_EXITED_DONE && i->has_started &&
+        at_instance_plan(i)->ready == AT_PLAN_READY_EXEC) {
+        i->was_ready = true; /* a short job: what waits for it may go on */
+    }
     if (v.why[0] == '\0') {
         at_instance_event(i, v.event, i->last_exit);
         return;

@@ -170,18 +170,26 @@ void at_instance_event(struct at_instance *i, enum at_life_event event, const ch
     }
 }
 
+static void on_start_timer(struct at_instance *i)
+{
+    char reason[128];
+
+    if (i->has_started && at_instance_plan(i)->ready == AT_PLAN_READY_EXEC) {
+        at_instance_event(i, AT_LIFE_SAID_READY, NULL); /* it has settled */
+        return;
+    }
+    (void)snprintf(reason, sizeof(reason), "it was not ready within %.1f s of its start",
+                   (double)at_instance_plan(i)->start_timeout_ns / 1e9);
+    at_instance_note_fault(i, reason);
+    at_instance_event(i, AT_LIFE_START_LATE, reason);
+}
+
 static void on_timer(void *user)
 {
     struct at_instance *i = user;
-    char reason[128];
 
     switch (i->state) {
-    case AT_LIFE_STARTING:
-        (void)snprintf(reason, sizeof(reason), "it was not ready within %.1f s of its start",
-                       (double)at_instance_plan(i)->start_timeout_ns / 1e9);
-        at_instance_note_fault(i, reason);
-        at_instance_event(i, AT_LIFE_START_LATE, reason);
-        break;
+    case AT_LIFE_STARTING: on_start_timer(i); break;
     case AT_LIFE_BACKING_OFF: at_instance_event(i, AT_LIFE_REST_OVER, NULL); break;
     case AT_LIFE_STOPPING:
         at_instance_note_fault(i, "it did not stop within its grace period");

@@ -44,7 +44,7 @@ struct at_instance {
     char name[AT_CONTROL_NAME_MAX];
     enum at_life_state state;
     struct at_life_history history;
-    struct at_timer *timer; /* start deadline, last breath, rest, or grace: by state */
+    struct at_timer *timer; /* start deadline, settling, last breath, rest, or grace: by state */
 
     struct at_cage cage;
     struct at_io *end_io;   /* pidfd */
@@ -52,7 +52,7 @@ struct at_instance {
     int start_fd;           /* … on a copy of its start_fd; see at_instance_unwatch_start() */
     int wait_status;        /* told by the anchor for an adopted one, else -1 */
     bool has_started;       /* exec succeeded in this life */
-    bool was_ready;         /* in this life */
+    bool was_ready;         /* in this life; or a job that was done before it had settled */
     bool is_killed;         /* by us: SIGKILL was sent */
 
     int control;

@@ -24,6 +24,9 @@ void at_instance_unwatch_start(struct at_instance *i);
 /* start_fd may be readable: hears how its start went. */
 void at_instance_on_start(void *user, int fd, uint32_t events);
 
+/* A plain program says nothing: it is ready when it has lived for a moment after its exec. */
+void at_instance_settle(struct at_instance *i, uint64_t exec_ns);
+
 /* ending.c: keeps the first reason why it is ended. */
 void at_instance_note_fault(struct at_instance *i, const char *reason);
 void at_instance_kill(struct at_instance *i);

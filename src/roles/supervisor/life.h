@@ -26,7 +26,7 @@
 enum at_life_event {
     AT_LIFE_WANT_UP,
     AT_LIFE_DEPS_MET,      /* everything it depends on is there */
-    AT_LIFE_SAID_READY,    /* or its exec succeeded, for those that say nothing */
+    AT_LIFE_SAID_READY,    /* or, for those that say nothing, lived on for a moment after exec */
     AT_LIFE_START_LATE,    /* not ready within its start timeout */
     AT_LIFE_SPAWN_FAILED,  /* there is no process; first start, or will never work */
     AT_LIFE_EXITED_NOW,    /* start again at once */

@@ -13,12 +13,13 @@ enum {
     AT_SUPER_EVENTS_BYTES_MAX = 1 << 16, /* … loses events beyond this (it sees the gap) */
     AT_SUPER_LOSSES_KEPT = 8,            /* remembered ends per instance, for `atoll status` */
     AT_SUPER_PROBLEMS_MAX = 64,          /* START: problems told at once */
-    AT_SUPER_LAST_BREATH_MS = 500,       /* a process that lives on without its control socket */
-    AT_SUPER_FLUSH_MS = 1000,            /* last words to operators before leaving */
-    AT_SUPER_KILL_GRACE_MS = 5000,       /* from SIGKILL until an end is taken for granted */
-    AT_SUPER_UIDS_FILE_MAX = 1 << 20,    /* /var/lib/atoll/uids */
-    AT_SUPER_UID_FIRST = 300000,         /* uids are allotted from here … */
-    AT_SUPER_UID_LAST = 365535,          /* … to here */
+    AT_SUPER_SETTLE_MS = 200,         /* a program that dies at once passes for ready at its exec */
+    AT_SUPER_LAST_BREATH_MS = 500,    /* a process that lives on without its control socket */
+    AT_SUPER_FLUSH_MS = 1000,         /* last words to operators before leaving */
+    AT_SUPER_KILL_GRACE_MS = 5000,    /* from SIGKILL until an end is taken for granted */
+    AT_SUPER_UIDS_FILE_MAX = 1 << 20, /* /var/lib/atoll/uids */
+    AT_SUPER_UID_FIRST = 300000,      /* uids are allotted from here … */
+    AT_SUPER_UID_LAST = 365535,       /* … to here */
 };
 
 #endif

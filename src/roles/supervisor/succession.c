@@ -102,6 +102,7 @@ static void go_on(struct at_instance *i, int pidfd, int record_fd,
         i->party.is_ready = true;
     } else if (i->state == AT_LIFE_STARTING) {
         at_timer_set(i->timer, at_instance_now(i) + at_instance_plan(i)->start_timeout_ns);
+        at_instance_settle(i, at_instance_now(i));
     } else if (i->state == AT_LIFE_STOPPING) {
         at_timer_set(i->timer, at_instance_now(i) + at_instance_plan(i)->stop_grace_ns);
     }

@@ -124,6 +124,21 @@ TEST(a_job_that_ends_well_lets_go_on_what_waits_for_it)
     stage_close(&t);
 }
 
+TEST(a_plain_program_that_ends_at_once_was_never_ready)
+{
+    struct stage t;
+
+    if (!stage_open(&t)) {
+        return;
+    }
+    t.services[stage_add(&t, "sick", "die", "3")].ready = AT_PLAN_READY_EXEC;
+    CHECK_INT((long)stage_up(&t), AT_OPERATOR_NOT_READY);
+    CHECK(strstr(t.last_reason, "exited with code 3") != NULL);
+    CHECK(strstr(t.last_reason, "times in a row before it was ready") != NULL);
+    CHECK_INT(stage_down(&t), 0);
+    stage_close(&t);
+}
+
 TEST(an_instance_that_ends_before_ready_backs_off_and_fails_with_its_reason)
 {
     struct stage t;
