@@ -324,7 +324,10 @@ void at_text_format_size(uint64_t bytes, char *out, size_t cap)
     }
 }
 
-enum { NEAREST_WORD_MAX = 63 }; /* longer words are not typing mistakes of ours */
+enum {
+    NEAREST_WORD_MAX = 63, /* longer words are not typing mistakes of ours */
+    NEAREST_EDITS_MAX = 2,
+};
 
 static size_t least(size_t a, size_t b, size_t c)
 {
@@ -333,35 +336,34 @@ static size_t least(size_t a, size_t b, size_t c)
     return ab < c ? ab : c;
 }
 
-/* Levenshtein, one row; a swap of neighbours counts as two. */
+/* Edits: a letter more, less or another one, or two neighbours swapped. */
 static size_t distance(struct at_bytes a, struct at_bytes b)
 {
-    size_t row[NEAREST_WORD_MAX + 1];
+    uint8_t d[NEAREST_WORD_MAX + 1][NEAREST_WORD_MAX + 1];
 
     for (size_t j = 0; j <= b.len; j++) {
-        row[j] = j;
+        d[0][j] = (uint8_t)j;
     }
     for (size_t i = 1; i <= a.len; i++) {
-        size_t corner = row[0];
-
-        row[0] = i;
+        d[i][0] = (uint8_t)i;
         for (size_t j = 1; j <= b.len; j++) {
-            size_t above = row[j];
+            size_t other = a.at[i - 1] == b.at[j - 1] ? 0 : 1;
+            size_t n = least(d[i - 1][j] + 1U, d[i][j - 1] + 1U, d[i - 1][j - 1] + other);
 
-            row[j] =
-                least(above + 1, row[j - 1] + 1, corner + (a.at[i - 1] == b.at[j - 1] ? 0 : 1));
-            corner = above;
+            if (i > 1 && j > 1 && a.at[i - 1] == b.at[j - 2] && a.at[i - 2] == b.at[j - 1]) {
+                n = least(n, n, d[i - 2][j - 2] + 1U);
+            }
+            d[i][j] = (uint8_t)n;
         }
     }
-    return row[b.len];
+    return d[a.len][b.len];
 }
 
 const char *at_text_nearest(struct at_bytes word, const char *const *candidates, size_t n)
 {
-    size_t limit = 1 + word.len / 4;
+    size_t limit = NEAREST_EDITS_MAX;
     const char *best = NULL;
 
-    limit = limit > 3 ? 3 : limit;
     if (word.len == 0 || word.len > NEAREST_WORD_MAX) {
         return NULL;
     }
@@ -373,7 +375,7 @@ const char *at_text_nearest(struct at_bytes word, const char *const *candidates,
             continue;
         }
         d = distance(word, candidate);
-        if (d <= limit && d < candidate.len) {
+        if (d <= limit && 2 * d < candidate.len && 2 * d < word.len) {
             best = candidates[i];
             limit = d == 0 ? 0 : d - 1;
         }

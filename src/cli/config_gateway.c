@@ -166,8 +166,10 @@ int at_config_resolve_gateway(struct at_config *config)
     config->plan.listeners = at;
     for (size_t i = 0; i < config->listener_count; i++) {
         const struct at_config_listener *l = &config->listeners[i];
-        struct at_plan_listener listener = {
-            .address = "", .file = l->node->place.file, .line = (uint32_t)l->node->place.line};
+        struct at_plan_listener listener = {.address = "",
+                                            .file = l->node->place.file,
+                                            .line = (uint32_t)l->node->place.line,
+                                            .col = (uint32_t)l->node->place.col};
         bool good = resolve_address(config, l, &listener);
         int r = resolve_services(config, l, &listener.services);
 

@@ -152,6 +152,8 @@ static struct at_plan_service plan_of(const struct at_config_service *s)
         .ready = AT_PLAN_READY_EXEC,
         .file = s->key->place.file,
         .line = (uint32_t)s->key->place.line,
+        .command_line = s->command == NULL ? 0 : (uint32_t)s->command->place.line,
+        .command_col = s->command == NULL ? 0 : (uint32_t)s->command->place.col,
     };
 }
 

@@ -91,7 +91,8 @@ static void check_refused(struct line *l, const char *says)
 
 TEST(what_is_wrong_is_said_with_what_was_probably_meant)
 {
-    check_refused(PARSE(W("pz")), "there is no verb \"pz\"; did you mean \"ps\"?");
+    check_refused(PARSE(W("donw")), "there is no verb \"donw\"; did you mean \"down\"?");
+    check_refused(PARSE(W("bogus")), "there is no verb \"bogus\"\n");
     check_refused(PARSE(W("logs"), W("--folow")),
                   "there is no flag --folow; did you mean --follow?");
     check_refused(PARSE(W("ps"), W("-Z")), "there is no flag -Z");

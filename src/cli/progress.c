@@ -40,7 +40,14 @@ void at_progress_deinit(struct at_progress *p)
     p->rows = NULL;
 }
 
-static struct at_progress_row *row_of(struct at_progress *p, struct at_bytes instance)
+static void copy_name(char *out, struct at_bytes name)
+{
+    snprintf(out, AT_PROGRESS_NAME_MAX, "%.*s", (int)name.len,
+             name.len == 0 ? "" : (const char *)name.at);
+}
+
+static struct at_progress_row *row_of(struct at_progress *p, struct at_bytes instance,
+                                      struct at_bytes service)
 {
     for (size_t i = 0; i < p->count; i++) {
         if (at_bytes_equal(at_bytes_of(p->rows[i].instance), instance)) {
@@ -63,8 +70,8 @@ static struct at_progress_row *row_of(struct at_progress *p, struct at_bytes ins
     struct at_progress_row *row = &p->rows[p->count++];
 
     *row = (struct at_progress_row){.state = AT_LIFE_DOWN};
-    memcpy(row->instance, instance.at, instance.len);
-    row->instance[instance.len] = '\0';
+    copy_name(row->instance, instance);
+    copy_name(row->service, service);
     return row;
 }
 
@@ -102,7 +109,7 @@ static void screen(size_t *ret_width, size_t *ret_height)
 }
 
 /* "cart.1 exited with code 1" beside "cart.1": without the name. */
-static const char *reason_of(const struct at_progress_row *row)
+const char *at_progress_cause(const struct at_progress_row *row)
 {
     size_t len = strlen(row->instance);
 
@@ -124,7 +131,7 @@ static void add_row(struct at_text *out, const struct at_progress *p,
     }
     int n = snprintf(line, sizeof(line), "%-*s  %-11s %8s  %s", (int)name_width(p), row->instance,
                      at_life_state_name(row->state), took,
-                     row->state == AT_LIFE_READY ? "" : reason_of(row));
+                     row->state == AT_LIFE_READY ? "" : at_progress_cause(row));
     size_t len = n < 0 ? 0 : (size_t)n;
 
     len = len < sizeof(line) ? len : sizeof(line) - 1;
@@ -166,8 +173,25 @@ static void draw(struct at_progress *p)
     at_text_deinit(&out);
 }
 
+/* Is it the first time, since it was ready, that this ends it? */
+static bool is_news(struct at_progress_row *row)
+{
+    uint64_t hash = at_bytes_hash(at_bytes_of(row->reason), 0);
+
+    for (size_t i = 0; i < row->cause_count; i++) {
+        if (row->causes[i] == hash) {
+            return false;
+        }
+    }
+    if (row->cause_count < AT_PROGRESS_CAUSES_MAX) {
+        row->causes[row->cause_count++] = hash;
+        return true;
+    }
+    return false;
+}
+
 /* In a pipe only what ends a wait or needs a reader is a line. */
-static void tell(struct at_progress *p, const struct at_progress_row *row, bool changed)
+static void tell(struct at_progress *p, struct at_progress_row *row, bool changed)
 {
     char took[32];
 
@@ -175,17 +199,21 @@ static void tell(struct at_progress *p, const struct at_progress_row *row, bool 
         at_text_format_duration(row->took_ns, took, sizeof(took));
         at_cli_say(p->cli, "%-*s  ready%s  %s", (int)name_width(p), row->instance,
                    row->restarts > 0 ? " again" : "", took);
+        row->cause_count = 0;
     } else if (row->state == AT_LIFE_FAILED || row->state == AT_LIFE_BACKING_OFF ||
                (row->reason[0] != '\0' && changed &&
                 (row->state == AT_LIFE_DOWN || row->state == AT_LIFE_STARTING))) {
+        if (!is_news(row) && !p->cli->verbose) {
+            return;
+        }
         at_cli_say(p->cli, "%-*s  %s: %s", (int)name_width(p), row->instance,
                    row->state == AT_LIFE_STARTING ? "starting again"
                                                   : at_life_state_name(row->state),
-                   reason_of(row));
+                   at_progress_cause(row));
     } else if (p->cli->verbose && changed) {
         at_cli_say(p->cli, "%-*s  %s%s%s", (int)name_width(p), row->instance,
                    at_life_state_name(row->state), row->reason[0] == '\0' ? "" : ": ",
-                   reason_of(row));
+                   at_progress_cause(row));
     }
 }
 
@@ -223,19 +251,46 @@ static void print_json(struct at_progress *p, const struct at_operator_event *e)
     at_text_deinit(&text);
 }
 
+/* Ends before ready are counted, and how long the start had taken by then. */
+static void count_end(struct at_progress_row *row, uint32_t before, bool has_reason)
+{
+    uint64_t now = at_now_ns();
+    bool is_new_life = row->state == AT_LIFE_STARTING && (before != row->state || has_reason);
+
+    if (row->state == AT_LIFE_READY) {
+        row->early_ends = 0;
+        row->longest_start_ns = 0;
+    } else if (before == AT_LIFE_STARTING && has_reason &&
+               (row->state == AT_LIFE_STARTING || row->state == AT_LIFE_BACKING_OFF)) {
+        uint64_t took = now - row->starting_ns;
+
+        row->early_ends++;
+        row->longest_start_ns = took > row->longest_start_ns ? took : row->longest_start_ns;
+    }
+    if (is_new_life) {
+        row->starting_ns = now;
+    }
+}
+
 static void take(struct at_progress_row *row, const struct at_operator_event *e)
 {
+    uint32_t before = row->state;
+    bool has_reason = e->type == AT_EVENT_STATE && e->reason.len > 0;
+
     row->state = e->state < AT_LIFE_STATES ? e->state : AT_LIFE_DOWN;
     row->kind = e->kind;
     row->restarts = e->restarts;
     row->took_ns = e->took_ns;
     row->was_ready = row->was_ready || row->state == AT_LIFE_READY;
+    count_end(row, before, has_reason);
     /* Stopping everything after a failure must not hide whose failure it was, and why. */
-    if (!row->is_culprit || row->state == AT_LIFE_FAILED) {
+    if (!row->is_culprit || row->state == AT_LIFE_FAILED || row->state == AT_LIFE_READY ||
+        (has_reason && (row->state == AT_LIFE_STARTING || row->state == AT_LIFE_BACKING_OFF))) {
         keep_reason(row, e->reason);
     }
     row->is_culprit =
-        row->is_culprit || row->state == AT_LIFE_FAILED || row->state == AT_LIFE_BACKING_OFF;
+        row->state != AT_LIFE_READY && (row->is_culprit || row->state == AT_LIFE_FAILED ||
+                                        row->state == AT_LIFE_BACKING_OFF || row->early_ends > 0);
 }
 
 void at_progress_event(struct at_progress *p, const struct at_operator_event *e)
@@ -249,7 +304,7 @@ void at_progress_event(struct at_progress *p, const struct at_operator_event *e)
         }
         return;
     }
-    struct at_progress_row *row = row_of(p, e->instance);
+    struct at_progress_row *row = row_of(p, e->instance, e->service);
 
     if (row == NULL) {
         return;

@@ -17,16 +17,23 @@ enum {
     AT_PROGRESS_NAME_MAX = 96,
     AT_PROGRESS_REASON_MAX = 512,
     AT_PROGRESS_ROWS_MAX = 2048, /* a supervisor that makes up instances */
+    AT_PROGRESS_CAUSES_MAX = 8,  /* different causes of one instance that are told */
 };
 
 struct at_progress_row {
     char instance[AT_PROGRESS_NAME_MAX];
+    char service[AT_PROGRESS_NAME_MAX];
     uint32_t state; /* enum at_life_state */
     uint32_t kind;
     uint32_t restarts;
     uint64_t took_ns;
+    uint32_t early_ends;       /* in a row, each before it was ready */
+    uint64_t starting_ns;      /* when its process was made */
+    uint64_t longest_start_ns; /* of those that ended early */
     bool was_ready;
     bool is_culprit; /* it failed, or could not stay up, before everything was ready */
+    uint64_t causes[AT_PROGRESS_CAUSES_MAX]; /* hashes of what was told since it was ready */
+    size_t cause_count;
     char reason[AT_PROGRESS_REASON_MAX];
 };
 
@@ -46,6 +53,8 @@ void at_progress_deinit(struct at_progress *p);
 void at_progress_event(struct at_progress *p, const struct at_operator_event *e);
 /* The table stays as it is. */
 void at_progress_settle(struct at_progress *p);
+/* Its reason without its own name before it. */
+const char *at_progress_cause(const struct at_progress_row *row);
 /* Rows that are ready, of those that are services or roles. */
 size_t at_progress_ready(const struct at_progress *p);
 

@@ -209,6 +209,12 @@ TEST(in_a_pipe_progress_is_plain_lines)
     show(&p, "cart.1", AT_LIFE_READY, "");
     show(&p, "cart.2", AT_LIFE_BACKING_OFF, "cart.2 exited with code 1\033[2J");
     show(&p, "cart.1", AT_LIFE_STARTING, "cart.1 was killed by signal 9");
+    CHECK_INT(p.rows[0].early_ends, 0);
+    for (int i = 0; i < 3; i++) {
+        show(&p, "cart.2", AT_LIFE_STARTING, "");
+        show(&p, "cart.2", AT_LIFE_BACKING_OFF, "cart.2 exited with code 1\033[2J");
+    }
+    CHECK_INT(p.rows[1].early_ends, 3);
     fclose(cli.err);
     CHECK_STR(err, "cart.1    ready  41 ms\n"
                    "cart.2    backing off: exited with code 1\\x1b[2J\n"

@@ -21,6 +21,7 @@
 #include "base/text.h"
 #include "cli/cli.h"
 #include "cli/config.h"
+#include "cli/culprits.h"
 #include "cli/launch.h"
 #include "cli/load.h"
 #include "cli/logprint.h"
@@ -34,7 +35,11 @@
 #include "plan/limits.h"
 #include "plan/plan.h"
 
-enum { LAST_LINES = 8, FIRST_LINES = 2000, GONE_TRIES = 500 };
+enum {
+    FIRST_LINES = 2000,
+    GONE_TRIES = 500,
+    EARLY_ENDS_MAX = 3, /* so often in a row an instance may end before it is ready */
+};
 
 /* FAILING: it has failed, but telemetry must first be there to hear what the failed one wrote. */
 enum phase { STARTING, RUNNING, FAILING, STOPPING, OVER };
@@ -63,6 +68,7 @@ struct up {
     uint64_t deadline_ns; /* of STARTING and FAILING; 0: none */
     size_t problems;
     char verdict[1025]; /* what START ended with, when not well */
+    int ended;          /* the wait status of atolld; -1: not known */
 };
 
 /* ---- what is shown ---- */
@@ -83,58 +89,6 @@ static void show_addresses(struct up *up)
         at_cli_say(up->cli, "Gateway  http://%s%s%s:%u  %s", v6 ? "[" : "", l->address,
                    v6 ? "]" : "", l->port, at_text_str(&names));
         at_text_deinit(&names);
-    }
-}
-
-/* The last lines that an instance wrote in this run. */
-static void show_last_lines(struct up *up, const char *instance)
-{
-    char dir[AT_PLAN_PATH_MAX + 32];
-    const char *names[] = {instance};
-    struct at_logset_conf conf = {.dir = dir,
-                                  .names = names,
-                                  .name_count = 1,
-                                  .since_ns = up->begin_wall_ns,
-                                  .has_tail = true,
-                                  .tail = LAST_LINES};
-    struct at_logset *set = NULL;
-    struct at_logset_line line;
-    size_t shown = 0;
-
-    if (at_place_logs(&up->load.place, dir, sizeof(dir)) != 0 || at_logset_open(&conf, &set) != 0) {
-        return;
-    }
-    while (at_logset_next(set, &line) > 0) {
-        struct at_text text;
-
-        at_text_init(&text);
-        at_text_add_visible(&text, line.line.text);
-        fprintf(up->cli->err, "    | %s\n", at_text_str(&text));
-        at_text_deinit(&text);
-        shown++;
-    }
-    if (shown == 0) {
-        (void)fputs("    (it wrote nothing)\n", up->cli->err);
-    }
-    at_logset_close(set);
-}
-
-/* Once everything is down, so that telemetry has written all of it. */
-static void show_culprits(struct up *up)
-{
-    for (size_t i = 0; i < up->progress.count; i++) {
-        const struct at_progress_row *row = &up->progress.rows[i];
-
-        if (!row->is_culprit) {
-            continue;
-        }
-        if (row->reason[0] == '\0') {
-            fprintf(up->cli->err, "%s did not become ready\n", row->instance);
-        } else if (strstr(up->verdict, row->reason) == NULL) {
-            fprintf(up->cli->err, "%s\n", row->reason);
-        }
-        fprintf(up->cli->err, "The last lines of %s:\n", row->instance);
-        show_last_lines(up, row->instance);
     }
 }
 
@@ -189,6 +143,41 @@ static void on_stopped_by_others(struct up *up, struct at_bytes why)
     up->phase = STOPPING;
 }
 
+/* It has been tried often enough, or for as long as a start may take. */
+static bool is_hopeless(const struct up *up, const struct at_progress_row *row)
+{
+    const struct at_plan *plan = at_config_plan_view(up->load.config);
+    int service = at_plan_find(plan, at_bytes_of(row->service));
+
+    if (row->early_ends >= EARLY_ENDS_MAX) {
+        return true;
+    }
+    /* We hear of both ends of a start a little late. */
+    return service >= 0 && row->early_ends > 0 &&
+           row->longest_start_ns >= plan->services[service].start_timeout_ns / 10 * 9;
+}
+
+/* The supervisor would go on for much longer, as it should for a system that runs. */
+static void give_up_on_the_hopeless(struct up *up)
+{
+    for (size_t i = 0; i < up->progress.count; i++) {
+        const struct at_progress_row *row = &up->progress.rows[i];
+
+        if (is_hopeless(up, row)) {
+            at_progress_settle(&up->progress);
+            up->code = row->early_ends >= EARLY_ENDS_MAX
+                           ? at_cli_fail(up->cli, AT_EXIT_NOT_READY,
+                                         "%s ended %u times before it was ready; giving up",
+                                         row->instance, row->early_ends)
+                           : at_cli_fail(up->cli, AT_EXIT_NOT_READY,
+                                         "%s was not ready in time; giving up", row->instance);
+            up->phase = FAILING;
+            up->deadline_ns = at_now_ns() + LAST_WORDS_NS;
+            return;
+        }
+    }
+}
+
 static void take_event(void *user, struct at_message *message)
 {
     struct up *up = user;
@@ -203,6 +192,9 @@ static void take_event(void *user, struct at_message *message)
     }
     if (up->phase != STOPPING || up->cli->verbose || up->cli->output == AT_OUTPUT_JSONL) {
         at_progress_event(&up->progress, &e);
+    }
+    if (up->phase == STARTING) {
+        give_up_on_the_hopeless(up);
     }
 }
 
@@ -436,9 +428,11 @@ static int send_start(struct up *up)
 static void wait_for_atolld(struct up *up)
 {
     for (int i = 0; i < GONE_TRIES; i++) {
-        pid_t pid = waitpid(up->launch.pid, NULL, WNOHANG);
+        int status = 0;
+        pid_t pid = waitpid(up->launch.pid, &status, WNOHANG);
 
         if (pid != 0) {
+            up->ended = pid > 0 ? status : -1;
             return;
         }
         (void)poll(NULL, 0, 10);
@@ -449,6 +443,12 @@ static void wait_for_atolld(struct up *up)
 static void say_stopped(struct up *up)
 {
     char took[32];
+
+    if (up->ended != -1 && WIFSIGNALED(up->ended) && up->code == AT_EXIT_OK) {
+        up->code = at_cli_fail(up->cli, AT_EXIT_FAILURE,
+                               "atolld was killed by signal %d; %s was stopped with it",
+                               WTERMSIG(up->ended), up->load.place.system);
+    }
 
     if (up->interrupted) {
         at_text_format_duration(at_now_ns() - up->stop_ns, took, sizeof(took));
@@ -488,7 +488,11 @@ static int run(struct up *up)
         say_stopped(up);
     }
     if (up->code == AT_EXIT_NOT_READY || up->code == AT_EXIT_TIMEOUT) {
-        show_culprits(up);
+        at_culprits_show(&(struct at_culprits){.cli = up->cli,
+                                               .place = &up->load.place,
+                                               .progress = &up->progress,
+                                               .since_ns = up->begin_wall_ns,
+                                               .verdict = up->verdict});
     }
     return up->code;
 }
@@ -511,6 +515,7 @@ int at_verb_up(struct at_cli *cli)
     struct up up = {.cli = cli,
                     .load = {.files = {.plan_fd = -1, .contracts_fd = -1}},
                     .signals = -1,
+                    .ended = -1,
                     .detach = at_cli_has(cli, "detach"),
                     .begin_ns = at_now_ns(),
                     .begin_wall_ns = at_env_wall_ns(at_env_real())};

@@ -56,6 +56,8 @@ static const struct at_record_field service_fields[] = {
     SERVICE_STRING(file, AT_PLAN_PATH_MAX),
     SERVICE_U32(line),
     SERVICE_U32(uses_line),
+    SERVICE_U32(command_line),
+    SERVICE_U32(command_col),
 };
 
 static const struct at_record_field listener_fields[] = {
@@ -65,6 +67,7 @@ static const struct at_record_field listener_fields[] = {
                          0),
     AT_RECORD_STRING_FIELD(struct at_plan_listener, file, AT_PLAN_PATH_MAX),
     AT_RECORD_U32_FIELD(struct at_plan_listener, line),
+    AT_RECORD_U32_FIELD(struct at_plan_listener, col),
 };
 
 #define TABLE(name, fields) {name, fields, sizeof(fields) / sizeof((fields)[0])}

@@ -103,6 +103,8 @@ struct at_plan_service {
     const char *file;                       /* where the configuration says it: "atoll.yaml" … */
     uint32_t line;                          /* … the service's own line, from 1; 0: built in */
     uint32_t uses_line;                     /* line of its `uses`; 0: it has none */
+    uint32_t command_line;                  /* where its `command` stands; 0: nowhere */
+    uint32_t command_col;
 };
 
 struct at_plan_listener {
@@ -111,6 +113,7 @@ struct at_plan_listener {
     struct at_plan_indexes services;
     const char *file;
     uint32_t line;
+    uint32_t col; /* from 1; 0: unknown */
 };
 
 struct at_plan {

@@ -56,7 +56,7 @@ static void make(struct fixture *f)
         .uses = {3},
         .served = {2},
         .depends = {{3, AT_PLAN_HEALTHY}},
-        .listeners = {{.address = "127.0.0.1", .port = 8080, .file = "atoll.yaml", .line = 9}},
+        .listeners = {{.address = "127.0.0.1", .port = 8080, .file = "atoll.yaml", .line = 9, .col = 7}},
     };
     f->listeners[0].services = (struct at_plan_indexes){f->served, 1};
     for (size_t i = 2; i < 4; i++) {
@@ -109,6 +109,7 @@ TEST(what_was_packed_comes_back_and_packs_to_the_same_bytes)
     CHECK_INT(back.services[2].contract_bytes, 900);
     CHECK_INT(back.listeners[0].port, 8080);
     CHECK_INT(back.listeners[0].line, 9);
+    CHECK_INT(back.listeners[0].col, 7);
     twice = packed(&back);
     CHECK(at_bytes_equal(at_text_bytes(&once), at_text_bytes(&twice)));
     at_text_deinit(&once);

@@ -270,8 +270,9 @@ def test_up_with_names_starts_them_and_what_they_need(system):
 
 def test_up_that_takes_too_long_exits_5_and_stops_everything(system):
     s = system("cli")
-    s.write("atoll.yaml", f"name: {s.name}\nservices:\n  slow:\n    command: ./stock --catalogue none.csv\n")
-    shutil.copy(os.path.join(harness.SHOP_BIN, "stock"), s.dir)
+    s.write("atoll.yaml", f"name: {s.name}\nservices:\n  slow: {{command: sleep inf, contract: slow.pb}}\n")
+    s.write("slow.proto", 'syntax = "proto3"; message E {} service Slow { rpc Say(E) returns (E); }')
+    subprocess.run(["protoc", "-oslow.pb", "slow.proto"], cwd=s.dir, check=True)
     done = s.atoll("up", "-d", "--timeout", "500ms", check=5)
     assert "not everything was ready in time" in done.stderr and "slow.1" in done.stderr
     s.atoll("ps", check=3)

@@ -3,8 +3,10 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
+import time
 
 import pytest
 
@@ -55,8 +57,7 @@ def test_a_program_that_does_not_exist_is_named_with_its_line(system):
     s = named(system("start"), "services:\n  ghost:\n    command: bin/ghost\n")
     said = refused(s, 6, 'service "ghost": cannot run', os.path.join(s.dir, "bin/ghost"),
                    "No such file or directory", "atoll.yaml:4:14: warning: the program bin/ghost")
-    line, _ = place_of_error(said, "bin/ghost")
-    assert line in (line_of(s, "  ghost:"), line_of(s, "command:"))
+    assert place_of_error(said, "bin/ghost") == (line_of(s, "command:"), 14)
 
 
 def test_a_program_that_cannot_be_executed_is_named_with_the_reason(system):
@@ -83,6 +84,52 @@ def test_a_service_that_exits_before_it_is_ready_is_shown_with_its_last_words(sy
         nothing_left(s)
 
 
+def test_what_keeps_ending_before_it_is_ready_is_told_soon_and_once_for_its_replicas(system):
+    s = named(system("start"), "services:\n  it:\n    command: [sh, -c, 'echo dying words >&2; exit 3']\n"
+              "    deploy: {replicas: 4}\n  well:\n    command: [sleep, inf]\n")
+    began = time.monotonic()
+    said = refused(s, 6)
+    assert time.monotonic() - began < 4 * harness.SLOW, said
+    assert "ended 3 times before it was ready" in said
+    assert said.count("it.1 … it.4 (4 instances): exited with code 3\n") == 1, said
+    assert re.search(r"^The last lines of it\.1:\n    \| dying words(  \(\d times\))?$", said, re.M), said
+    assert said.count("The last lines of") == 1, said
+    for n in range(1, 5):
+        lines = [line for line in said.splitlines() if line.startswith(f"it.{n} ") and "…" not in line
+                 and "giving up" not in line]
+        assert len(lines) <= 1, said
+
+
+def test_a_start_timeout_is_waited_for_once(system):
+    s = named(system("start"), "services:\n  mute:\n    command: [sleep, inf]\n    contract: mute.pb\n"
+              "    start_timeout: 1s\n")
+    s.write("mute.proto", 'syntax = "proto3"; package m.v1; message E {} service Mute { rpc Say(E) returns (E); }')
+    subprocess.run(["protoc", "-omute.pb", "mute.proto"], cwd=s.dir, check=True)
+    began = time.monotonic()
+    said = refused(s, 6, "mute.1 was not ready in time; giving up", "not ready within 1.0 s")
+    assert time.monotonic() - began < 4 * harness.SLOW, said
+
+
+def test_a_short_job_is_done_and_no_failure(system):
+    s = named(system("start"), "services:\n  job:\n    command: [\"true\"]\n    restart: \"no\"\n"
+              "  after:\n    command: [sleep, inf]\n    depends_on: [job]\n")
+    s.up()
+    assert s.ps()["job.1"]["state"] == "down" and s.ps()["after.1"]["state"] == "ready"
+    s.down()
+    nothing_left(s)
+
+
+def test_a_killed_anchor_is_a_failure_of_up_with_a_sentence(system):
+    s = named(system("start"), SLEEPER)
+    up = s.up_foreground()
+    harness.wait_for("sleeper to be ready", lambda: s.atoll("ps").returncode == 0 and s.all_ready())
+    s.look()
+    os.kill(s.daemons()[-1], signal.SIGKILL)
+    said, _ = up.communicate(timeout=20 * harness.SLOW)
+    assert up.returncode == 1 and "atolld was killed by signal 9" in said, said
+    nothing_left(s)
+
+
 def test_a_port_in_use_is_told_with_its_holder(system):
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
@@ -94,8 +141,7 @@ def test_a_port_in_use_is_told_with_its_holder(system):
               f"    - {{address: \"127.0.0.1:{port}\", services: [payment]}}\n")
         said = refused(s, 6, f"cannot listen on 127.0.0.1:{port}",
                        f"held by pid {os.getpid()} (python3)")
-        line, _ = place_of_error(said, "cannot listen")
-        assert line == line_of(s, "address:")
+        assert place_of_error(said, "cannot listen") == (line_of(s, "address:"), 7)
         assert holder.fileno() >= 0
 
 

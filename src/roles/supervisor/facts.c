@@ -57,7 +57,7 @@ static void put_limits(const struct at_sandbox_facts *f)
     put(host->kind == AT_CGROUP_NONE ? "missing" : "ok", "cgroups", at_cgroup_name(host),
         host->kind == AT_CGROUP_NONE ? host->why : "");
     put_if(host->can_memory, "memory limit", "held for each instance",
-           "rlimits only: RLIMIT_AS of each process", advice);
+           "held per process only (RLIMIT_DATA)", advice);
     put_if(host->can_cpu, "cpu limit", "held for each instance", "not held", advice);
     put_if(host->can_pids, "pids limit", "held for each instance", "RLIMIT_NPROC only", advice);
     put(f->has_cgroup_kill ? "ok" : "note", "group kill",

@@ -210,7 +210,11 @@ int at_places_check_program(struct at_system *s, uint32_t service, struct at_dia
         return 0;
     }
     at_diag_set(diag, "service \"%s\": cannot run %.800s: %s", p->name, path, fault);
-    at_diag_place(diag, p->file, (int)p->line, 0);
+    if (p->command_line != 0) {
+        at_diag_place(diag, p->file, (int)p->command_line, (int)p->command_col);
+    } else {
+        at_diag_place(diag, p->file, (int)p->line, 0);
+    }
     at_diag_hint(diag, "build it first, or correct `command` of service %s", p->name);
     return -ENOENT;
 }

@@ -126,7 +126,7 @@ static void open_listeners(struct judge *j)
                 at_diag_set(&diag, "cannot listen on %s:%u: %s", l->address, l->port,
                             strerrordesc_np(-r));
             }
-            at_diag_place(&diag, l->file, (int)l->line, 0);
+            at_diag_place(&diag, l->file, (int)l->line, (int)l->col);
             object(j, "door", &diag);
         }
     }
