@@ -71,7 +71,7 @@ def test_readyz_names_the_services_that_are_away_on_the_ports_that_need_them(mor
 
 def test_readyz_names_a_service_that_stopped_by_itself(mortal):
     kill(mortal, "payment.1", how=signal.SIGTERM)
-    assert mortal.ps()["payment.1"]["state"] == "exited", mortal.ps()["payment.1"]
+    assert mortal.ps()["payment.1"]["state"] == "down", mortal.ps()["payment.1"]
     not_ready(mortal, mortal.payment_port, "payment")
     assert mortal.payment("GET", "/healthz").json == {"status": "alive"}
     assert mortal.http("GET", "/readyz").json == {"status": "ready"}
