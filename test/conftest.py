@@ -22,9 +22,11 @@ def pytest_collection_modifyitems(items):
 
 def running_shop(kind):
     shop = harness.Shop(kind)
-    shop.up()
-    yield shop
-    left = shop.close()
+    try:
+        shop.up()
+        yield shop
+    finally:
+        left = shop.close()
     assert not left, f"the shop left behind: {left}"
 
 

@@ -129,10 +129,12 @@ def findings(s, service):
 @pytest.fixture(name="probes", scope="module")
 def two_probes_and_a_stock():
     s = make_probes("probes")
-    s.up()
-    s.found = {name: findings(s, name) for name in ("nosy", "friend")}
-    yield s
-    left = s.close()
+    try:
+        s.up()
+        s.found = {name: findings(s, name) for name in ("nosy", "friend")}
+        yield s
+    finally:
+        left = s.close()
     assert not left, f"left behind: {left}"
 
 
