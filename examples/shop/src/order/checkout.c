@@ -2,6 +2,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include <atoll/atoll.h>
@@ -56,22 +57,43 @@ static int release(const struct checkout_steps *s, struct order *o)
     return s->release(s->user, o);
 }
 
-/* What each state does, and where it goes when that went well, was refused, or is open. */
+/*
+ * What each state does, and where it goes when that went well, was refused, or went otherwise.
+ *
+ * Refused is only what the service itself says of this very checkout, and says again each time: the
+ * bank's no, goods that are not there. Any other answer (not permitted, no such method, a request
+ * that cannot be read) may be that to a second attempt whose first one was done, and is undone.
+ */
+#define IS(status) (UINT32_C(1) << (status))
+
 static const struct {
     int (*run)(const struct checkout_steps *s, struct order *o);
     enum order_state done;
     enum order_state refused;
-    enum order_state open;
+    enum order_state other;
+    uint32_t refusals;
 } table[ORDER_STATES] = {
     // clang-format off
-    [ORDER_STARTED]      = { read_cart, ORDER_RESERVING,    ORDER_FAILED,       ORDER_FAILED },
-    [ORDER_RESERVING]    = { reserve,   ORDER_CHARGING,     ORDER_FAILED,       ORDER_UNDO_RESERVE },
-    [ORDER_CHARGING]     = { charge,    ORDER_PLACED,       ORDER_UNDO_RESERVE, ORDER_UNDO_CHARGE },
-    [ORDER_PLACED]       = { take_out,  ORDER_DONE,         ORDER_STAY,               ORDER_STAY },
-    [ORDER_UNDO_CHARGE]  = { refund,    ORDER_UNDO_RESERVE, ORDER_STAY,               ORDER_STAY },
-    [ORDER_UNDO_RESERVE] = { release,   ORDER_FAILED,       ORDER_STAY,               ORDER_STAY },
+    [ORDER_STARTED]      = { read_cart, ORDER_RESERVING,    ORDER_FAILED,       ORDER_FAILED, 0 },
+    [ORDER_RESERVING]    = { reserve,   ORDER_CHARGING,     ORDER_FAILED,       ORDER_UNDO_RESERVE,
+                             IS(ATOLL_ABORTED) | IS(ATOLL_NOT_FOUND) },
+    [ORDER_CHARGING]     = { charge,    ORDER_PLACED,       ORDER_UNDO_RESERVE, ORDER_UNDO_CHARGE,
+                             IS(ATOLL_FAILED_PRECONDITION) },
+    [ORDER_PLACED]       = { take_out,  ORDER_DONE,         ORDER_STAY,         ORDER_STAY, 0 },
+    [ORDER_UNDO_CHARGE]  = { refund,    ORDER_UNDO_RESERVE, ORDER_STAY,         ORDER_STAY, 0 },
+    [ORDER_UNDO_RESERVE] = { release,   ORDER_FAILED,       ORDER_STAY,         ORDER_STAY, 0 },
     // clang-format on
 };
+
+static enum order_state after(int state, int status)
+{
+    if (status == ATOLL_OK) {
+        return table[state].done;
+    }
+    return status > 0 && status < 32 && (table[state].refusals & IS(status)) != 0
+               ? table[state].refused
+               : table[state].other;
+}
 
 static bool is_undoing(int state)
 {
@@ -89,9 +111,7 @@ int checkout_run(struct order *o, const struct checkout_steps *steps)
 
         (void)snprintf(reason, sizeof(reason), "%s", o->reason);
         status = table[o->state].run(steps, o);
-        next = status == ATOLL_OK         ? table[o->state].done
-               : checkout_is_open(status) ? table[o->state].open
-                                          : table[o->state].refused;
+        next = after(o->state, status);
         if (is_undoing(o->state) || o->state == ORDER_PLACED) {
             /* What went wrong first is what the client hears. */
             (void)snprintf(o->reason, sizeof(o->reason), "%s", reason);
@@ -104,6 +124,10 @@ int checkout_run(struct order *o, const struct checkout_steps *steps)
         o->state = next;
         r = steps->save(steps->user, o, starts && next == ORDER_RESERVING,
                         checkout_is_open(o->status));
+        if (r != 0 && next == ORDER_DONE) {
+            o->state = ORDER_PLACED; /* what is on disk: the order stands all the same */
+            return 0;
+        }
         if (r != 0) {
             return r;
         }

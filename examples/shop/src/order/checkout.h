@@ -16,7 +16,8 @@
 
 /*
  * Each gives an enum atoll_status, and writes o->reason when it is not ATOLL_OK. UNAVAILABLE,
- * DEADLINE_EXCEEDED and other codes that say nothing about the outcome mean: maybe it was done.
+ * DEADLINE_EXCEEDED and all codes that are not the service's own clear refusal mean: maybe it was
+ * done, now or by an earlier attempt.
  */
 struct checkout_steps {
     int (*read_cart)(void *user, struct order *o); /* fills lines and total */
@@ -40,7 +41,7 @@ int checkout_run(struct order *o, const struct checkout_steps *steps);
 /* Its client is gone: before the order was placed it is undone, afterwards it is finished. */
 int checkout_abandon(struct order *o, const struct checkout_steps *steps);
 
-/* Does this status leave open whether the step was done? */
+/* Does this status tell of something that may pass, so that the same key may try again? */
 bool checkout_is_open(int status);
 
 #endif

@@ -19,6 +19,7 @@ struct world {
     int answer[6];  /* by step */
     int dies_after; /* so many effects and saves; 0: never */
     int events;
+    int disk_full_at; /* the state that cannot be saved; 0: none */
     struct order disk;
 };
 
@@ -95,6 +96,9 @@ static int save(void *user, const struct order *o, bool with_lines, bool may_ret
     (void)may_retry;
     if (w->dies_after != 0 && w->events >= w->dies_after) {
         return -EIO; /* dead: nothing reaches the disk */
+    }
+    if (o->state == w->disk_full_at) {
+        return -EIO;
     }
     w->disk = *o;
     return dies(w) ? -EIO : 0;
@@ -216,6 +220,44 @@ TEST(death_at_any_moment_leaves_books_that_a_resend_or_the_recovery_makes_right)
             }
         }
     }
+}
+
+/* A first attempt was done, its process died, and the second one hears something else. */
+static void resend(int state, int step, int status)
+{
+    struct checkout_steps s = steps_of(&w);
+
+    w = (struct world){.reserved = true, .charged = state == ORDER_CHARGING};
+    w.answer[step] = status;
+    o = (struct order){.state = state, .total = 1990, .count = 1};
+    w.disk = o;
+    CHECK_INT(checkout_run(&o, &s), 0);
+    CHECK_INT(o.state, ORDER_FAILED);
+    CHECK_INT(o.status, status);
+    CHECK(books_are_right(&w));
+}
+
+TEST(only_the_own_refusal_of_a_service_means_that_nothing_was_done)
+{
+    for (int status = 1; status <= ATOLL_UNAUTHENTICATED; status++) {
+        if (status != ATOLL_FAILED_PRECONDITION) {
+            resend(ORDER_CHARGING, CHARGE, status);
+        }
+        if (status != ATOLL_ABORTED && status != ATOLL_NOT_FOUND) {
+            resend(ORDER_RESERVING, RESERVE, status);
+        }
+    }
+}
+
+TEST(an_order_that_is_on_disk_stands_when_its_last_record_cannot_be_written)
+{
+    w = (struct world){.disk_full_at = ORDER_DONE};
+    CHECK_INT(run(&w, &o), 0);
+    CHECK_INT(o.state, ORDER_PLACED);
+    CHECK_INT(w.disk.state, ORDER_PLACED);
+    w = (struct world){.disk_full_at = ORDER_PLACED};
+    CHECK_INT(run(&w, &o), -EIO);
+    CHECK_INT(w.disk.state, ORDER_CHARGING);
 }
 
 TEST(every_state_has_its_step_or_is_an_end)
