@@ -211,8 +211,7 @@ void at_engine_event(struct at_engine *e, uint64_t tag, uint32_t events)
     if ((tag & 3) == AT_WATCH_LIFELINE) {
         at_link_lifeline(l);
     } else if (l->state == AT_LINK_OPEN) {
-        at_channel_disarm(&l->channel);
-        at_link_heat(l);
+        at_link_rung(l);
     }
     (void)events;
 }

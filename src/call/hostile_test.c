@@ -1,5 +1,8 @@
 /* A peer that lies about calls: each lie ends its channel with a rule, and nothing else. */
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "at_test.h"
 #include "call/test_liar.h"
@@ -316,6 +319,180 @@ TEST(a_flood_of_requests_stops_in_the_senders_ring)
     liar_leave(&l);
     test_turn(&server, 0);
     answer_all(&server);
+    test_owner_deinit(&server);
+}
+
+/* An honest server beside the liar, called through the victim client. */
+static void open_to_honest(struct test_owner *client, struct test_owner *server)
+{
+    CHECK_INT(test_owner_init(server, methods), 0);
+    CHECK_INT(test_introduce(client, 1, server, 9, "good.1", NULL), 0);
+    for (int i = 0; i < 3; i++) {
+        test_turn(server, 0);
+        test_turn(client, 0);
+    }
+}
+
+/* One call of at most 50 ms, which the honest server, if any, answers. */
+static uint32_t call_once(struct test_owner *client, struct test_owner *server, int *ret_turns)
+{
+    struct at_pending p = {.done = on_done, .reply_room = reply_room};
+    struct outcome o = {0};
+
+    p.user = &o;
+    p.request = (struct at_call_request){.contract = AT_LIT("a.B"),
+                                         .method = AT_LIT("C"),
+                                         .deadline_ns = at_now_ns() + AT_SECOND_NS / 20};
+    CHECK_INT(at_engine_start(client->engine, &p, at_now_ns()), 0);
+    for (*ret_turns = 0; o.times == 0; (*ret_turns)++) {
+        test_turn(client, 0);
+        if (server != NULL) {
+            test_turn(server, 0);
+            answer_all(server);
+        }
+    }
+    return o.status;
+}
+
+/* What the victim rings: nobody reads it, it is as full as writing makes it, and it may block. */
+static void spoil_bell(const struct liar *l)
+{
+    uint64_t most = UINT64_MAX - 2;
+    uint64_t one = 1;
+
+    CHECK_INT(fcntl(l->bell_mine, F_SETFL, O_NONBLOCK), 0);
+    CHECK_INT(write(l->bell_mine, &most, sizeof(most)), 8);
+    CHECK_INT(write(l->bell_mine, &one, sizeof(one)), -1);
+    CHECK_INT(errno, EAGAIN);
+    CHECK_INT(fcntl(l->bell_mine, F_SETFL, 0), 0);
+}
+
+TEST(a_full_doorbell_that_was_made_blocking_blocks_no_caller)
+{
+    struct test_owner client;
+    struct test_owner server;
+    struct at_pending first;
+    struct outcome o;
+    struct liar l;
+    uint64_t begun = at_now_ns();
+    int turns;
+
+    CHECK_INT(test_owner_init(&client, ""), 0);
+    start(&client, &first, &o);
+    CHECK_INT(liar_meet(&l, &client, false, 1, 7), 0);
+    spoil_bell(&l);
+    CHECK_INT(liar_attach(&l, 7, methods), 0);
+    at_engine_abandon(client.engine, &first);
+    for (uint32_t i = 1; i <= 6; i++) {
+        atomic_store(&l.mine->waiting, i << 2 | 3); /* "I sleep: ring me" */
+        if (i == 4) {
+            open_to_honest(&client, &server);
+        }
+        CHECK_INT(call_once(&client, i < 4 ? NULL : &server, &turns),
+                  i < 4 ? AT_STATUS_DEADLINE_EXCEEDED : AT_STATUS_OK);
+    }
+    CHECK(l.channel.peer->tail != 0); /* the first ones did go to the liar */
+    CHECK(at_now_ns() - begun < AT_SECOND_NS);
+    liar_leave(&l);
+    test_owner_deinit(&client);
+    test_owner_deinit(&server);
+}
+
+TEST(a_full_doorbell_that_was_made_blocking_blocks_no_server)
+{
+    struct test_owner server;
+    struct liar l;
+
+    CHECK_INT(test_owner_init(&server, methods), 0);
+    CHECK_INT(liar_meet(&l, &server, true, 0, 7), 0);
+    spoil_bell(&l);
+    CHECK_INT(liar_attach(&l, 7, ""), 0);
+    for (uint32_t i = 0; i < 10; i++) {
+        struct at_record r = {.kind = AT_RECORD_REQUEST, .call_id = i};
+
+        atomic_store(&l.mine->waiting, (i + 1) << 2 | 3);
+        liar_say(&l, r);
+        answer_all(&server);
+        test_turn(&server, 0);
+    }
+    CHECK(at_channel_has_records(&l.channel)); /* its answers */
+    liar_leave(&l);
+    test_owner_deinit(&server);
+}
+
+static void storm(const struct liar *l)
+{
+    uint64_t nothing = 0;
+
+    CHECK_INT(write(l->bell_victim, &nothing, sizeof(nothing)), 8);
+}
+
+TEST(a_peer_that_only_rings_is_dropped_and_delays_nobody)
+{
+    struct test_owner client;
+    struct test_owner server;
+    struct at_pending first;
+    struct outcome o;
+    struct liar l;
+    char reason[256] = "";
+    int turns;
+    int calls = 0;
+
+    CHECK_INT(test_owner_init(&client, ""), 0);
+    start(&client, &first, &o);
+    CHECK_INT(liar_meet(&l, &client, false, 1, 7), 0);
+    CHECK_INT(liar_attach(&l, 7, methods), 0);
+    at_engine_abandon(client.engine, &first);
+    atomic_store(&l.mine->credit, 1); /* spent: calls go to the other one */
+    open_to_honest(&client, &server);
+    for (int i = 0; i <= AT_CALL_IDLE_RINGS_MAX + 2; i++) {
+        storm(&l);
+        test_turn(&client, 0);
+        if (i % 100 == 0) {
+            storm(&l);
+            CHECK_INT(call_once(&client, &server, &turns), AT_STATUS_OK);
+            CHECK(turns <= 4);
+            calls++;
+        }
+    }
+    CHECK(calls >= 10);
+    CHECK(liar_is_caught(&l, reason, sizeof(reason)));
+    CHECK(strstr(reason, "without having written anything") != NULL);
+    CHECK_INT(call_once(&client, &server, &turns), AT_STATUS_OK);
+    liar_leave(&l);
+    test_owner_deinit(&client);
+    test_owner_deinit(&server);
+}
+
+TEST(a_peer_that_keeps_its_ring_full_delays_nobody)
+{
+    static const struct at_record ping = {.kind = AT_RECORD_PING};
+    struct test_owner client;
+    struct test_owner server;
+    struct at_pending first;
+    struct outcome o;
+    struct liar l;
+    char reason[256];
+    int turns;
+
+    CHECK_INT(test_owner_init(&client, ""), 0);
+    start(&client, &first, &o);
+    CHECK_INT(liar_meet(&l, &client, false, 1, 7), 0);
+    CHECK_INT(liar_attach(&l, 7, methods), 0);
+    at_engine_abandon(client.engine, &first);
+    atomic_store(&l.mine->credit, 1);
+    open_to_honest(&client, &server);
+    for (int i = 0; i < 100; i++) {
+        while (at_channel_put(&l.channel, &ping, (struct at_bytes){0}, (struct at_bytes){0}) == 0) {
+        }
+        at_channel_publish(&l.channel);
+        storm(&l);
+        CHECK_INT(call_once(&client, &server, &turns), AT_STATUS_OK);
+        CHECK(turns <= 4);
+    }
+    CHECK(!liar_is_caught(&l, reason, sizeof(reason))); /* idle talk breaks no rule */
+    liar_leave(&l);
+    test_owner_deinit(&client);
     test_owner_deinit(&server);
 }
 

@@ -16,6 +16,7 @@ enum {
     AT_CALL_HELD_MAX = 8 << 20,         /* request bytes of one channel not answered yet: then we
                                          stop reading it, so a flood stays in the sender's ring */
     AT_CALL_RECORDS_PER_TURN = 64, /* records of one channel in a row: it cannot starve others */
+    AT_CALL_IDLE_RINGS_MAX = 1000, /* rings in a row for nothing: it would keep us awake */
 };
 
 #define AT_CALL_LAST_WORDS_NS UINT64_C(100000000) /* wait so long for the cause of a death */

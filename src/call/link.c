@@ -108,8 +108,6 @@ static int set_up(struct at_link *l)
     if (l->side == AT_SIDE_SERVER) {
         atomic_store(&l->mine->credit, AT_CALL_SLOTS);
     }
-    /* Best effort for the doorbell: the peer shares its flags. See the room's README. */
-    (void)at_fd_set_nonblocking(l->bell_peer, 1);
     r = at_fd_set_nonblocking(l->lifeline, 1);
     if (r == 0) {
         r = send_attach(l, region_fd);
@@ -408,6 +406,24 @@ bool at_link_send(struct at_link *l, struct at_outgoing *out)
         at_link_flush(l);
     }
     return l->out.prev != &out->entry; /* an address only: written out, an answer is gone */
+}
+
+/*
+ * An honest peer rings after it wrote, or after it read what we wrote: between two of its rings our
+ * own cursors have moved. One that only rings costs a look a time, and then its channel.
+ */
+void at_link_rung(struct at_link *l)
+{
+    uint32_t moved = l->channel.head + l->channel.peer_taken;
+
+    l->idle_rings = moved == l->rung_at ? l->idle_rings + 1 : 0;
+    l->rung_at = moved;
+    at_channel_disarm(&l->channel);
+    if (l->idle_rings > AT_CALL_IDLE_RINGS_MAX) {
+        at_link_break(l, AT_RULE_BELL);
+    } else {
+        at_link_heat(l);
+    }
 }
 
 typedef int take_fn(struct at_link *l, const struct at_record *r);

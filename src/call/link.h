@@ -38,6 +38,8 @@ struct at_link {
     uint8_t rule;  /* enum at_channel_rule that writing found broken; acted on by the drain */
     uint32_t cancels_owed;
     uint32_t flags;
+    uint32_t rung_at; /* head + peer_taken when the bell rang last */
+    uint32_t idle_rings;
     int lifeline;
     int bell_mine;
     int bell_peer;
@@ -111,6 +113,8 @@ void at_link_flush(struct at_link *l);
  */
 bool at_link_send(struct at_link *l, struct at_outgoing *out);
 void at_link_heat(struct at_link *l);
+/* Our doorbell rang. */
+void at_link_rung(struct at_link *l);
 /* The peer broke a rule: tell the supervisor, fail or move its calls, close. */
 void at_link_break(struct at_link *l, enum at_channel_rule rule);
 /* The lifeline ended: read the rest, then wait for the cause. */

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -154,8 +153,8 @@ static inline int test_introduce(struct test_owner *client, uint64_t request,
 
     (void)snprintf(service, sizeof(service), "%.*s", (int)strcspn(server_name, "."), server_name);
     r = at_socket_pair(c.lifeline);
-    c.bell[0] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    c.bell[1] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    c.bell[0] = at_service_make_bell();
+    c.bell[1] = at_service_make_bell();
     if (r == 0 && client != NULL) {
         r = test_say_open(client,
                           &(struct at_service_open){.channel = channel,

@@ -1,6 +1,9 @@
 /* The tables of control/service.h. */
 #include "control/service.h"
 
+#include <errno.h>
+#include <sys/eventfd.h>
+
 #include "base/fd.h"
 #include "control/limits.h"
 #include "control/table.h"
@@ -78,3 +81,10 @@ KIND_OF(at_service_pipes, AT_SERVICE_PIPES, 2,
     BYTES_AT(at_service_pipes, instance, AT_CONTROL_NAME_MAX),
     U64_AT(at_service_pipes, generation));
 // clang-format on
+
+int at_service_make_bell(void)
+{
+    int fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+
+    return fd < 0 ? -errno : fd;
+}

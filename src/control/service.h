@@ -92,7 +92,10 @@ enum at_service_open_flags {
     AT_OPEN_MAY_STATE_CALLER = 1, /* the peer (a gateway) may state another caller's identity */
 };
 
-/* Fds: lifeline (SEQPACKET), my doorbell to wait on, the peer's doorbell to ring (eventfds). */
+/*
+ * Fds: lifeline (SEQPACKET), my doorbell to wait on, the peer's doorbell to ring: eventfds from
+ * at_service_make_bell(). Who gets them does not check that: the supervisor vouches for them.
+ */
 struct at_service_open {
     uint64_t channel; /* unique in the system's life */
     uint64_t request; /* of the WANT; 0 on the server's side */
@@ -153,6 +156,12 @@ struct at_service_pipes {
     struct at_bytes instance;
     uint64_t generation; /* of the process that writes: a restarted instance has new pipes */
 };
+
+/*
+ * A doorbell, as shm/channel.h wants it: an eventfd that holds 1 and is never read, so that a ring,
+ * a write of 0, wakes and can never block. The descriptor, or -errno.
+ */
+int at_service_make_bell(void);
 
 extern const struct at_message_kind at_service_hello_kind;
 extern const struct at_message_kind at_service_welcome_kind;

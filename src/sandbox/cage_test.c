@@ -244,6 +244,7 @@ TEST(system_calls_that_no_service_needs_are_refused)
     CHECK(says(&o, "socket_tcp=ok"));
     CHECK(says(&o, "socket_unix=ok"));
     CHECK(says(&o, "clone3=ENOSYS")); /* so that libc falls back to clone */
+    CHECK(says(&o, "io_setup=ENOSYS"));
     world_close(&w);
 }
 

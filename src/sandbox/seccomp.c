@@ -79,6 +79,9 @@ static const struct rule rules[] = {
     {SCMP_SYS(io_uring_register), REFUSE(EPERM)},
     {SCMP_SYS(fanotify_init), REFUSE(EPERM)},
     {SCMP_SYS(vmsplice), REFUSE(EPERM)},
+    /* Its completions fill an eventfd to the last place: a peer that rings it would block. As a
+     * kernel without it answers, so that programs do without. */
+    {SCMP_SYS(io_setup), REFUSE(ENOSYS)},
     /* Keys, clocks, the console, accounting: the machine's, not a service's. */
     {SCMP_SYS(add_key), REFUSE(EPERM)},
     {SCMP_SYS(request_key), REFUSE(EPERM)},

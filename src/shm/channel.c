@@ -116,14 +116,14 @@ static void publish_cpu(struct at_channel *ch)
 static void ring_if_waiting(struct at_channel *ch, uint32_t what)
 {
     uint32_t waiting = load(&ch->peer->waiting, memory_order_seq_cst);
-    uint64_t one = 1;
+    uint64_t nothing = 0;
 
     if ((waiting & what) == 0 || waiting == ch->rung) {
         return;
     }
     ch->rung = waiting;
     if (ch->ring_fd >= 0) {
-        (void)!write(ch->ring_fd, &one, sizeof(one)); /* EAGAIN: it is ringing already */
+        (void)!write(ch->ring_fd, &nothing, sizeof(nothing)); /* see channel.h: it never blocks */
     }
 }
 

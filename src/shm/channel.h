@@ -15,6 +15,13 @@
  * sequentially consistent, so at least one of them sees the other. A producer rings once per
  * sleep: it remembers the value for which it rang.
  *
+ * The doorbell is an eventfd that holds 1 from the start (at_service_make_bell()) and is never read;
+ * to ring is to write 0. Both sides share one open file description, so a liar may fill the counter
+ * and take O_NONBLOCK away: a write of 1 would then sleep for ever, a write of 0 always fits and
+ * still wakes who waits in epoll, edge-triggered. (Only the kernel's own signals, of asynchronous
+ * I/O, could fill the last place; the cage refuses io_setup.) Reading it empty silences only the
+ * reader's own rings.
+ *
  * A channel belongs to one thread at a time.
  */
 #ifndef AT_SHM_CHANNEL_H
@@ -133,6 +140,7 @@ enum at_channel_rule {
     AT_RULE_MESSAGE,      /* lengths or offsets of a message contradict each other */
     AT_RULE_MESSAGE_SIZE, /* over the message limit */
     AT_RULE_ATTACH,       /* the attach message */
+    AT_RULE_BELL,         /* rings again and again without having moved anything */
     AT_RULE_LAST,
 };
 /* A sentence part: "its tail left the ring". Never NULL. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -143,16 +144,18 @@ TEST(a_doorbell_rings_once_per_sleep)
 {
     struct pair p;
     struct at_record r;
-    uint64_t count = 0;
+    uint8_t rings[64];
+    int bell[2];
 
     pair_init(&p);
-    p.a.ring_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    CHECK_INT(pipe2(bell, O_CLOEXEC | O_NONBLOCK), 0); /* it counts rings */
+    p.a.ring_fd = bell[1];
     CHECK(at_channel_arm(&p.b, AT_WAIT_RECORDS));
     CHECK_INT(put(&p.a, 1, AT_LIT("")), 0);
     at_channel_publish(&p.a);
     CHECK_INT(put(&p.a, 2, AT_LIT("")), 0);
     at_channel_publish(&p.a);
-    CHECK(read(p.a.ring_fd, &count, sizeof(count)) == sizeof(count) && count == 1);
+    CHECK_INT(read(bell[0], rings, sizeof(rings)), 8);
     CHECK(!at_channel_arm(&p.b, AT_WAIT_RECORDS)); /* there are records */
     at_channel_disarm(&p.b);
     for (int i = 0; i < 2; i++) {
@@ -161,14 +164,15 @@ TEST(a_doorbell_rings_once_per_sleep)
     }
     CHECK_INT(put(&p.a, 3, AT_LIT("")), 0);
     at_channel_publish(&p.a); /* awake: nobody is rung */
-    CHECK(read(p.a.ring_fd, &count, sizeof(count)) < 0);
+    CHECK_INT(read(bell[0], rings, sizeof(rings)), -1);
     CHECK_INT(at_channel_next(&p.b, &r), 0);
     at_channel_consume(&p.b, &r);
     CHECK(at_channel_arm(&p.b, AT_WAIT_RECORDS));
     CHECK_INT(put(&p.a, 4, AT_LIT("")), 0);
     at_channel_publish(&p.a);
-    CHECK(read(p.a.ring_fd, &count, sizeof(count)) == sizeof(count) && count == 1);
-    (void)close(p.a.ring_fd);
+    CHECK_INT(read(bell[0], rings, sizeof(rings)), 8);
+    (void)close(bell[0]);
+    (void)close(bell[1]);
     pair_deinit(&p);
 }
 
@@ -177,10 +181,12 @@ TEST(who_waits_for_room_is_rung_when_the_peer_has_consumed)
     static const uint8_t big[AT_RECORD_PAYLOAD_MAX];
     struct pair p;
     struct at_record r;
-    uint64_t count = 0;
+    uint8_t rings[64];
+    int bell[2];
 
     pair_init(&p);
-    p.b.ring_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    CHECK_INT(pipe2(bell, O_CLOEXEC | O_NONBLOCK), 0);
+    p.b.ring_fd = bell[1];
     while (put(&p.a, 1, at_bytes_over(big, sizeof(big))) == 0) {
     }
     at_channel_publish(&p.a);
@@ -188,10 +194,11 @@ TEST(who_waits_for_room_is_rung_when_the_peer_has_consumed)
     CHECK_INT(at_channel_next(&p.b, &r), 0);
     at_channel_consume(&p.b, &r);
     at_channel_tell(&p.b);
-    CHECK(read(p.b.ring_fd, &count, sizeof(count)) == sizeof(count) && count == 1);
+    CHECK_INT(read(bell[0], rings, sizeof(rings)), 8);
     at_channel_disarm(&p.a);
     CHECK_INT(put(&p.a, 1, at_bytes_over(big, sizeof(big))), 0);
-    (void)close(p.b.ring_fd);
+    (void)close(bell[0]);
+    (void)close(bell[1]);
     pair_deinit(&p);
 }
 
@@ -439,21 +446,44 @@ TEST(a_ring_of_an_odd_size_is_not_made)
 
 enum { STRESS_RECORDS = 20000 };
 
-/* Sleeps on the doorbell as an owner does. */
-static void doze(struct at_channel *ch, int bell, uint32_t wait_for)
+/* A doorbell as at_service_make_bell() makes it, and the epoll of who waits on it. */
+struct bell {
+    int fd;
+    int epoll;
+};
+
+static void bell_open(struct bell *b)
 {
-    uint64_t count;
+    struct epoll_event ev = {.events = EPOLLIN | EPOLLET};
+
+    b->fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+    b->epoll = epoll_create1(EPOLL_CLOEXEC);
+    CHECK_INT(epoll_ctl(b->epoll, EPOLL_CTL_ADD, b->fd, &ev), 0);
+    CHECK_INT(epoll_wait(b->epoll, &ev, 1, 0), 1); /* the 1 that it holds */
+    CHECK_INT(epoll_wait(b->epoll, &ev, 1, 0), 0);
+}
+
+static void bell_close(const struct bell *b)
+{
+    (void)close(b->fd);
+    (void)close(b->epoll);
+}
+
+/* Sleeps on the doorbell as an owner does. */
+static void doze(struct at_channel *ch, const struct bell *bell, uint32_t wait_for)
+{
+    struct epoll_event ev;
 
     if (at_channel_arm(ch, wait_for)) {
-        (void)!read(bell, &count, sizeof(count)); /* blocking: a lost wake-up hangs the test */
+        (void)epoll_wait(bell->epoll, &ev, 1, -1); /* a lost wake-up hangs the test */
         at_channel_disarm(ch);
     }
 }
 
 struct stress {
     struct pair p;
-    int bell_a;
-    int bell_b;
+    struct bell bell_a;
+    struct bell bell_b;
 };
 
 static void *answer(void *user)
@@ -466,7 +496,7 @@ static void *answer(void *user)
         int x = at_channel_next(&s->p.b, &r);
 
         if (x == AT_CHANNEL_EMPTY) {
-            doze(&s->p.b, s->bell_b, AT_WAIT_RECORDS);
+            doze(&s->p.b, &s->bell_b, AT_WAIT_RECORDS);
             continue;
         }
         if (x != 0) {
@@ -478,7 +508,7 @@ static void *answer(void *user)
         while (at_channel_put(&s->p.b, &r, at_bytes_over(room, r.len), (struct at_bytes){0}) ==
                AT_CHANNEL_FULL) {
             at_channel_publish(&s->p.b);
-            doze(&s->p.b, s->bell_b, AT_WAIT_ROOM);
+            doze(&s->p.b, &s->bell_b, AT_WAIT_ROOM);
         }
         at_channel_publish(&s->p.b);
         n++;
@@ -497,10 +527,10 @@ TEST(two_threads_exchange_records_and_no_wake_up_is_lost)
     uint32_t in = 0;
 
     pair_init(&s.p);
-    s.bell_a = eventfd(0, EFD_CLOEXEC);
-    s.bell_b = eventfd(0, EFD_CLOEXEC);
-    s.p.a.ring_fd = s.bell_b;
-    s.p.b.ring_fd = s.bell_a;
+    bell_open(&s.bell_a);
+    bell_open(&s.bell_b);
+    s.p.a.ring_fd = s.bell_b.fd;
+    s.p.b.ring_fd = s.bell_a.fd;
     CHECK_INT(pthread_create(&thread, NULL, answer, &s), 0);
     while (in < STRESS_RECORDS) {
         struct at_record r;
@@ -516,7 +546,7 @@ TEST(two_threads_exchange_records_and_no_wake_up_is_lost)
         }
         x = at_channel_next(&s.p.a, &r);
         if (x == AT_CHANNEL_EMPTY) {
-            doze(&s.p.a, s.bell_a, AT_WAIT_RECORDS);
+            doze(&s.p.a, &s.bell_a, AT_WAIT_RECORDS);
             continue;
         }
         CHECK_INT(x, 0);
@@ -530,8 +560,8 @@ TEST(two_threads_exchange_records_and_no_wake_up_is_lost)
     }
     CHECK_INT(pthread_join(thread, &result), 0);
     CHECK(result == NULL);
-    (void)close(s.bell_a);
-    (void)close(s.bell_b);
+    bell_close(&s.bell_a);
+    bell_close(&s.bell_b);
     pair_deinit(&s.p);
 }
 

@@ -33,6 +33,7 @@ static const char *const rule_texts[AT_RULE_LAST] = {
     [AT_RULE_MESSAGE] = "lengths of a message contradict each other",
     [AT_RULE_MESSAGE_SIZE] = "a message is larger than the limit",
     [AT_RULE_ATTACH] = "its attach message is wrong",
+    [AT_RULE_BELL] = "it rings again and again without having written anything",
 };
 
 const char *at_channel_rule_text(enum at_channel_rule rule)

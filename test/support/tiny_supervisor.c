@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -70,7 +69,7 @@ static void introduce(struct tiny_supervisor *t, const struct tiny_want *want, i
                                    .peer_instance = at_bytes_of(s->name),
                                    .peer_generation = s->generation};
     int life[2];
-    int bells[2] = {eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    int bells[2] = {at_service_make_bell(), at_service_make_bell()};
 
 #if AT_CONTROL_VERSION >= 2
     open.opened_ns = 1;

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 
 #include "base/bytes.h"
 #include "base/error.h"
@@ -210,9 +209,9 @@ static int make_joint(struct joint *j)
         return at_up(r);
     }
     for (int i = 0; i < 2; i++) {
-        j->bell[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        j->bell[i] = at_service_make_bell();
         if (j->bell[i] < 0) {
-            r = -errno;
+            r = j->bell[i];
             close_joint(j);
             return at_up(r);
         }

@@ -181,6 +181,7 @@ static int verb_syscalls(char **args)
     say("bpf", syscall(SYS_bpf, 0, parameters, sizeof(parameters)));
     say("perf_event_open", syscall(SYS_perf_event_open, parameters, 0, -1, -1, 0));
     say("userfaultfd", syscall(SYS_userfaultfd, 1));
+    say("io_setup", syscall(SYS_io_setup, 1, parameters));
     say("io_uring_setup", syscall(SYS_io_uring_setup, 1, parameters));
     say("keyctl", syscall(SYS_keyctl, 0, -3, 0));
     say("add_key", syscall(SYS_add_key, "user", "x", "y", 1, -3));
