@@ -13,6 +13,10 @@
 #include "base/error.h"
 #include "bytes.h"
 
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83 /* younger than the headers we build with */
+#endif
+
 void at_close(int *fd)
 {
     int saved = errno;
@@ -22,6 +26,46 @@ void at_close(int *fd)
         *fd = -1;
     }
     errno = saved;
+}
+
+/* Listeners are let be: what they accept would inherit it, and they never linger themselves. */
+static bool may_linger(int fd)
+{
+    int domain = AF_UNIX;
+    int listens = 0;
+    socklen_t len = sizeof(domain);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0 || domain == AF_UNIX) {
+        return false;
+    }
+    len = sizeof(listens);
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) < 0 || listens == 0;
+}
+
+void at_fd_discard(int *fd)
+{
+    static const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    int saved = errno;
+
+    if (*fd >= 0 && may_linger(*fd)) {
+        (void)setsockopt(*fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+    }
+    at_close(fd);
+    errno = saved;
+}
+
+void at_fd_discard_all(int *fds, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        at_fd_discard(&fds[i]);
+    }
+}
+
+void at_fd_refuse_rights(int sock)
+{
+    int no = 0;
+
+    (void)setsockopt(sock, SOL_SOCKET, SO_PASSRIGHTS, &no, sizeof(no)); /* ENOPROTOOPT is fine */
 }
 
 int at_fd_read_all(int fd, void *at, size_t len)
@@ -184,7 +228,7 @@ int at_fd_send(int sock, struct at_bytes message, const int *fds, size_t n)
     return (size_t)sent == message.len ? 0 : -EMSGSIZE;
 }
 
-/* Copies the descriptors of one control message out; what does not fit is closed. */
+/* Copies the descriptors of one control message out; what does not fit is discarded. */
 static size_t collect(const struct cmsghdr *c, int *fds, size_t have)
 {
     size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
@@ -196,7 +240,7 @@ static size_t collect(const struct cmsghdr *c, int *fds, size_t have)
         if (have < AT_FDS_PER_MESSAGE) {
             fds[have++] = fd;
         } else {
-            (void)close(fd);
+            at_fd_discard(&fd);
         }
     }
     return have;
@@ -225,7 +269,7 @@ int at_fd_receive(int sock, void *at, size_t cap, size_t *ret_len, int *fds, siz
         }
     }
     if ((m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
-        at_fd_close_all(fds, have);
+        at_fd_discard_all(fds, have);
         return -EMSGSIZE;
     }
     *ret_len = (size_t)got;

@@ -53,10 +53,23 @@ int at_fd_send(int sock, struct at_bytes message, const int *fds, size_t n);
 /*
  * Receives one datagram into at[0..cap). *ret_len is its size, 0 means the peer has closed.
  * Descriptors (CLOEXEC) go to fds[0..AT_FDS_PER_MESSAGE) and their number to *ret_n; they are the
- * caller's. A truncated datagram or truncated descriptors: everything received is closed,
+ * caller's. A truncated datagram or truncated descriptors: everything received is discarded,
  * -EMSGSIZE. Honours O_NONBLOCK: -EAGAIN.
  */
 int at_fd_receive(int sock, void *at, size_t cap, size_t *ret_len, int *fds, size_t *ret_n);
+/*
+ * Closes a descriptor that a peer sent and nobody took, and sets it to -1. The peer chose what it
+ * is: a TCP connection with SO_LINGER would hold close() for as long as the peer likes, so its
+ * unsent bytes are thrown away instead. Negative ones are left alone; errno is kept.
+ */
+void at_fd_discard(int *fd);
+/* The same for fds[0..n). */
+void at_fd_discard_all(int *fds, size_t n);
+/*
+ * From now on the kernel refuses descriptors that the other end of this Unix socket sends (Linux
+ * 6.16; older ones deliver them, to be discarded).
+ */
+void at_fd_refuse_rights(int sock);
 /* Closes fds[0..n). */
 void at_fd_close_all(int *fds, size_t n);
 /* Moves a descriptor to the lowest free number ≥ min (CLOEXEC) and closes the old one. */

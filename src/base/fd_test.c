@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -9,6 +10,7 @@
 
 #include "at_test.h"
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/socket.h"
 
 TEST(descriptors_travel_with_their_message)
@@ -32,6 +34,77 @@ TEST(descriptors_travel_with_their_message)
     at_fd_close_all(got, n);
     at_fd_close_all(pipes, 2);
     at_fd_close_all(pair, 2);
+}
+
+/* A TCP connection with more in its send buffer than its peer, who does not read, takes. */
+static int make_lingering(int *ret_peer)
+{
+    static const struct linger long_time = {.l_onoff = 1, .l_linger = 20};
+    static char bytes[65536];
+    uint16_t port = 0;
+    int listener = -1;
+    int fd = -1;
+
+    CHECK_INT(at_socket_listen_tcp("127.0.0.1", 0, &listener, &port, NULL), 0);
+    CHECK_INT(at_socket_connect_tcp("127.0.0.1", port, &fd), 0);
+    do {
+        *ret_peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    } while (*ret_peer < 0 && errno == EAGAIN);
+    CHECK(*ret_peer >= 0);
+    while (send(fd, bytes, sizeof(bytes), MSG_DONTWAIT | MSG_NOSIGNAL) > 0) {
+    }
+    CHECK_INT(setsockopt(fd, SOL_SOCKET, SO_LINGER, &long_time, sizeof(long_time)), 0);
+    CHECK_INT(at_fd_set_nonblocking(fd, 0), 0); /* with O_NONBLOCK it would not linger */
+    at_close(&listener);
+    return fd;
+}
+
+TEST(an_uninvited_socket_that_lingers_holds_nobody_up)
+{
+    int peer = -1;
+    int fd = make_lingering(&peer);
+    uint64_t before = at_now_ns();
+
+    at_fd_discard(&fd);
+    CHECK(at_now_ns() - before < AT_SECOND_NS);
+    CHECK_INT(fd, -1);
+    at_close(&peer);
+}
+
+TEST(a_socket_that_came_with_a_truncated_message_holds_nobody_up)
+{
+    int pair[2];
+    int peer = -1;
+    int fd = make_lingering(&peer);
+    int got[AT_FDS_PER_MESSAGE];
+    size_t n = 0;
+    size_t len = 0;
+    char room[4];
+    uint64_t before;
+
+    CHECK_INT(at_socket_pair(pair), 0);
+    CHECK_INT(at_fd_send(pair[0], at_bytes_of("longer than four"), &fd, 1), 0);
+    at_close(&fd);
+    before = at_now_ns();
+    CHECK_INT(at_fd_receive(pair[1], room, sizeof(room), &len, got, &n), -EMSGSIZE);
+    CHECK(at_now_ns() - before < AT_SECOND_NS);
+    at_fd_close_all(pair, 2);
+    at_close(&peer);
+}
+
+TEST(a_listener_that_is_discarded_goes_on_at_its_other_owner)
+{
+    uint16_t port = 0;
+    int listener = -1;
+    int copy;
+    int fd = -1;
+
+    CHECK_INT(at_socket_listen_tcp("127.0.0.1", 0, &listener, &port, NULL), 0);
+    copy = fcntl(listener, F_DUPFD_CLOEXEC, 3);
+    at_fd_discard(&copy);
+    CHECK_INT(at_socket_connect_tcp("127.0.0.1", port, &fd), 0);
+    at_close(&fd);
+    at_close(&listener);
 }
 
 TEST(a_truncated_message_leaves_no_descriptor_behind)

@@ -204,7 +204,7 @@ int at_message_read(const struct at_message_kind *kind, const struct at_message 
 
 void at_message_clear(struct at_message *m)
 {
-    at_fd_close_all(m->fds, m->fd_count);
+    at_fd_discard_all(m->fds, m->fd_count);
     m->fd_count = 0;
 }
 

@@ -64,7 +64,7 @@ int at_message_send(int sock, const struct at_message_kind *kind, const void *me
 int at_message_receive(int sock, struct at_message *ret);
 /* Unpacks a received message; more descriptors than the kind may carry: AT_MESSAGE_MALFORMED. */
 int at_message_read(const struct at_message_kind *kind, const struct at_message *m, void *ret);
-/* Closes the descriptors nobody took (those ≥ 0). */
+/* Discards the descriptors nobody took (those ≥ 0); see at_fd_discard(). */
 void at_message_clear(struct at_message *m);
 /* Takes descriptor i out, or -1 when there is none. */
 int at_message_take_fd(struct at_message *m, size_t i);

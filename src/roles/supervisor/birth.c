@@ -79,6 +79,7 @@ static int make_ends(struct at_instance *i, struct birth *b)
     }
     i->control = pair[0];
     b->control = pair[1];
+    at_fd_refuse_rights(i->control); /* instances never send any */
     r = at_fd_set_nonblocking(i->control, 1);
     if (r < 0) {
         return at_up(r);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -237,13 +238,32 @@ void at_instance_close_control(struct at_instance *i)
     at_close(&i->control);
 }
 
+void at_instance_end_control(struct at_instance *i)
+{
+    char byte;
+    int fds[AT_FDS_PER_MESSAGE];
+    size_t n = 0;
+    size_t len = 1;
+    int r = i->control < 0 ? -EBADF : shutdown(i->control, SHUT_RDWR) < 0 ? -errno : 0;
+
+    /* Unread descriptors are closed with the last end of the socket, and might linger there. */
+    while (r == 0 || r == -EMSGSIZE) {
+        r = at_fd_receive(i->control, &byte, sizeof(byte), &len, fds, &n);
+        if (r == 0) {
+            at_fd_discard_all(fds, n);
+            r = len == 0 ? -EPIPE : 0;
+        }
+    }
+    at_instance_close_control(i);
+}
+
 /*
  * A program that knows nothing of atoll may close it. One that said HELLO needs it; mostly this is
  * the first we hear of its death, so its end gets a moment to come before it is ended for this.
  */
 static void on_closed(struct at_instance *i)
 {
-    at_instance_close_control(i);
+    at_instance_end_control(i);
     if (i->said_hello && i->state == AT_LIFE_READY) {
         i->party.is_ready = false;
         at_timer_set(i->timer,

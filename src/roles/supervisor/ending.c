@@ -49,7 +49,7 @@ void at_instance_drop(struct at_instance *i, const char *reason)
     }
     at_log(AT_LOG_WARN, "instance=%s | ending it: %s", i->name, reason);
     at_instance_note_fault(i, reason);
-    at_instance_close_control(i);
+    at_instance_end_control(i);
     at_instance_kill(i);
 }
 
@@ -79,7 +79,7 @@ void at_instance_clear(struct at_instance *i)
     i->end_io = at_io_remove(i->end_io);
     at_instance_unwatch_start(i);
     at_edges_leave(&i->system->edges, &i->party, i->last_exit);
-    at_instance_close_control(i);
+    at_instance_end_control(i);
     if (i->cage.state != AT_CAGE_EMPTY && at_cage_destroy(&i->cage) != 0) {
         at_cage_let_go(&i->cage); /* the groups are taken over by the next life, or swept */
     }

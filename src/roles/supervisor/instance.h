@@ -103,5 +103,7 @@ void at_instance_want_room(struct at_instance *i);
 /* Messages from the control socket; see control.c. */
 void at_instance_on_control(void *user, int fd, uint32_t events);
 void at_instance_close_control(struct at_instance *i);
+/* The same at the end of its life: nothing comes through the socket any more, for nobody. */
+void at_instance_end_control(struct at_instance *i);
 
 #endif
