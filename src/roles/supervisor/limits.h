@@ -18,6 +18,7 @@ enum {
     AT_SUPER_FLUSH_MS = 1000,         /* last words to operators before leaving */
     AT_SUPER_KILL_GRACE_MS = 5000,    /* from SIGKILL until an end is taken for granted */
     AT_SUPER_UIDS_FILE_MAX = 1 << 20, /* /var/lib/atoll/uids */
+    AT_SUPER_UIDS_LOCK_MS = 5000,     /* somebody who never lets go of their lock */
     AT_SUPER_UID_FIRST = 300000,      /* uids are allotted from here … */
     AT_SUPER_UID_LAST = 365535,       /* … to here */
 };

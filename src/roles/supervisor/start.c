@@ -1,6 +1,7 @@
 #include "roles/supervisor/start.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,6 +64,7 @@ static int take_plan(struct at_system *s, struct at_diag *diag)
 struct judge {
     struct at_system *s;
     size_t problems;
+    bool no_uids; /* their lock is held by another: one wait for it is enough */
     char first[AT_DIAG_TEXT_MAX];
 };
 
@@ -84,8 +86,9 @@ static int allot_uid(struct at_system *s, uint32_t service, struct at_diag *diag
         s->uids[service] = geteuid();
         return 0;
     }
-    return at_uids_allot(file == NULL ? UIDS_FILE : file, s->plan.project_dir,
-                         s->plan.services[service].name, &s->uids[service], diag);
+    return at_uids_allot(file == NULL ? UIDS_FILE : file, AT_SUPER_UIDS_LOCK_MS,
+                         s->plan.project_dir, s->plan.services[service].name, &s->uids[service],
+                         diag);
 }
 
 static void prepare_services(struct judge *j)
@@ -95,6 +98,7 @@ static void prepare_services(struct judge *j)
     for (uint32_t i = 0; i < s->plan.service_count; i++) {
         const char *name = s->plan.services[i].name;
         struct at_diag diag = {0};
+        int r;
 
         if (s->plan.services[i].replicas == 0) {
             continue;
@@ -102,10 +106,16 @@ static void prepare_services(struct judge *j)
         if (s->role_dir[0] != '\0' && at_places_check_program(s, i, &diag) < 0) {
             object(j, name, &diag);
         }
-        if (allot_uid(s, i, &diag) < 0) {
+        r = j->no_uids ? -ETIMEDOUT : allot_uid(s, i, &diag);
+        if (r < 0 && !j->no_uids) {
             object(j, name, &diag);
-        } else if (at_places_make_state(s, i, &diag) < 0) {
-            object(j, name, &diag);
+        }
+        j->no_uids = j->no_uids || r == -ETIMEDOUT;
+        if (r == 0) {
+            r = at_places_make_state(s, i, &diag);
+            if (r < 0) {
+                object(j, name, &diag);
+            }
         }
     }
 }

@@ -3,7 +3,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -11,10 +14,13 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/text.h"
 #include "roles/supervisor/limits.h"
+
+enum { LOCK_PAUSE_MS = 20 };
 
 /* "service<space>project" as it stands in the file: no control characters. */
 static void add_key(struct at_text *key, const char *project, const char *service)
@@ -79,6 +85,34 @@ static int make_parent(const char *path)
     return mkdir(dir, 0755) < 0 && errno != EEXIST ? -errno : 0;
 }
 
+static int open_lock(const char *path, int *ret_fd)
+{
+    char name[PATH_MAX];
+
+    if ((size_t)snprintf(name, sizeof(name), "%s.lock", path) >= sizeof(name)) {
+        return -ENAMETOOLONG;
+    }
+    *ret_fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    return *ret_fd < 0 ? -errno : 0;
+}
+
+static int take_lock(int fd, uint32_t patience_ms)
+{
+    uint64_t deadline = at_now_ns() + patience_ms * AT_MILLISECOND_NS;
+
+    while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        if (errno != EWOULDBLOCK && errno != EINTR) {
+            return -errno;
+        }
+        if (at_now_ns() >= deadline) {
+            return -ETIMEDOUT;
+        }
+        (void)poll(NULL, 0, LOCK_PAUSE_MS);
+    }
+    return 0;
+}
+
+/* The lock is held. */
 static int allot(int fd, const char *path, struct at_bytes key, uid_t *ret)
 {
     at_auto_free
@@ -88,9 +122,6 @@ static int allot(int fd, const char *path, struct at_bytes key, uid_t *ret)
     uint64_t uid;
     int r;
 
-    if (flock(fd, LOCK_EX) < 0) {
-        return -errno;
-    }
     r = at_fd_read_file(AT_FDCWD, path, AT_SUPER_UIDS_FILE_MAX, &text, &len);
     if (r < 0) {
         return at_up(r);
@@ -107,9 +138,25 @@ static int allot(int fd, const char *path, struct at_bytes key, uid_t *ret)
     return r;
 }
 
-int at_uids_allot(const char *path, const char *project, const char *service, uid_t *ret,
-                  struct at_diag *diag)
+static const char *why(int error)
 {
+    return error == -ENOSPC      ? "every uid is taken"
+           : error == -ETIMEDOUT ? "another process holds its lock and does not let go"
+                                 : strerrordesc_np(-error);
+}
+
+static const char *what_to_do(int error)
+{
+    return error == -ENOSPC      ? "remove lines of projects that are gone"
+           : error == -ETIMEDOUT ? "see who has the file with .lock behind its name open (fuser)"
+                                 : "the file must be writable for root";
+}
+
+int at_uids_allot(const char *path, uint32_t patience_ms, const char *project, const char *service,
+                  uid_t *ret, struct at_diag *diag)
+{
+    at_auto_close
+    int lock = -1;
     at_auto_close
     int fd = -1;
     struct at_text key;
@@ -117,6 +164,12 @@ int at_uids_allot(const char *path, const char *project, const char *service, ui
 
     at_text_init(&key);
     add_key(&key, project, service);
+    if (r == 0) {
+        r = open_lock(path, &lock);
+    }
+    if (r == 0) {
+        r = take_lock(lock, patience_ms);
+    }
     if (r == 0) {
         fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
         r = fd < 0 ? -errno : 0;
@@ -126,11 +179,8 @@ int at_uids_allot(const char *path, const char *project, const char *service, ui
     }
     at_text_deinit(&key);
     if (r < 0) {
-        at_diag_set(diag, "cannot allot a uid to service \"%s\" in %s: %s", service, path,
-                    r == -ENOSPC ? "every uid is taken" : strerrordesc_np(-r));
-        at_diag_hint(diag, "%s",
-                     r == -ENOSPC ? "remove lines of projects that are gone"
-                                  : "the file must be writable for root");
+        at_diag_set(diag, "cannot allot a uid to service \"%s\" in %s: %s", service, path, why(r));
+        at_diag_hint(diag, "%s", what_to_do(r));
     }
     return r;
 }

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,6 +16,8 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "roles/supervisor/limits.h"
+
+enum { PATIENCE_MS = 5000 };
 
 struct place {
     char dir[64];
@@ -32,9 +36,12 @@ static struct place make_place(void)
 static void end_place(const struct place *p)
 {
     char sub[96];
+    char lock[128];
 
     (void)snprintf(sub, sizeof(sub), "%s/sub", p->dir);
     (void)unlink(p->path);
+    (void)snprintf(lock, sizeof(lock), "%s.lock", p->path);
+    (void)unlink(lock);
     (void)rmdir(sub);
     (void)rmdir(p->dir);
 }
@@ -43,7 +50,7 @@ static uid_t allot(const struct place *p, const char *project, const char *servi
 {
     uid_t uid = 0;
 
-    CHECK_INT(at_uids_allot(p->path, project, service, &uid, NULL), 0);
+    CHECK_INT(at_uids_allot(p->path, PATIENCE_MS, project, service, &uid, NULL), 0);
     return uid;
 }
 
@@ -56,6 +63,31 @@ TEST(every_service_has_its_own_and_keeps_it)
     CHECK_INT((long)allot(&p, "/srv/other", "cart"), AT_SUPER_UID_FIRST + 2);
     CHECK_INT((long)allot(&p, "/srv/shop", "cart"), AT_SUPER_UID_FIRST);
     CHECK_INT((long)allot(&p, "/srv/shop", "stock"), AT_SUPER_UID_FIRST + 1);
+    end_place(&p);
+}
+
+TEST(who_can_read_the_file_cannot_hold_anybody_up)
+{
+    struct place p = make_place();
+    char lock[128];
+    struct stat st;
+    int fd;
+    uid_t uid = 0;
+    struct at_diag diag = {0};
+
+    CHECK_INT((long)allot(&p, "/srv/shop", "cart"), AT_SUPER_UID_FIRST);
+    fd = open(p.path, O_RDONLY | O_CLOEXEC); /* as any user may */
+    CHECK_INT(flock(fd, LOCK_EX), 0);
+    CHECK_INT((long)allot(&p, "/srv/shop", "cart"), AT_SUPER_UID_FIRST);
+    at_close(&fd);
+    (void)snprintf(lock, sizeof(lock), "%s.lock", p.path);
+    CHECK_INT(stat(lock, &st), 0);
+    CHECK_INT((long)(st.st_mode & 0777), 0600);
+    fd = open(lock, O_RDONLY | O_CLOEXEC);
+    CHECK_INT(flock(fd, LOCK_EX), 0);
+    CHECK_INT(at_uids_allot(p.path, 30, "/srv/shop", "cart", &uid, &diag), -ETIMEDOUT);
+    CHECK(strstr(diag.what, "another process holds its lock") != NULL);
+    at_close(&fd);
     end_place(&p);
 }
 
@@ -91,7 +123,7 @@ TEST(when_all_are_taken_it_says_so)
 
     CHECK_INT((long)allot(&p, "/srv/shop", "cart"), AT_SUPER_UID_FIRST);
     CHECK_INT(at_fd_write_file(AT_FDCWD, p.path, AT_LIT("365535 x /y\n"), 0644), 0);
-    CHECK_INT(at_uids_allot(p.path, "/srv/shop", "cart", &uid, &diag), -ENOSPC);
+    CHECK_INT(at_uids_allot(p.path, PATIENCE_MS, "/srv/shop", "cart", &uid, &diag), -ENOSPC);
     CHECK(strstr(diag.what, "every uid is taken") != NULL);
     end_place(&p);
 }
@@ -109,7 +141,7 @@ TEST(many_at_once_never_share_one)
             uid_t uid = 0;
 
             (void)snprintf(name, sizeof(name), "s%d", i);
-            _exit(at_uids_allot(p.path, "/srv/shop", name, &uid, NULL) == 0
+            _exit(at_uids_allot(p.path, PATIENCE_MS, "/srv/shop", name, &uid, NULL) == 0
                       ? (int)(uid - AT_SUPER_UID_FIRST)
                       : 99);
         }
