@@ -45,7 +45,8 @@ int at_json_to_message(const struct atoll_message_desc *desc, struct at_bytes js
 
 /*
  * The value of one field from JSON text, into a message that exists (for `body: "item"`): the text
- * is what would stand behind the colon.
+ * is what would stand behind the colon. fault names places inside of the text: "quantity", not
+ * "item.quantity".
  */
 int at_json_to_field(const struct atoll_message_desc *desc, const struct atoll_field_desc *field,
                      struct at_bytes json, uint32_t flags, struct at_arena *arena, void *message,

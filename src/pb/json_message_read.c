@@ -290,16 +290,40 @@ static int run(struct parser *p)
     return r;
 }
 
-static size_t add_step(char *out, size_t len, const struct frame *frame)
+enum { NAME_SHOWN_MAX = 64 };
+
+/* A member's name as the client wrote it, cut and without what a terminal would obey. */
+static void show_name(struct at_bytes name, char shown[NAME_SHOWN_MAX + 1])
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < name.len && len < NAME_SHOWN_MAX; i++) {
+        shown[len++] = (char)(name.at[i] >= 0x20 && name.at[i] < 0x7F ? name.at[i] : '?');
+    }
+    shown[len] = '\0';
+}
+
+static size_t add_name(char *out, size_t len, const char *name)
 {
     int n;
 
-    if (frame->field == NULL || len >= AT_PB_FIELD_PATH_MAX - 1) {
+    if (len >= AT_PB_FIELD_PATH_MAX - 1) {
         return len;
     }
-    n = snprintf(out + len, AT_PB_FIELD_PATH_MAX - len, "%s%s", len == 0 ? "" : ".",
-                 frame->field->json_name);
+    n = snprintf(out + len, AT_PB_FIELD_PATH_MAX - len, "%s%s", len == 0 ? "" : ".", name);
     len += n < 0 ? 0 : (size_t)n;
+    return len < AT_PB_FIELD_PATH_MAX ? len : AT_PB_FIELD_PATH_MAX - 1;
+}
+
+/* nameless: the text is the field's value, so its name was not written. */
+static size_t add_step(char *out, size_t len, const struct frame *frame, bool nameless)
+{
+    int n;
+
+    if (frame->field == NULL) {
+        return len;
+    }
+    len = nameless ? len : add_name(out, len, frame->field->json_name);
     if (frame->inside != IN_MESSAGE && len < AT_PB_FIELD_PATH_MAX - 1) {
         size_t count = array_of(frame)->count;
 
@@ -313,20 +337,16 @@ static size_t add_step(char *out, size_t len, const struct frame *frame)
 static void explain_name(const struct atoll_message_desc *desc, struct at_bytes name,
                          char out[AT_PB_WHAT_MAX])
 {
-    enum { NAMES_MAX = 128, NAME_SHOWN_MAX = 64 };
+    enum { NAMES_MAX = 128 };
     const char *names[NAMES_MAX];
     size_t n = desc->field_count < NAMES_MAX ? desc->field_count : NAMES_MAX;
     const char *nearest;
     char shown[NAME_SHOWN_MAX + 1];
-    size_t len = 0;
 
     for (size_t i = 0; i < n; i++) {
         names[i] = at_pb_field(desc, i)->json_name;
     }
-    for (size_t i = 0; i < name.len && len < NAME_SHOWN_MAX; i++) {
-        shown[len++] = (char)(name.at[i] >= 0x20 && name.at[i] < 0x7F ? name.at[i] : '?');
-    }
-    shown[len] = '\0';
+    show_name(name, shown);
     nearest = at_text_nearest(name, names, n);
     (void)snprintf(out, AT_PB_WHAT_MAX, "%s has no field \"%s\"%s%s%s", desc->full_name, shown,
                    nearest == NULL ? "" : "; did you mean \"", nearest == NULL ? "" : nearest,
@@ -340,9 +360,13 @@ static void explain(const struct parser *p, int result, struct at_pb_fault *faul
     *fault = (struct at_pb_fault){.offset = (size_t)(p->reader.token_at - p->reader.start)};
     at_json_place(&p->reader, &fault->line, &fault->col);
     for (size_t i = 0; i < p->depth; i++) {
-        len = add_step(fault->field, len, &p->frames[i]);
+        len = add_step(fault->field, len, &p->frames[i], p->field_only && i == 0);
     }
     if (p->bad_name.at != NULL) {
+        char shown[NAME_SHOWN_MAX + 1];
+
+        show_name(p->bad_name, shown);
+        (void)add_name(fault->field, len, shown);
         explain_name(p->frames[p->depth - 1].desc, p->bad_name, fault->what);
         return;
     }

@@ -182,11 +182,11 @@ TEST(wrong_types_are_named)
 
 TEST(unknown_fields_are_refused_by_name_and_place_or_stepped_over)
 {
-    refused("{\"items\":[{\"itemid\":1}]}", "items[0]",
+    refused("{\"items\":[{\"itemid\":1}]}", "items[0].itemid",
             "test.v1.Everything.Item has no field \"itemid\"; did you mean \"itemId\"?");
     CHECK_INT(fault.line, 1);
     CHECK_INT(fault.col, 12);
-    refused("{\"zzz\":1}", "", "test.v1.Everything has no field \"zzz\"");
+    refused("{\"zzz\":1}", "zzz", "test.v1.Everything has no field \"zzz\"");
     CHECK_INT(read_with("{\"zzz\":{\"a\":[1,{}]},\"anInt32\":4}", AT_JSON_IGNORE_UNKNOWN), 0);
     CHECK_INT(got.an_int32, 4);
     CHECK_INT(read_with("{\"zzz\":{\"a\":[1,}}", AT_JSON_IGNORE_UNKNOWN), AT_JSON_BAD_TEXT);
@@ -324,7 +324,20 @@ TEST(one_field_can_be_read_and_printed_alone)
     CHECK_INT(
         at_json_to_field(ALL, items, at_bytes_of("[{\"itemId\":true}]"), 0, &arena, &got, &fault),
         AT_JSON_BAD_VALUE);
-    CHECK_STR(fault.field, "items[1].itemId");
+    CHECK_STR(fault.field, "[1].itemId"); /* inside of the text: nobody wrote "items" */
+    CHECK_INT(
+        at_json_to_field(ALL, nested, at_bytes_of("{\n\"aBol\":true}"), 0, &arena, &got, &fault),
+        AT_JSON_BAD_VALUE);
+    CHECK_STR(fault.field, "aBol");
+    CHECK_INT(fault.line, 2);
+    CHECK_INT(fault.col, 1);
+    CHECK_INT(at_json_to_field(ALL, nested, at_bytes_of("{\"aBool\":7}"), 0, &arena, &got, &fault),
+              AT_JSON_BAD_VALUE);
+    CHECK_STR(fault.field, "aBool");
+    CHECK_INT(at_json_to_field(ALL, nested, at_bytes_of("7"), 0, &arena, &got, &fault),
+              AT_JSON_BAD_VALUE);
+    CHECK_STR(fault.field, "");
+    CHECK_STR(fault.what, "expected an object");
     CHECK_INT(at_json_to_field(ALL, nested, at_bytes_of("{} 1"), 0, &arena, &got, &fault),
               AT_JSON_BAD_TEXT);
     at_text_init(&text);

@@ -22,14 +22,26 @@ void at_routes_init(struct at_routes *routes, uint64_t seed)
     *routes = (struct at_routes){.count = 0};
     at_arena_init(&routes->arena, 8192, AT_GATEWAY_ROUTES_BYTES);
     at_map_init(&routes->literals, seed);
+    at_map_init(&routes->shapes, seed);
 }
 
 void at_routes_deinit(struct at_routes *routes)
 {
     at_map_deinit(&routes->literals);
+    at_map_deinit(&routes->shapes);
     at_arena_deinit(&routes->arena);
     free(routes->templates);
     routes->templates = NULL;
+}
+
+/* Says whose rule is in force and whose is not; they may be of two services. */
+static int say_twice(const struct at_binding *first, const struct at_binding *second,
+                     struct at_bytes path, struct at_diag *diag)
+{
+    at_diag_set(diag, "%.*s %.*s is bound to both %s and %s: the first one is served",
+                (int)second->verb.len, (const char *)second->verb.at, (int)path.len,
+                (const char *)path.at, first->method->full_name, second->method->full_name);
+    return -EEXIST;
 }
 
 static int add_literal(struct at_routes *routes, struct at_bytes path, struct at_binding *b,
@@ -39,18 +51,55 @@ static int add_literal(struct at_routes *routes, struct at_bytes path, struct at
 
     for (struct at_binding *it = first; it != NULL; it = it->next) {
         if (at_bytes_equal(it->verb, b->verb)) {
-            at_diag_set(diag, "%.*s %.*s is bound to both %s and %s: the first one is served",
-                        (int)b->verb.len, (const char *)b->verb.at, (int)path.len,
-                        (const char *)path.at, it->method->full_name, b->method->full_name);
-            return -EEXIST;
+            return say_twice(it, b, path, diag);
         }
     }
     b->next = first;
     return at_map_put(&routes->literals, path, b);
 }
 
-static int add_template(struct at_routes *routes, struct at_binding *b)
+/* What a template matches, without the names of its variables: equal for two that match the same. */
+static char *shape_of(struct at_routes *routes, const struct at_binding *b)
 {
+    struct at_text text;
+    char *shape;
+
+    at_text_init(&text);
+    at_text_add(&text, b->verb);
+    for (size_t i = 0; i < b->path.segment_count; i++) {
+        const struct at_template_segment *segment = &b->path.segments[i];
+
+        at_text_add_str(&text, segment->kind == AT_TEMPLATE_ONE    ? "/*"
+                               : segment->kind == AT_TEMPLATE_REST ? "/**"
+                                                                   : "/=");
+        at_text_add(&text, segment->literal);
+    }
+    at_text_add_str(&text, ":");
+    at_text_add(&text, b->path.verb);
+    shape = text.failed ? NULL : at_arena_printf(&routes->arena, "%s", at_text_str(&text));
+    at_text_deinit(&text);
+    return shape;
+}
+
+static int add_template(struct at_routes *routes, struct at_bytes path, struct at_binding *b,
+                        struct at_diag *diag)
+{
+    const char *shape = shape_of(routes, b);
+    const struct at_binding *first;
+    int r;
+
+    if (shape == NULL) {
+        return -ENOMEM;
+    }
+    first = at_map_get(&routes->shapes, at_bytes_of(shape));
+    if (first != NULL) {
+        return say_twice(first, b, path, diag);
+    }
+    r = at_map_put(&routes->shapes, at_bytes_of(shape), b);
+    if (r < 0) {
+        return r;
+    }
+    b->order = routes->template_count;
     if (routes->template_count == routes->template_cap) {
         size_t cap = routes->template_cap == 0 ? 32 : routes->template_cap * 2;
         struct at_binding **bigger = realloc(routes->templates, cap * sizeof(struct at_binding *));
@@ -79,7 +128,8 @@ static int place(struct at_routes *routes, const struct at_binding *b, struct at
     }
     *kept = *b;
     routes->count++;
-    return b->path.literal ? add_literal(routes, path, kept, diag) : add_template(routes, kept);
+    return b->path.literal ? add_literal(routes, path, kept, diag)
+                           : add_template(routes, path, kept, diag);
 }
 
 /* Every variable must name a field that exists, and so must body and response_body. */
@@ -180,8 +230,11 @@ int at_routes_add(struct at_routes *routes, const struct at_pool_service *servic
 
 static int compare(const void *a, const void *b)
 {
-    return at_template_compare(&(*(struct at_binding *const *)a)->path,
-                               &(*(struct at_binding *const *)b)->path);
+    const struct at_binding *one = *(struct at_binding *const *)a;
+    const struct at_binding *other = *(struct at_binding *const *)b;
+    int r = at_template_compare(&one->path, &other->path);
+
+    return r != 0 ? r : one->order < other->order ? -1 : one->order > other->order; /* stable */
 }
 
 void at_routes_seal(struct at_routes *routes)

@@ -33,6 +33,7 @@ struct at_binding {
     enum at_binding_body body;
     const struct atoll_field_desc *body_field;     /* AT_BINDING_FIELD */
     const struct atoll_field_desc *response_field; /* NULL: the whole answer */
+    size_t order;                                  /* of templates: as they were added */
     bool plain;              /* POST /package.Service/Method: takes protobuf too */
     struct at_binding *next; /* of the same literal path */
 };
@@ -40,6 +41,7 @@ struct at_binding {
 struct at_routes {
     struct at_arena arena;         /* owns the bindings */
     struct at_map literals;        /* path to the first struct at_binding of it */
+    struct at_map shapes;          /* what a template and its verb match, to the first of them */
     struct at_binding **templates; /* most exact first */
     size_t template_count;
     size_t template_cap;
@@ -51,7 +53,8 @@ void at_routes_deinit(struct at_routes *routes);
 /*
  * Adds the methods of a service. Its pool must outlive the routes. 0, -ENOMEM, or -EINVAL with
  * *diag for a rule that cannot be honoured (its other rules are kept); of two bindings with equal
- * verb and path the first stays and -EEXIST with *diag tells of the second.
+ * verb and path (or templates that match the same, whatever their variables are called) the first
+ * stays and -EEXIST with *diag tells of the second.
  */
 int at_routes_add(struct at_routes *routes, const struct at_pool_service *service,
                   struct at_diag *diag);

@@ -56,6 +56,78 @@ static bool is_blank(struct at_bytes b)
     return true;
 }
 
+/* "{}" with any blanks. */
+static bool is_empty_object(struct at_bytes b)
+{
+    size_t open = at_bytes_index(b, '{');
+    size_t shut = at_bytes_index(b, '}');
+
+    return open < shut && shut < b.len && is_blank(at_bytes_before(b, open)) &&
+           is_blank(at_bytes_over(b.at + open + 1, shut - open - 1)) &&
+           is_blank(at_bytes_after(b, shut + 1));
+}
+
+/* Does the path (or else the query, which has no messages) set the field? */
+static bool is_set_by(const struct at_binding *b, const struct atoll_field_desc *f, bool path)
+{
+    for (size_t i = 0; i < b->path.variable_count; i++) {
+        struct at_bytes name = b->path.variables[i].field;
+
+        name = at_bytes_before(name, at_bytes_index(name, '.'));
+        if (at_pb_field_by_name(b->method->input, name) == f) {
+            return path;
+        }
+    }
+    return !path && f->type != ATOLL_TYPE_MESSAGE;
+}
+
+/* Appends the names of the fields that the path sets, or of those that it leaves to the query. */
+static size_t add_fields(const struct at_binding *b, bool in_path, const char *before,
+                         struct at_writer *w)
+{
+    const struct atoll_message_desc *in = b->method->input;
+    size_t count = 0;
+    size_t n = 0;
+
+    for (size_t i = 0; i < in->field_count; i++) {
+        count += is_set_by(b, at_pb_field(in, i), in_path);
+    }
+    for (size_t i = 0; i < in->field_count; i++) {
+        const struct atoll_field_desc *f = at_pb_field(in, i);
+
+        if (is_set_by(b, f, in_path)) {
+            const char *between = n == 0 ? before : n + 1 < count ? ", " : " and ";
+
+            at_write_bytes(w, at_bytes_of(between));
+            at_write_bytes(w, at_bytes_of(f->json_name));
+            n++;
+        }
+    }
+    return count;
+}
+
+/* "this method takes no body: send itemId and quantity in the query" */
+static int refuse_body(const struct at_binding *b, struct at_pb_fault *fault)
+{
+    char what[AT_PB_WHAT_MAX] = "";
+    struct at_writer w = at_writer_over(what, sizeof(what) - 1);
+
+    at_write_bytes(&w, AT_LIT("this method takes no body"));
+    if (add_fields(b, false, ": send ", &w) > 0) {
+        at_write_bytes(&w, AT_LIT(" in the query"));
+    }
+    if (b->path.variable_count > 0) {
+        size_t n = add_fields(b, true, "; ", &w);
+
+        at_write_bytes(&w, at_bytes_of(n == 1 ? " is in the path" : " are in the path"));
+    }
+    if (w.failed) { /* more fields than a sentence holds */
+        return blame(fault, (struct at_bytes){0},
+                     "this method takes no body: its fields are in the path and the query");
+    }
+    return blame(fault, (struct at_bytes){0}, what);
+}
+
 static int fill_from_body(struct at_transcode *t, const struct at_transcode_source *s,
                           void *message, struct at_pb_fault *fault)
 {
@@ -74,12 +146,7 @@ static int fill_from_body(struct at_transcode *t, const struct at_transcode_sour
                              fault);
         return result_of(r);
     case AT_BINDING_NO_BODY:
-    default:
-        if (at_bytes_equal(at_bytes_trim(s->body), AT_LIT("{}"))) {
-            return AT_TRANSCODE_OK;
-        }
-        return blame(fault, (struct at_bytes){0},
-                     "this method takes its fields from the path and the query, not from a body");
+    default: return is_empty_object(s->body) ? AT_TRANSCODE_OK : refuse_body(b, fault);
     }
 }
 

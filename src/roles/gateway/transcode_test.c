@@ -104,11 +104,55 @@ TEST(the_second_of_two_equal_bindings_is_reported_and_not_served)
 {
     struct fixture *f = set_up();
     struct at_diag diag = {.line = 0};
-    size_t before = f->routes.literals.used;
+    size_t literals = f->routes.literals.used;
+    size_t templates = f->routes.template_count;
 
+    CHECK(templates > 0);
     CHECK_INT(at_routes_add(&f->routes, at_pool_service_at(f->pool, 0), &diag), -EEXIST);
     CHECK(strstr(diag.what, "is bound to both") != NULL);
-    CHECK_INT(f->routes.literals.used, before);
+    CHECK_INT(f->routes.literals.used, literals);
+    CHECK_INT(f->routes.template_count, templates);
+    tear_down(f);
+}
+
+/* Another service with one rule, as a second team would bind it. */
+static int add_stranger(struct fixture *f, const char *verb, const char *path, struct at_diag *diag)
+{
+    static struct at_pool_method method; /* the bindings point to it */
+    static struct at_pool_service service;
+    static struct at_pool_http rule;
+
+    service = *at_pool_service_at(f->pool, 0);
+    method = service.methods[0];
+    rule = method.http[0];
+    rule.verb = verb;
+    rule.path = path;
+    rule.body = "";
+    rule.response_body = "";
+    service.full_name = "other.v1.Service";
+    service.methods = &method;
+    service.method_count = 1;
+    method.full_name = "other.v1.Service/Steal";
+    method.service = &service;
+    method.http = &rule;
+    method.http_count = 1;
+    return at_routes_add(&f->routes, &service, diag);
+}
+
+TEST(two_services_with_equal_templates_are_reported_and_the_first_is_served)
+{
+    struct fixture *f = set_up();
+    struct at_diag diag = {.line = 0};
+
+    CHECK_INT(add_stranger(f, "GET", "/echo/{part.id}", &diag), -EEXIST);
+    CHECK(strstr(diag.what,
+                 "GET /echo/{part.id} is bound to both test.door.v1.EchoService/Echo and "
+                 "other.v1.Service/Steal: the first one is served") != NULL);
+    CHECK_INT(add_stranger(f, "GET", "/files/{payload=*}", &diag), -EEXIST); /* the plain path */
+    CHECK(strstr(diag.what, "/files") == NULL); /* one segment is not any number of them */
+    at_routes_seal(&f->routes);
+    CHECK_INT(find(f, "GET", "/echo/x"), AT_ROUTES_FOUND);
+    CHECK(strcmp(f->match.binding->method->full_name, "other.v1.Service/Steal") != 0);
     tear_down(f);
 }
 
@@ -141,6 +185,34 @@ TEST(a_field_that_is_said_twice_is_refused_with_its_name)
     CHECK_STR(f->fault.field, "i32");
     CHECK_INT(request(f, "GET", "/echo", "", "{\"i32\":1}"), AT_TRANSCODE_BAD);
     CHECK_INT(request(f, "GET", "/echo", "", " {} "), AT_TRANSCODE_OK);
+    CHECK_INT(request(f, "GET", "/echo", "", "{ \n}\n"), AT_TRANSCODE_OK);
+    CHECK_INT(request(f, "GET", "/echo", "", "}{"), AT_TRANSCODE_BAD);
+    tear_down(f);
+}
+
+TEST(a_body_where_none_is_taken_is_refused_with_where_the_fields_belong)
+{
+    struct fixture *f = set_up();
+
+    CHECK_INT(request(f, "POST", "/echo/p:shout", "", "{\"i32\":1}"), AT_TRANSCODE_BAD);
+    CHECK_STR(
+        f->fault.what,
+        "this method takes no body: send i32, i64, u32, u64, flag, kind, tags, raw and number "
+        "in the query; payload is in the path");
+    tear_down(f);
+}
+
+TEST(a_fault_in_a_body_that_is_one_field_names_what_the_client_wrote)
+{
+    struct fixture *f = set_up();
+
+    CHECK_INT(request(f, "PUT", "/parts/p", "", "{\"quantity\":\"x\"}"), AT_TRANSCODE_BAD);
+    CHECK_STR(f->fault.field, "quantity");
+    CHECK_INT(request(f, "PUT", "/parts/p", "", "{\n \"quantitty\":1}"), AT_TRANSCODE_BAD);
+    CHECK_STR(f->fault.field, "quantitty");
+    CHECK(strstr(f->fault.what, "did you mean \"quantity\"?") != NULL);
+    CHECK_INT(f->fault.line, 2);
+    CHECK_INT(f->fault.col, 2);
     tear_down(f);
 }
 
