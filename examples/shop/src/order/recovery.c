@@ -21,6 +21,7 @@ enum {
     LOOK_EVERY_MS = 250,
     QUIET_MS = 1000, /* a resent request comes sooner, and goes on instead of undoing */
     AT_ONCE_MAX = 16,
+    ROUND_MS = 1000, /* then who is first is asked anew: money may be owed by now */
     STEP_TIMEOUT_MS = 5000,
 };
 
@@ -43,26 +44,37 @@ static void log_outcome(const struct order *o)
                   said[o->state] != NULL ? said[o->state] : "not yet; trying again");
 }
 
+static bool is_final(const struct order *o)
+{
+    return o->state == ORDER_DONE || o->state == ORDER_FAILED;
+}
+
+/* With the lock of the checkout. */
 static void take_over(struct order_recovery *rec, int64_t number)
 {
-    struct order_calls calls = {.book = rec->book};
+    struct order_calls calls = {.book = rec->book, .call = atoll_call_new()};
     struct checkout_steps steps = order_calls_steps(&calls);
     struct order o;
-    int fd;
 
-    if (order_lock(rec->book, number, &fd) != 0) {
-        return; /* somebody is at it */
-    }
-    calls.call = atoll_call_new();
-    if (calls.call != NULL && order_reload(rec->book, number, &o) == 0 && o.state != ORDER_DONE &&
-        o.state != ORDER_FAILED) {
+    if (calls.call != NULL && order_reload(rec->book, number, &o) == 0 && !is_final(&o)) {
         atoll_call_set_timeout(calls.call, STEP_TIMEOUT_MS * UINT64_C(1000000));
         if (checkout_abandon(&o, &steps) == 0) {
             log_outcome(&o);
         }
     }
     atoll_call_free(calls.call);
-    (void)close(fd);
+}
+
+/* Whatever came of it, and when somebody else is at it: the others are first next time. */
+static void try_one(struct order_recovery *rec, int64_t number)
+{
+    int fd;
+
+    if (order_lock(rec->book, number, &fd) == 0) {
+        take_over(rec, number);
+        (void)close(fd);
+    }
+    (void)order_touch(rec->book, number, shop_now_ms());
 }
 
 static bool must_stop(struct order_recovery *rec)
@@ -99,11 +111,13 @@ static void *look(void *user)
 
     /* Rests first: the process says hello and ready in the meantime. */
     for (rest(rec); !must_stop(rec); rest(rec)) {
+        int64_t began = shop_now_ms();
+
         if (order_orphans(rec->book, shop_now_ms(), QUIET_MS, found, AT_ONCE_MAX, &count) != 0) {
             continue;
         }
-        for (size_t i = 0; i < count && !must_stop(rec); i++) {
-            take_over(rec, found[i]);
+        for (size_t i = 0; i < count && !must_stop(rec) && shop_now_ms() - began < ROUND_MS; i++) {
+            try_one(rec, found[i]);
         }
     }
     return NULL;

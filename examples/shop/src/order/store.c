@@ -307,17 +307,44 @@ int order_orphans(struct order_book *book, int64_t now_ms, int64_t quiet_ms, int
     if (r != 0) {
         return r;
     }
-    /* A clock that was set back must not keep a checkout waiting for ever. */
-    s = shop_db_statement(&book->db,
-                          "SELECT number FROM checkouts WHERE " UNFINISHED
-                          " AND (touched_ms <= ?1 - ?2 OR touched_ms > ?1) ORDER BY number");
+    /*
+     * A clock that was set back must not keep a checkout waiting for ever. Money that is owed
+     * (state 6) goes before all that waits not much longer, never before everything: refunds that
+     * cannot be made now would keep the goods of all others.
+     */
+    s = shop_db_statement(&book->db, "SELECT number FROM checkouts WHERE " UNFINISHED
+                                     " AND (touched_ms <= ?1 - ?2 OR touched_ms > ?1) ORDER BY"
+                                     " CASE WHEN touched_ms > ?1 THEN 0 ELSE touched_ms END"
+                                     " - CASE state WHEN 6 THEN ?3 ELSE 0 END, number");
     shop_bind_int(s, 1, now_ms);
     shop_bind_int(s, 2, quiet_ms);
+    shop_bind_int(s, 3, ORDER_MONEY_FIRST_MS);
     while (*ret_count < room && (r = shop_db_step(&book->db, s)) > 0) {
         ret[(*ret_count)++] = sqlite3_column_int64(s, 0);
     }
     shop_db_rollback(&book->db);
     return r < 0 ? r : 0;
+}
+
+int order_touch(struct order_book *book, int64_t number, int64_t now_ms)
+{
+    struct shop_db *db = &book->db;
+    sqlite3_stmt *s;
+    int r = shop_db_begin(db);
+
+    if (r != 0) {
+        return r;
+    }
+    s = shop_db_statement(db, "UPDATE checkouts SET touched_ms = ?2 WHERE number = ?1"
+                              " AND " UNFINISHED);
+    shop_bind_int(s, 1, number);
+    shop_bind_int(s, 2, now_ms);
+    r = shop_db_run(db, s);
+    if (r != 0) {
+        shop_db_rollback(db);
+        return r;
+    }
+    return shop_db_commit(db);
 }
 
 int order_lock(const struct order_book *book, int64_t number, int *ret_fd)

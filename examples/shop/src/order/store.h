@@ -26,6 +26,7 @@ enum {
     ORDER_LINES_MAX = 200,
     ORDER_TEXT_SIZE = 160,
     ORDER_STAND_IN_LIFE_MS = 15000, /* longer than any request is sent again */
+    ORDER_MONEY_FIRST_MS = 60000,   /* a refund goes before what waits at most so much longer */
 };
 
 enum order_state {
@@ -97,9 +98,14 @@ int order_get(struct order_book *book, const char *id, struct order *ret);
  */
 int order_save(struct order_book *book, const struct order *o, bool with_lines, bool may_retry,
                int64_t now_ms);
-/* Numbers of unfinished checkouts that nobody touched for so long. At most `room`. */
+/*
+ * Numbers of unfinished checkouts that nobody touched for so long, those first that wait longest;
+ * money that is owed counts as waiting ORDER_MONEY_FIRST_MS longer. At most `room`.
+ */
 int order_orphans(struct order_book *book, int64_t now_ms, int64_t quiet_ms, int64_t *ret,
                   size_t room, size_t *ret_count);
+/* It was looked at and has to wait: others are first now. Finished ones stay as they are. */
+int order_touch(struct order_book *book, int64_t number, int64_t now_ms);
 
 /* The lock of one checkout: *ret_fd is closed to let go. 0, -EAGAIN: another has it, -errno. */
 int order_lock(const struct order_book *book, int64_t number, int *ret_fd);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,6 +126,65 @@ TEST(unfinished_checkouts_are_found_when_they_are_quiet_or_from_the_future)
     finish(&f, ORDER_DONE, false, 2000);
     CHECK_INT(order_orphans(&f.book, 9000, 1000, found, 4, &count), 0);
     CHECK_INT(count, 0);
+    end(&f);
+}
+
+static int64_t stuck(const char *user, int state, int64_t now_ms)
+{
+    struct order_key key = {.user = user, .key = "k"};
+
+    CHECK_INT(order_begin(&f.book, &key, user, now_ms, &f.order), ORDER_OK);
+    finish(&f, state, false, now_ms);
+    return f.order.number;
+}
+
+TEST(a_refund_does_not_wait_behind_checkouts_that_are_stuck)
+{
+    int64_t found[4];
+    int64_t numbers[6];
+    char user[] = "a";
+    size_t count;
+    int64_t owed;
+
+    begin(&f);
+    for (size_t i = 0; i < 6; i++, user[0]++) {
+        numbers[i] = stuck(user, ORDER_PLACED, 1000);
+    }
+    owed = stuck("owed", ORDER_UNDO_CHARGE, 2000);
+    CHECK_INT(order_orphans(&f.book, 9000, 1000, found, 4, &count), 0);
+    CHECK_INT(count, 4);
+    CHECK_INT(found[0], owed);
+    CHECK_INT(found[1], numbers[0]);
+    CHECK_INT(order_orphans(&f.book, 1500, 0, found, 4, &count), 0); /* the clock was set back */
+    CHECK_INT(found[0], owed);
+    end(&f);
+}
+
+TEST(checkouts_that_stay_are_looked_at_in_turn_even_when_money_is_owed)
+{
+    int64_t found[2];
+    bool looked_at[6] = {false};
+    int64_t first;
+    size_t count;
+
+    begin(&f);
+    first = stuck("a", ORDER_UNDO_CHARGE, 1000);
+    CHECK_INT(stuck("b", ORDER_UNDO_CHARGE, 1000), first + 1);
+    CHECK_INT(stuck("c", ORDER_UNDO_CHARGE, 1000), first + 2);
+    CHECK_INT(stuck("d", ORDER_UNDO_RESERVE, 1000), first + 3);
+    CHECK_INT(stuck("e", ORDER_PLACED, 1000), first + 4);
+    CHECK_INT(stuck("f", ORDER_DONE, 1000), first + 5);
+    for (int64_t now = 2000; now < 2000 + 2 * ORDER_MONEY_FIRST_MS; now += 5000) {
+        CHECK_INT(order_orphans(&f.book, now, 1000, found, 2, &count), 0);
+        for (size_t i = 0; i < count; i++) {
+            looked_at[found[i] - first] = true;
+            CHECK_INT(order_touch(&f.book, found[i], now), 0);
+        }
+    }
+    for (size_t i = 0; i < 5; i++) {
+        CHECK(looked_at[i]);
+    }
+    CHECK(!looked_at[5]);
     end(&f);
 }
 
