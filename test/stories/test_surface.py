@@ -145,6 +145,20 @@ def test_a_payment_is_charged_once_per_key(shop):
     assert other.json["paymentId"] != first.json["paymentId"]
     assert shop.payment("POST", "/payment?userId=ann&amount=996",
                         idempotency_key="p1").status == 409
+    bobs = shop.payment("POST", "/payment?userId=bob&amount=7", idempotency_key="p1")
+    assert bobs.status == 200 and bobs.json["paymentId"] != first.json["paymentId"]
+
+
+def test_keys_of_stock_belong_to_their_user_and_to_what_they_took(shop):
+    def take(user, key, quantity):
+        return shop.stock("POST", f"/stock?itemId=25&quantity={quantity}", x_user_id=user,
+                          idempotency_key=key)
+
+    before = shop.stock("GET", "/stock/25").json["available"]
+    assert [take("a", "b:c", 1).json["available"] for _ in range(2)] == [before - 1] * 2
+    assert take("a:b", "c", 1).json["available"] == before - 2
+    assert take("a", "b:c", 2).status == 409
+    assert shop.stock("GET", "/stock/25").json["available"] == before - 2
 
 
 def test_the_catalogue_comes_in_pages(shop):

@@ -131,7 +131,8 @@ static int take_out(void *user, struct order *o)
 static int refund(void *user, struct order *o)
 {
     struct order_calls *c = user;
-    struct shop_payment_v1_RefundRequest request = {.idempotency_key = borrow(o->id)};
+    struct shop_payment_v1_RefundRequest request = {.idempotency_key = borrow(o->id),
+                                                    .user_id = borrow(o->user)};
     struct shop_payment_v1_RefundResponse reply;
 
     return passed(c, o, shop_payment_v1_PaymentService_refund(c->call, &request, &reply));

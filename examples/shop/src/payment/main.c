@@ -59,7 +59,7 @@ static int tell(struct atoll_call *call, int result, const char *reason)
     case PAYMENT_REFUSED: return atoll_fail(call, ATOLL_FAILED_PRECONDITION, "%s", reason);
     case PAYMENT_KEY_TAKEN:
         return atoll_fail(call, ATOLL_ALREADY_EXISTS,
-                          "that Idempotency-Key was used for another user or amount");
+                          "that Idempotency-Key was used for another amount");
     case PAYMENT_RETURNED:
         return atoll_fail(call, ATOLL_ABORTED,
                           "the charge of that Idempotency-Key was returned; use a new key");
@@ -114,20 +114,27 @@ static int charge(struct atoll_call *call, const struct shop_payment_v1_ChargeRe
 static int refund(struct atoll_call *call, const struct shop_payment_v1_RefundRequest *in,
                   struct shop_payment_v1_RefundResponse *out)
 {
+    char user[SHOP_USER_SIZE];
     char key[SHOP_KEY_SIZE];
     int status = shop_insiders_only(call);
     int r;
 
     if (status == ATOLL_OK) {
+        status = shop_ask_text(call, "userId", in->user_id, user, sizeof(user));
+    }
+    if (status == ATOLL_OK) {
         status = shop_ask_key(call, in->idempotency_key, key);
     }
-    if (status == ATOLL_OK && key[0] == '\0') {
-        status = atoll_fail(call, ATOLL_INVALID_ARGUMENT, "idempotencyKey is missing");
+    if (status == ATOLL_OK && (key[0] == '\0' || user[0] == '\0')) {
+        status = atoll_fail(call, ATOLL_INVALID_ARGUMENT, "%s is missing",
+                            key[0] == '\0' ? "idempotencyKey" : "userId");
     }
     if (status != ATOLL_OK) {
         return status;
     }
-    r = payment_refund(&db, scope_of(call), key, &out->amount);
+    r = payment_refund(&db,
+                       &(struct payment_charge){.scope = scope_of(call), .key = key, .user = user},
+                       &out->amount);
     return r == 0 ? ATOLL_OK : shop_fail_store(call, r);
 }
 

@@ -3,7 +3,6 @@
 #include <sqlite3.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "common/db.h"
 
@@ -13,13 +12,12 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS charges ("
     " id INTEGER PRIMARY KEY AUTOINCREMENT, scope TEXT NOT NULL, key TEXT NOT NULL,"
     " user TEXT NOT NULL, amount INTEGER NOT NULL CHECK (amount BETWEEN 0 AND 2147483647),"
-    " state INTEGER NOT NULL, reason TEXT NOT NULL, UNIQUE (scope, key));";
+    " state INTEGER NOT NULL, reason TEXT NOT NULL, UNIQUE (scope, user, key));";
 
 struct known {
     int64_t id;
     int state; /* 0: the key is not known */
     int32_t amount;
-    char user[128];
     char reason[PAYMENT_REASON_SIZE];
 };
 
@@ -28,15 +26,16 @@ int payment_open(struct shop_db *db, const char *directory)
     return shop_db_open(db, directory, "payment.db", schema, true);
 }
 
-static int look_up(struct shop_db *db, const char *scope, const char *key, struct known *ret)
+static int look_up(struct shop_db *db, const struct payment_charge *c, struct known *ret)
 {
-    sqlite3_stmt *s = shop_db_statement(
-        db, "SELECT id, state, amount, user, reason FROM charges WHERE scope = ?1 AND key = ?2");
+    sqlite3_stmt *s = shop_db_statement(db, "SELECT id, state, amount, reason FROM charges"
+                                            " WHERE scope = ?1 AND user = ?2 AND key = ?3");
     int r;
 
     *ret = (struct known){0};
-    shop_bind_text(s, 1, scope);
-    shop_bind_text(s, 2, key);
+    shop_bind_text(s, 1, c->scope);
+    shop_bind_text(s, 2, c->user);
+    shop_bind_text(s, 3, c->key);
     r = shop_db_step(db, s);
     if (r <= 0) {
         return r;
@@ -44,8 +43,7 @@ static int look_up(struct shop_db *db, const char *scope, const char *key, struc
     ret->id = sqlite3_column_int64(s, 0);
     ret->state = sqlite3_column_int(s, 1);
     ret->amount = sqlite3_column_int(s, 2);
-    shop_column_text(s, 3, ret->user, sizeof(ret->user));
-    shop_column_text(s, 4, ret->reason, sizeof(ret->reason));
+    shop_column_text(s, 3, ret->reason, sizeof(ret->reason));
     return 0;
 }
 
@@ -70,7 +68,7 @@ static int repeat(const struct known *k, const struct payment_charge *c,
     if (k->state == NEVER) {
         return PAYMENT_RETURNED;
     }
-    if (strcmp(k->user, c->user) != 0 || k->amount != c->amount) {
+    if (k->amount != c->amount) {
         return PAYMENT_KEY_TAKEN;
     }
     if (k->state == REFUSED) {
@@ -110,7 +108,7 @@ int payment_charge(struct shop_db *db, const struct payment_charge *c, payment_b
     if (result != 0) {
         return result;
     }
-    result = look_up(db, c->scope, c->key, &k);
+    result = look_up(db, c, &k);
     if (result == 0) {
         result =
             k.state != 0 ? repeat(&k, c, ret_reason) : charge(db, c, bank, bank_user, ret_reason);
@@ -126,19 +124,18 @@ int payment_charge(struct shop_db *db, const struct payment_charge *c, payment_b
     return result;
 }
 
-static int refund(struct shop_db *db, const char *scope, const char *key, int32_t *ret_amount)
+static int refund(struct shop_db *db, const struct payment_charge *c, int32_t *ret_amount)
 {
     struct known k;
     sqlite3_stmt *s;
-    int r = look_up(db, scope, key, &k);
+    int r = look_up(db, c, &k);
 
     *ret_amount = 0;
     if (r != 0) {
         return r;
     }
     if (k.state == 0) {
-        return add(db, &(struct payment_charge){.scope = scope, .key = key, .user = ""}, NEVER,
-                   "returned before it was charged");
+        return add(db, c, NEVER, "returned before it was charged");
     }
     if (k.state == REFUNDED || k.state == CHARGED) {
         *ret_amount = k.amount;
@@ -151,14 +148,14 @@ static int refund(struct shop_db *db, const char *scope, const char *key, int32_
     return shop_db_run(db, s);
 }
 
-int payment_refund(struct shop_db *db, const char *scope, const char *key, int32_t *ret_amount)
+int payment_refund(struct shop_db *db, const struct payment_charge *c, int32_t *ret_amount)
 {
     int r = shop_db_begin(db);
 
     if (r != 0) {
         return r;
     }
-    r = refund(db, scope, key, ret_amount);
+    r = refund(db, c, ret_amount);
     if (r != 0) {
         shop_db_rollback(db);
         return r;

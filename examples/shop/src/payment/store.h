@@ -1,7 +1,8 @@
 /*
  * What was charged, in payment.db: at most one charge per idempotency key, for ever.
  *
- * A key is known in the scope of who used it (the door's keys are not the checkout's). A refund of
+ * A key belongs to its user, in the scope of who used it (the door's keys are not the checkout's):
+ * two users who choose the same key never hear of each other. A refund of
  * a key that is not known yet is remembered: the charge that arrives late is refused.
  */
 #ifndef SHOP_PAYMENT_STORE_H
@@ -16,7 +17,7 @@ enum { PAYMENT_ID_SIZE = 40, PAYMENT_REASON_SIZE = 160 };
 enum payment_result {
     PAYMENT_OK = 0,
     PAYMENT_REFUSED,   /* by the bank; reason says why. A repeat hears the same. */
-    PAYMENT_KEY_TAKEN, /* that key was used with another user or amount */
+    PAYMENT_KEY_TAKEN, /* the user used that key with another amount */
     PAYMENT_RETURNED,  /* that key was refunded: it cannot be charged again */
     PAYMENT_BANK_DOWN, /* nothing was charged; reason says why */
 };
@@ -40,7 +41,7 @@ int payment_open(struct shop_db *db, const char *directory);
 int payment_charge(struct shop_db *db, const struct payment_charge *c, payment_bank *bank,
                    void *bank_user, char ret_id[PAYMENT_ID_SIZE],
                    char ret_reason[PAYMENT_REASON_SIZE]);
-/* PAYMENT_OK; *ret_amount is what this key had been charged (also for a repeat), or 0. */
-int payment_refund(struct shop_db *db, const char *scope, const char *key, int32_t *ret_amount);
+/* c->amount is 0. PAYMENT_OK; *ret_amount is what that had been (also for a repeat), or 0. */
+int payment_refund(struct shop_db *db, const struct payment_charge *c, int32_t *ret_amount);
 
 #endif

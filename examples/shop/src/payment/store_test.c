@@ -37,6 +37,12 @@ static int charge(struct shop_test *t, struct bank *bank, const char *key, int32
     return r;
 }
 
+static int refund(struct shop_test *t, const char *scope, const char *key, int32_t *ret_amount)
+{
+    return payment_refund(
+        &t->db, &(struct payment_charge){.scope = scope, .key = key, .user = "ann"}, ret_amount);
+}
+
 TEST(a_key_is_charged_once_however_often_it_comes)
 {
     struct shop_test t;
@@ -79,12 +85,12 @@ TEST(a_refund_returns_the_charge_once_and_keeps_a_late_charge_out)
     shop_test_begin(&t);
     CHECK_INT(payment_open(&t.db, t.directory), 0);
     CHECK_INT(charge(&t, &bank, "k", 995), PAYMENT_OK);
-    CHECK_INT(payment_refund(&t.db, "door", "k", &amount), PAYMENT_OK);
+    CHECK_INT(refund(&t, "door", "k", &amount), PAYMENT_OK);
     CHECK_INT(amount, 995);
-    CHECK_INT(payment_refund(&t.db, "door", "k", &amount), PAYMENT_OK);
+    CHECK_INT(refund(&t, "door", "k", &amount), PAYMENT_OK);
     CHECK_INT(amount, 995);
     CHECK_INT(charge(&t, &bank, "k", 995), PAYMENT_RETURNED);
-    CHECK_INT(payment_refund(&t.db, "door", "never", &amount), PAYMENT_OK);
+    CHECK_INT(refund(&t, "door", "never", &amount), PAYMENT_OK);
     CHECK_INT(amount, 0);
     CHECK_INT(charge(&t, &bank, "never", 995), PAYMENT_RETURNED);
     CHECK_INT(bank.asked, 1);
@@ -100,8 +106,29 @@ TEST(the_keys_of_the_door_are_not_those_of_the_checkout)
     shop_test_begin(&t);
     CHECK_INT(payment_open(&t.db, t.directory), 0);
     CHECK_INT(charge(&t, &bank, "k", 995), PAYMENT_OK);
-    CHECK_INT(payment_refund(&t.db, "order", "k", &amount), PAYMENT_OK);
+    CHECK_INT(refund(&t, "order", "k", &amount), PAYMENT_OK);
     CHECK_INT(amount, 0);
+    shop_test_end(&t);
+}
+
+TEST(two_users_may_choose_the_same_key)
+{
+    struct payment_charge bobs = {.scope = "door", .key = "1", .user = "bob", .amount = 450};
+    struct shop_test t;
+    struct bank bank = {0};
+    char id[PAYMENT_ID_SIZE];
+    char reason[PAYMENT_REASON_SIZE];
+    int32_t amount;
+
+    shop_test_begin(&t);
+    CHECK_INT(payment_open(&t.db, t.directory), 0);
+    CHECK_INT(charge(&t, &bank, "1", 995), PAYMENT_OK);
+    CHECK_INT(payment_charge(&t.db, &bobs, ask, &bank, id, reason), PAYMENT_OK);
+    CHECK_INT(bank.asked, 2);
+    CHECK_INT(refund(&t, "door", "1", &amount), PAYMENT_OK);
+    CHECK_INT(amount, 995);
+    CHECK_INT(payment_charge(&t.db, &bobs, ask, &bank, id, reason), PAYMENT_OK);
+    CHECK_INT(bank.asked, 2);
     shop_test_end(&t);
 }
 

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <atoll/atoll.h>
 #include <atoll/message.h>
@@ -55,6 +56,10 @@ static int reserve_lines(struct atoll_call *call, const struct stock_reservation
     if (r == STOCK_RELEASED) {
         return atoll_fail(call, ATOLL_ABORTED, "that reservation was put back already");
     }
+    if (r == STOCK_KEY_TAKEN) {
+        return atoll_fail(call, ATOLL_ALREADY_EXISTS,
+                          "that Idempotency-Key was used for another item or quantity");
+    }
     for (size_t i = 0; i < reservation->count; i++) {
         if (reservation->lines[i].now_low) {
             (void)fprintf(stderr, "level=warning event=stock-low item=%d left=%d\n",
@@ -87,8 +92,8 @@ static int take_item(struct atoll_call *call, const struct shop_stock_v1_TakeIte
         return status;
     }
     shop_random_id(random);
-    /* The item and quantity are part of it, so a key used for something else takes anew. */
-    (void)snprintf(id, sizeof(id), "take:%d:%d:%s:%s", in->item_id, in->quantity, user,
+    /* The length says where the user ends: both may hold colons. */
+    (void)snprintf(id, sizeof(id), "take:%zu:%s:%s", strlen(user), user,
                    key[0] != '\0' ? key : random);
     status = reserve_lines(
         call, &(struct stock_reservation){

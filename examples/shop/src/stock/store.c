@@ -151,12 +151,35 @@ static int add_reservation(struct shop_db *db, const struct stock_reservation *r
     return shop_db_run(db, s);
 }
 
+/* STOCK_OK: that reservation holds just these lines. */
+static int compare_lines(struct shop_db *db, const struct stock_reservation *r)
+{
+    sqlite3_stmt *s =
+        shop_db_statement(db, "SELECT item_id, quantity FROM lines WHERE reservation = ?1"
+                              " ORDER BY rowid");
+    size_t at = 0;
+    int result;
+
+    shop_bind_text(s, 1, r->id);
+    while ((result = shop_db_step(db, s)) > 0) {
+        if (at == r->count || sqlite3_column_int(s, 0) != r->lines[at].item_id ||
+            sqlite3_column_int(s, 1) != r->lines[at].quantity) {
+            return STOCK_KEY_TAKEN;
+        }
+        at++;
+    }
+    if (result < 0) {
+        return result;
+    }
+    return at == r->count ? STOCK_OK : STOCK_KEY_TAKEN;
+}
+
 /* A repeat: only says what is left by now. */
 static int look_up_lines(struct shop_db *db, const struct stock_reservation *r,
                          const struct stock_line **ret_wrong)
 {
     int32_t price;
-    int result = STOCK_OK;
+    int result = compare_lines(db, r);
 
     for (size_t i = 0; result == STOCK_OK && i < r->count; i++) {
         result = look_up(db, r->lines[i].item_id, &r->lines[i].left, &price);

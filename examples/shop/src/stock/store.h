@@ -25,6 +25,7 @@ enum stock_result {
     STOCK_SHORT,        /* line->left are there */
     STOCK_RELEASED,     /* that reservation was put back already */
     STOCK_NONE,         /* the user holds none */
+    STOCK_KEY_TAKEN,    /* a repeat that asks for something else than the first time */
 };
 
 struct stock_line {

@@ -71,6 +71,10 @@ TEST(the_same_reservation_twice_takes_once)
     CHECK_INT(reserve(&t.db, "a", 2, 3), STOCK_OK);
     CHECK_INT(reserve(&t.db, "a", 2, 3), STOCK_OK);
     CHECK_INT(left(&t.db, 1), 38);
+    CHECK_INT(reserve(&t.db, "a", 2, 2), STOCK_KEY_TAKEN);
+    CHECK_INT(take(&t.db, "a", "ann", 2), STOCK_KEY_TAKEN);
+    CHECK_INT(left(&t.db, 1), 38);
+    CHECK_INT(left(&t.db, 2), 3);
     shop_test_end(&t);
 }
 

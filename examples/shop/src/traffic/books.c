@@ -35,7 +35,8 @@ static const struct {
     {"every charge of a checkout belongs to an order or was returned",
      "SELECT 'charge ' || p.id || ' of ' || p.user || ': ' || p.amount FROM payment.charges p"
      " WHERE p.scope = 'order' AND p.state = 1 AND NOT EXISTS"
-     " (SELECT 1 FROM orders.checkouts c WHERE c.id = p.key AND c.state IN (4, 5))"},
+     " (SELECT 1 FROM orders.checkouts c WHERE c.id = p.key AND c.user = p.user AND c.total > 0"
+     " AND c.state IN (4, 5))"},
     {"every order holds what it sold",
      "SELECT 'order ' || c.id || ' item ' || l.item_id || ': ' || l.quantity FROM"
      " orders.checkouts c JOIN orders.lines l ON l.checkout = c.number"
