@@ -2,7 +2,11 @@
 import json
 import os
 import shutil
+import signal
+import sqlite3
 import subprocess
+import threading
+import time
 
 import pytest
 
@@ -84,6 +88,57 @@ def test_a_full_disk_refuses_and_loses_nothing(make):
     finally:
         shop.atoll("down")
         subprocess.run(["umount", shop.state], check=True)
+
+
+def test_one_checkout_sent_many_times_leaves_order_to_the_others(make):
+    shop = make("crowd")
+    shop.up()
+    assert shop.http("POST", "/cart", {"itemId": 60, "quantity": 1}, x_user_id="eager").status == 200
+    payment = shop.ps()["payment.1"]["pid"]
+    answers = []
+
+    def check_out():
+        answers.append(shop.http("POST", "/orders", x_user_id="eager", idempotency_key="1"))
+
+    crowd = [threading.Thread(target=check_out) for _ in range(32)]
+    os.kill(payment, signal.SIGSTOP)
+    try:
+        for one in crowd:
+            one.start()
+        harness.wait_for("most of them to be turned away", lambda: len(answers) >= 27, 4)
+        assert all(a.status == 503 and "under way" in a.json["detail"] for a in answers), answers
+        began = time.monotonic()
+        for _ in range(4):
+            assert shop.http("GET", "/orders/nothing").status == 404
+        assert time.monotonic() - began < 1 * harness.SLOW
+    finally:
+        os.kill(payment, signal.SIGCONT)
+    for one in crowd:
+        one.join()
+    harness.wait_for("the checkout to be done or undone", lambda: shop.http(
+        "POST", "/orders", x_user_id="eager", idempotency_key="1").status == 200, 10)
+    said = books(shop)
+    assert said["booksRight"], said["wrong"]
+
+
+def test_a_refund_is_made_although_sixteen_checkouts_are_stuck(make):
+    """Stuck: orders whose cart cannot be emptied, as cart takes no user ids that long."""
+    shop = make("stuck")
+    shop.up()
+    shop.down()
+    with sqlite3.connect(os.path.join(shop.state, "order", "order.db")) as db:
+        for n in range(40):
+            db.execute("INSERT INTO checkouts (id, user, key, state, total, created_ms, touched_ms,"
+                       " payment_id, status, reason) VALUES (?, ?, 'k', 4, 0, 1, 1, '', 0, '')",
+                       (f"stuck{n}", f"stuck{n}" + "x" * 80))
+        db.execute("INSERT INTO checkouts (id, user, key, state, total, created_ms, touched_ms,"
+                   " payment_id, status, reason) VALUES ('owed', 'ann', 'k', 6, 5, 2, 2, '', 14, '')")
+    db.close()
+    shop.up()
+    with sqlite3.connect(os.path.join(shop.state, "order", "order.db"), timeout=10) as db:
+        harness.wait_for("the refund", lambda: db.execute(
+            "SELECT state FROM checkouts WHERE id = 'owed'").fetchone()[0] == 8)
+    db.close()
 
 
 def order_or_refusal(shop, user):

@@ -1,10 +1,12 @@
 /* The order service: answers for checkouts, and takes over those whose process died. */
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,9 +23,11 @@
 enum {
     LOCK_POLL_NS = 2000000,
     LOCK_WAIT_MS = 8000, /* when the caller has no deadline */
+    WAITERS_MAX = 2,     /* one checkout sent many times must not put all threads to sleep */
 };
 
 static struct order_book book;
+static atomic_int waiters;
 
 static uint64_t monotonic_ns(void)
 {
@@ -33,8 +37,7 @@ static uint64_t monotonic_ns(void)
     return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
 }
 
-/* Another request with the same key, or a recovery, is at work on it: its outcome is ours. */
-static int wait_for_lock(struct atoll_call *call, int64_t number, int *ret_fd)
+static int wait_until_free(struct atoll_call *call, int64_t number, int *ret_fd)
 {
     const struct timespec pause = {.tv_nsec = LOCK_POLL_NS};
     uint64_t deadline = atoll_call_deadline(call);
@@ -46,8 +49,23 @@ static int wait_for_lock(struct atoll_call *call, int64_t number, int *ret_fd)
     while ((r = order_lock(&book, number, ret_fd)) == -EAGAIN && monotonic_ns() < deadline) {
         (void)nanosleep(&pause, NULL);
     }
+    return r;
+}
+
+/* Another request with the same key, or a recovery, may be at work on it: its outcome is ours. */
+static int take_lock(struct atoll_call *call, int64_t number, int *ret_fd)
+{
+    int r = order_lock(&book, number, ret_fd);
+
     if (r == -EAGAIN) {
-        return atoll_fail(call, ATOLL_UNAVAILABLE, "the checkout is still under way; ask again");
+        if (atomic_fetch_add(&waiters, 1) < WAITERS_MAX) {
+            r = wait_until_free(call, number, ret_fd);
+        }
+        (void)atomic_fetch_sub(&waiters, 1);
+    }
+    if (r == -EAGAIN) {
+        return atoll_fail(call, ATOLL_UNAVAILABLE,
+                          "the checkout is still under way; ask again with the same key");
     }
     return r == 0 ? ATOLL_OK : shop_fail_store(call, r);
 }
@@ -57,7 +75,7 @@ static int run(struct atoll_call *call, struct order *o)
     struct order_calls calls = {.call = call, .book = &book};
     struct checkout_steps steps = order_calls_steps(&calls);
     int fd;
-    int status = wait_for_lock(call, o->number, &fd);
+    int status = take_lock(call, o->number, &fd);
     int r;
 
     if (status != ATOLL_OK) {
@@ -68,7 +86,14 @@ static int run(struct atoll_call *call, struct order *o)
         r = checkout_run(o, &steps);
     }
     (void)close(fd);
-    return r == 0 ? ATOLL_OK : shop_fail_store(call, r);
+    if (r == 0) {
+        return ATOLL_OK;
+    }
+    return atoll_fail(
+        call, ATOLL_UNAVAILABLE,
+        "the database failed: %s; ask again with the same key: what was done is being "
+        "undone",
+        r < 0 ? strerror(-r) : "the checkout is gone");
 }
 
 /* The order, or why there is none. */
