@@ -95,6 +95,35 @@ def alive(pid):
         return False
 
 
+def memory_files(pid):
+    """The memory files that a process has open: {(device, inode): name}."""
+    found = {}
+    folder = f"/proc/{pid}/fd"
+    try:
+        for fd in os.listdir(folder):
+            try:
+                name = os.readlink(f"{folder}/{fd}")
+                if name.startswith("/memfd:"):
+                    stat = os.stat(f"{folder}/{fd}")
+                    found[(stat.st_dev, stat.st_ino)] = name.split()[0]
+            except OSError:
+                pass
+    except OSError:
+        pass
+    return found
+
+
+def listening_ports():
+    """The TCP ports of this network namespace that somebody listens on."""
+    ports = set()
+    for path in ("/proc/net/tcp", "/proc/net/tcp6"):
+        if os.path.exists(path):
+            with open(path, encoding="ascii") as f:
+                ports |= {int(fields[1].rpartition(":")[2], 16) for line in f.readlines()[1:]
+                          if (fields := line.split())[3] == "0A"}
+    return ports
+
+
 def all_pids():
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 
@@ -133,6 +162,8 @@ class System:
         self.dir, self.lock = claim_folder(kind)
         self.user = user  # (uid, gid) of an ordinary user, or None: whoever runs the test
         self.seen = {}  # pid → start time of every process that was ever seen
+        self.memory = {}  # (device, inode) → name of every memory file that they had open
+        self.ports = []  # that the door listens on
         self.env = {**os.environ, "ATOLL_LIBEXEC": LIBEXEC, "NO_COLOR": "1"}
         for name in ("SHOP_BIN", "ATOLL_FILE", "ATOLL_PROJECT", "ATOLL_OUTPUT", "NOTIFY_SOCKET"):
             self.env.pop(name, None)
@@ -182,11 +213,12 @@ class System:
         return done
 
     def up_foreground(self, *args):
-        """atoll up as a person has it in a terminal; down by a signal to it."""
-        self.foreground = subprocess.Popen([self.atoll_path, "up", *args], cwd=self.dir, env=self.env,
-                                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                           stderr=subprocess.STDOUT, text=True,
-                                           start_new_session=True, **self._as_user())
+        """atoll up as a person has it in a terminal; down by a signal to it. What it says: up.txt."""
+        with open(os.path.join(self.dir, "up.txt"), "w", encoding="utf-8") as said:
+            self.foreground = subprocess.Popen([self.atoll_path, "up", *args], cwd=self.dir,
+                                               env=self.env, stdin=subprocess.DEVNULL, stdout=said,
+                                               stderr=subprocess.STDOUT, start_new_session=True,
+                                               **self._as_user())
         return self.foreground
 
     def ps(self):
@@ -224,6 +256,8 @@ class System:
     def look(self):
         """Remembers every process of the system that exists now."""
         self.seen.update(descendants([*self.seen, *self.daemons()]))
+        for pid in self.seen:
+            self.memory.update(memory_files(pid))
 
     def down(self, check=0):
         self.look()
@@ -244,6 +278,13 @@ class System:
                      os.path.join(self.env.get("XDG_RUNTIME_DIR", "/nonexistent"), "atoll")):
             if os.path.exists(os.path.join(root, self.name)):
                 left.append(f"run directory {root}/{self.name}")
+        with open("/proc/net/unix", encoding="utf-8", errors="replace") as f:
+            left += [f"socket {line.split()[-1]}" for line in f
+                     if f"/{self.name}/" in line or self.dir in line]
+        left += [f"port {port}" for port in self.ports if port in listening_ports()]
+        if not left and self.memory:  # dear to find out, and held by processes anyway
+            left += [f"memory file {name} in {pid} {exe_name(pid)}" for pid in all_pids()
+                     for key, name in memory_files(pid).items() if key in self.memory]
         return left
 
     def close(self):
@@ -255,8 +296,6 @@ class System:
             except subprocess.TimeoutExpired:
                 self.foreground.kill()
                 self.foreground.wait()
-        if self.foreground:
-            self.foreground.stdout.close()
         self.atoll("down")
         left = wait_gone(self)
         for pid, start in self.seen.items():  # only what this system started
@@ -304,6 +343,7 @@ class Shop(System):
         self.env.update(SHOP_NAME=self.name, SHOP_PORT=str(self.door),
                         SHOP_STOCK_PORT=str(self.stock_port),
                         SHOP_PAYMENT_PORT=str(self.payment_port), **env)
+        self.ports = [self.door, self.stock_port, self.payment_port]
         self.state = os.path.join(self.dir, ".atoll", "state")
         if SANITIZED:
             self.write("atoll.override.yaml", ROOMY + "".join(

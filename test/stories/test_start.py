@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import time
+import time
 
 import pytest
 
@@ -203,6 +204,32 @@ def test_ctrl_c_leaves_nothing_behind(system):
     up.send_signal(2)
     assert up.wait(20 * harness.SLOW) in (0, 130)
     nothing_left(s)
+
+
+def test_ctrl_c_of_the_whole_shop_under_traffic_leaves_nothing_behind():
+    """No process, cgroup, mount, socket, port, memory file or run directory: see left_behind()."""
+    shop = harness.Shop("ctrlc")
+    try:
+        up = shop.up_foreground()
+        harness.wait_for("the shop", lambda: shop.atoll("ps").returncode == 0 and shop.all_ready(), 10)
+        traffic = shop.traffic("--duration", "1", "--rate", "100")
+        time.sleep(0.5)
+        shop.look()
+        # What is looked for can be found while it is there.
+        kinds = {what.split()[0] for what in shop.left_behind()}
+        assert kinds >= {"process", "socket", "port", "run"}, kinds
+        names = {name for name in shop.memory.values() if name.startswith("/memfd:atoll")}
+        assert names and len(shop.memory) >= 5, shop.memory
+        assert len(shop.seen) >= 2 + 2 * 9, shop.seen
+        up.send_signal(2)
+        assert up.wait(20 * harness.SLOW) in (0, 130)
+        nothing_left(shop)
+        assert shop.atoll("ps").returncode == 3
+        traffic.kill()  # it would wait for the shop to come back
+        traffic.communicate()
+    finally:
+        left = shop.close()
+    assert not left, left
 
 
 def test_a_closed_terminal_leaves_nothing_behind(system):
