@@ -73,7 +73,20 @@ int at_cli_fail(struct at_cli *cli, int code, const char *format, ...)
     write_visible(cli, format, args);
     va_end(args);
     (void)fputc('\n', cli->err);
+    struct at_cli_problem problem = {.line = 0};
+
+    va_start(args, format);
+    (void)vsnprintf(problem.message, sizeof(problem.message), format, args);
+    va_end(args);
+    at_cli_note(cli, &problem);
     return code;
+}
+
+void at_cli_note(struct at_cli *cli, const struct at_cli_problem *problem)
+{
+    if (cli->problem_count < AT_CLI_PROBLEMS_MAX) {
+        cli->problems[cli->problem_count++] = *problem;
+    }
 }
 
 /* One printf-like step so that the diag's texts pass through the same filter. */
@@ -90,14 +103,29 @@ static void write_plain(struct at_cli *cli, const char *format, ...)
     (void)fputc('\n', cli->err);
 }
 
+static void note_diag(struct at_cli *cli, const struct at_diag *diag)
+{
+    struct at_cli_problem problem = {.line = diag->line, .col = diag->col};
+
+    (void)snprintf(problem.message, sizeof(problem.message), "%.*s",
+                   (int)sizeof(problem.message) - 1, diag->what);
+    (void)snprintf(problem.hint, sizeof(problem.hint), "%.*s", (int)sizeof(problem.hint) - 1,
+                   diag->hint);
+    (void)snprintf(problem.file, sizeof(problem.file), "%.*s", (int)sizeof(problem.file) - 1,
+                   diag->file);
+    at_cli_note(cli, &problem);
+}
+
 int at_cli_diag(struct at_cli *cli, int code, const struct at_diag *diag)
 {
+    note_diag(cli, diag);
     if (diag->file[0] != '\0' && diag->line > 0) {
         write_plain(cli, "%s:%d:%d: %s", diag->file, diag->line, diag->col, diag->what);
     } else if (diag->file[0] != '\0') {
         write_plain(cli, "%s: %s", diag->file, diag->what);
     } else {
         at_cli_fail(cli, code, "%s", diag->what);
+        cli->problem_count -= cli->problem_count < AT_CLI_PROBLEMS_MAX ? 1 : 0; /* noted above */
     }
     if (diag->hint[0] != '\0') {
         write_plain(cli, "  %s", diag->hint);

@@ -31,6 +31,7 @@ enum at_cli_exit {
 enum at_cli_output { AT_OUTPUT_TABLE, AT_OUTPUT_JSON, AT_OUTPUT_JSONL };
 
 enum {
+    AT_CLI_PROBLEMS_MAX = 32, /* told as JSON; all of them are on stderr */
     AT_CLI_OPTIONS_MAX = 256, /* flags on one command line */
     AT_CLI_WORDS_MAX = 1024,  /* names on one command line */
 };
@@ -85,6 +86,15 @@ struct at_cli_given {
     const char *value; /* "" for a switch; borrowed from argv or the environment */
 };
 
+/* What went wrong, kept for programs. */
+struct at_cli_problem {
+    char message[512];
+    char hint[256];
+    char file[256]; /* empty: no place */
+    int line;
+    int col;
+};
+
 struct at_cli {
     const struct at_cli_verb *verb;
     const char *program; /* argv[0] */
@@ -105,6 +115,9 @@ struct at_cli {
     size_t word_count;
     struct at_cli_given given[AT_CLI_OPTIONS_MAX];
     size_t given_count;
+    bool has_data; /* stdout has its JSON already; see at_cli_finish() */
+    struct at_cli_problem problems[AT_CLI_PROBLEMS_MAX];
+    size_t problem_count;
 };
 
 /* The tables; the verb table ends with name == NULL. */
@@ -133,6 +146,14 @@ int at_cli_fail(struct at_cli *cli, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* A diag as "file:line:col: what" and its hint on stderr; returns code. */
 int at_cli_diag(struct at_cli *cli, int code, const struct at_diag *diag);
+
+/* Keeps what went wrong for at_cli_finish(); at_cli_fail() and at_cli_diag() do so themselves. */
+void at_cli_note(struct at_cli *cli, const struct at_cli_problem *problem);
+/*
+ * After the verb: with -o json (or jsonl) a failure that left no data on stdout is an object there,
+ * so that stdout is JSON whatever happens: {"error": {code, exit_code, message, problems}}.
+ */
+void at_cli_finish(struct at_cli *cli, int code);
 
 /* The verbs. Each lives in verb_NAME.c; its row stands in verbs.c. */
 at_cli_verb_fn at_verb_init, at_verb_up, at_verb_down, at_verb_ps, at_verb_logs, at_verb_status,

@@ -72,6 +72,18 @@ static void print_lines(struct at_cli *cli, struct last_words *w)
     }
 }
 
+/* For programs each is a problem of its own. */
+static void note_lines(struct at_cli *cli, const char *instance, const struct last_words *w)
+{
+    for (size_t i = 0; i < w->count; i++) {
+        struct at_cli_problem problem = {.line = 0};
+
+        (void)snprintf(problem.message, sizeof(problem.message), "%s wrote: %.400s", instance,
+                       at_text_str(&w->at[i].text));
+        at_cli_note(cli, &problem);
+    }
+}
+
 /* What an instance wrote in this run. */
 static void show_last_lines(const struct at_culprits *c, const char *instance)
 {
@@ -94,6 +106,7 @@ static void show_last_lines(const struct at_culprits *c, const char *instance)
         add_line(&words, line.line.text);
     }
     fprintf(c->cli->err, "The last lines of %s:\n", instance);
+    note_lines(c->cli, instance, &words);
     print_lines(c->cli, &words);
     at_logset_close(set);
 }
@@ -151,7 +164,12 @@ static void show_cause(const struct at_culprits *c, const struct at_progress_row
     if (cause.len == 0) {
         cause = at_bytes_of("did not become ready");
     }
-    fprintf(c->cli->err, "%s: %.*s\n", who, (int)cause.len, (const char *)cause.at);
+    struct at_cli_problem problem = {.line = 0};
+
+    (void)snprintf(problem.message, sizeof(problem.message), "%s: %.*s", who, (int)cause.len,
+                   (const char *)cause.at);
+    at_cli_note(c->cli, &problem);
+    fprintf(c->cli->err, "%s\n", problem.message);
 }
 
 /* Of a service that fails in several ways the lines of the first instance do. */

@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "base/text.h"
 #include "cli/cli.h"
+#include "pb/json.h"
 
 enum { WIDTH = 80, INDENT = 4 };
 
@@ -265,4 +266,100 @@ void at_help_man(struct at_text *out)
     at_text_add_str(out, man_files);
     at_text_add_str(out, man_environment);
     at_text_add_str(out, ".SH \"SEE ALSO\"\n\\fBatoll.yaml\\fR(5), \\fBlibatoll\\fR(3)\n");
+}
+
+/* ---- for programs ---- */
+
+static void json_str(struct at_json_writer *j, const char *key, const char *value)
+{
+    at_json_key(j, key);
+    if (value == NULL) {
+        at_json_null(j);
+    } else {
+        at_json_str(j, value);
+    }
+}
+
+static void json_options(struct at_json_writer *j, const struct at_cli_option *o)
+{
+    at_json_key(j, "flags");
+    at_json_begin_array(j);
+    for (; o->name != NULL; o++) {
+        char letter[2] = {o->letter, '\0'};
+
+        at_json_begin_object(j);
+        json_str(j, "name", o->name);
+        json_str(j, "letter", o->letter == '\0' ? NULL : letter);
+        json_str(j, "value", o->value);
+        json_str(j, "choice", o->choice);
+        json_str(j, "env", o->env);
+        json_str(j, "what", o->what);
+        at_json_end_object(j);
+    }
+    at_json_end_array(j);
+}
+
+static void json_exit(struct at_json_writer *j, int code, const char *what)
+{
+    at_json_begin_object(j);
+    at_json_key(j, "code");
+    at_json_i64(j, code);
+    json_str(j, "what", what);
+    at_json_end_object(j);
+}
+
+static void json_verb(struct at_json_writer *j, const struct at_cli_verb *v)
+{
+    at_json_begin_object(j);
+    json_str(j, "name", v->name);
+    json_str(j, "usage", v->usage);
+    json_str(j, "summary", v->summary);
+    json_str(j, "about", v->about);
+    json_options(j, v->options);
+    at_json_key(j, "examples");
+    at_json_begin_array(j);
+    for (const struct at_cli_example *e = v->examples; e != NULL && e->command != NULL; e++) {
+        at_json_begin_object(j);
+        json_str(j, "command", e->command);
+        json_str(j, "what", e->what);
+        at_json_end_object(j);
+    }
+    at_json_end_array(j);
+    at_json_key(j, "exit_codes");
+    at_json_begin_array(j);
+    for (size_t i = 0; i < sizeof(common_exits) / sizeof(common_exits[0]); i++) {
+        json_exit(j, common_exits[i].code, common_exits[i].what);
+    }
+    for (const struct at_cli_exit_note *e = v->exits; e != NULL && e->what != NULL; e++) {
+        json_exit(j, e->code, e->what);
+    }
+    at_json_end_array(j);
+    at_json_end_object(j);
+}
+
+void at_help_json(struct at_text *out, const struct at_cli_verb *verb)
+{
+    struct at_json_writer j;
+
+    at_json_writer_init(&j, out, 0);
+    if (verb != NULL) {
+        json_verb(&j, verb);
+        return;
+    }
+    at_json_begin_object(&j);
+    json_str(&j, "version", ATOLL_VERSION);
+    json_options(&j, at_cli_global_options());
+    at_json_key(&j, "verbs");
+    at_json_begin_array(&j);
+    for (const struct at_cli_verb *v = at_cli_verbs(); v->name != NULL; v++) {
+        json_verb(&j, v);
+    }
+    at_json_end_array(&j);
+    at_json_key(&j, "exit_codes");
+    at_json_begin_array(&j);
+    for (size_t i = 0; i < sizeof(all_exits) / sizeof(all_exits[0]); i++) {
+        json_exit(&j, all_exits[i].code, all_exits[i].what);
+    }
+    at_json_end_array(&j);
+    at_json_end_object(&j);
 }

@@ -11,6 +11,8 @@
 void at_help_overview(struct at_text *out, bool colour);
 /* `atoll help VERB`. */
 void at_help_verb(struct at_text *out, const struct at_cli_verb *verb, bool colour);
+/* The same as one JSON object; verb may be NULL: all of them. */
+void at_help_json(struct at_text *out, const struct at_cli_verb *verb);
 /* atoll(1) as roff. */
 void at_help_man(struct at_text *out);
 

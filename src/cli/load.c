@@ -27,6 +27,17 @@ static void print_errors(struct at_cli *cli, bool warn, const struct at_config_e
 {
     struct at_text text;
 
+    for (size_t i = 0; i < errors->count; i++) {
+        const struct at_config_error *e = &errors->at[i];
+        struct at_cli_problem problem = {.line = e->line, .col = e->col};
+
+        if (!e->warning) {
+            (void)snprintf(problem.message, sizeof(problem.message), "%s", e->message);
+            (void)snprintf(problem.hint, sizeof(problem.hint), "%s", e->hint);
+            (void)snprintf(problem.file, sizeof(problem.file), "%s", e->file);
+            at_cli_note(cli, &problem);
+        }
+    }
     at_text_init(&text);
     if (errors->wrong > 0 || (warn && !cli->quiet)) {
         at_config_errors_print(errors, &text);

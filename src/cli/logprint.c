@@ -77,6 +77,11 @@ int at_logprint_line(struct at_logprint *p, const struct at_logset_line *line)
     if (p->cli->output == AT_OUTPUT_TABLE) {
         add_plain(&text, p, line);
     } else {
+        if (p->cli->output == AT_OUTPUT_JSON) {
+            at_text_add_str(&text, p->is_open ? "," : "[");
+            p->is_open = true;
+            p->cli->has_data = true;
+        }
         add_json(&text, line);
     }
     at_text_add_char(&text, '\n');
@@ -104,4 +109,12 @@ int at_logprint_all(struct at_logprint *p, struct at_logset *set)
         r = -errno;
     }
     return r;
+}
+
+void at_logprint_end(struct at_logprint *p)
+{
+    if (p->cli->output == AT_OUTPUT_JSON) {
+        (void)fputs(p->is_open ? "]\n" : "[]\n", p->cli->out);
+        p->cli->has_data = true;
+    }
 }

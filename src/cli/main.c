@@ -44,6 +44,7 @@ int main(int argc, char **argv)
     if (code == 0) {
         code = cli.verb->run(&cli);
     }
+    at_cli_finish(&cli, code);
     /* A full disk is a failure; a reader that went away (`atoll logs | head`) is none. */
     if ((fflush(stdout) != 0 || ferror(stdout)) && code == 0 && !reader_is_gone()) {
         code = AT_EXIT_FAILURE;

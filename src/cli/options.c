@@ -286,6 +286,14 @@ static void apply_colour(struct at_cli *cli)
     }
 }
 
+static enum at_cli_output output_of(const char *value)
+{
+    if (value != NULL && strcmp(value, "json") == 0) {
+        return AT_OUTPUT_JSON;
+    }
+    return value != NULL && strcmp(value, "jsonl") == 0 ? AT_OUTPUT_JSONL : AT_OUTPUT_TABLE;
+}
+
 static int apply_globals(struct at_cli *cli)
 {
     const char *output = at_cli_value(cli, "output");
@@ -294,10 +302,7 @@ static int apply_globals(struct at_cli *cli)
     cli->quiet = at_cli_has(cli, "quiet");
     cli->verbose = at_cli_has(cli, "verbose");
     cli->project = at_cli_value(cli, "project");
-    cli->output = AT_OUTPUT_TABLE;
-    if (output != NULL && strcmp(output, "table") != 0) {
-        cli->output = strcmp(output, "json") == 0 ? AT_OUTPUT_JSON : AT_OUTPUT_JSONL;
-    }
+    cli->output = output_of(output);
     for (size_t i = 0; (file = at_cli_value_at(cli, "file", i)) != NULL; i++) {
         if (i == sizeof(cli->files) / sizeof(cli->files[0])) {
             return at_cli_fail(cli, AT_EXIT_USAGE, "--file may be given at most %zu times", i);
@@ -336,6 +341,25 @@ static void redirect(struct at_cli *cli)
     }
 }
 
+/* In what form the mistake in the command line is wanted: whoever made it may have said so. */
+static int refuse(struct at_cli *cli, int argc, char **argv, int code)
+{
+    const char *value = getenv("ATOLL_OUTPUT");
+
+    for (int i = 1; i < argc; i++) {
+        if (strncmp(argv[i], "--output=", 9) == 0) {
+            value = argv[i] + 9;
+        } else if ((strcmp(argv[i], "-o") == 0 || strcmp(argv[i], "--output") == 0) &&
+                   i + 1 < argc) {
+            value = argv[i + 1];
+        } else if (strncmp(argv[i], "-o", 2) == 0) {
+            value = argv[i] + (argv[i][2] == '=' ? 3 : 2);
+        }
+    }
+    cli->output = output_of(value);
+    return code;
+}
+
 int at_cli_parse(struct at_cli *cli, int argc, char **argv)
 {
     struct parse p = {.cli = cli, .argc = argc, .argv = argv};
@@ -344,7 +368,7 @@ int at_cli_parse(struct at_cli *cli, int argc, char **argv)
     for (p.at = 1; p.at < argc; p.at++) {
         int r = read_argument(&p);
         if (r != 0) {
-            return r;
+            return refuse(cli, argc, argv, r);
         }
     }
     redirect(cli);
@@ -355,7 +379,10 @@ int at_cli_parse(struct at_cli *cli, int argc, char **argv)
     if (r == 0) {
         r = apply_globals(cli);
     }
-    return r != 0 ? r : check_words(cli);
+    if (r == 0) {
+        r = check_words(cli);
+    }
+    return r == 0 ? 0 : refuse(cli, argc, argv, r);
 }
 
 const char *at_cli_value_at(const struct at_cli *cli, const char *name, size_t i)

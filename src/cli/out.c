@@ -13,9 +13,33 @@
 
 int at_out_line(struct at_cli *cli, const struct at_text *text)
 {
+    cli->has_data = true;
     bool good = !text->failed && fprintf(cli->out, "%s\n", at_text_str(text)) > 0;
 
     return good && fflush(cli->out) == 0 ? AT_EXIT_OK : AT_EXIT_FAILURE;
+}
+
+int at_out_page(struct at_cli *cli, const struct at_text *text)
+{
+    struct at_text object;
+    struct at_json_writer j;
+
+    if (cli->output == AT_OUTPUT_TABLE) {
+        bool good = !text->failed && fputs(at_text_str(text), cli->out) >= 0;
+
+        return good ? AT_EXIT_OK : AT_EXIT_FAILURE;
+    }
+    at_text_init(&object);
+    at_json_writer_init(&j, &object, 0);
+    at_json_begin_object(&j);
+    at_json_key(&j, "text");
+    at_json_string(&j, at_text_bytes(text));
+    at_json_end_object(&j);
+    object.failed = object.failed || text->failed;
+    int code = at_out_line(cli, &object);
+
+    at_text_deinit(&object);
+    return code;
 }
 
 void at_table_init(struct at_table *t, const struct at_column *columns, size_t count)

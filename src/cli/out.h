@@ -19,6 +19,12 @@
 /* Writes a text and a line end to cli->out. AT_EXIT_OK, or AT_EXIT_FAILURE when that failed. */
 int at_out_line(struct at_cli *cli, const struct at_text *text);
 
+/*
+ * Text for people, as it is; with -o json an object with it as "text". AT_EXIT_OK, or
+ * AT_EXIT_FAILURE.
+ */
+int at_out_page(struct at_cli *cli, const struct at_text *text);
+
 /* The lines of text as a JSON array of strings; empty ones are left out. */
 void at_out_json_lines(struct at_json_writer *j, struct at_bytes lines);
 

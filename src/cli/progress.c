@@ -248,6 +248,7 @@ static void print_json(struct at_progress *p, const struct at_operator_event *e)
     at_json_string(&j, e->reason);
     at_json_end_object(&j);
     (void)at_out_line(p->cli, &text);
+    p->cli->has_data = false; /* a failure is one more object */
     at_text_deinit(&text);
 }
 

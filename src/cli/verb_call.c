@@ -225,6 +225,10 @@ static const struct at_pool_method *find_method(struct run *run)
     at_cli_fail(run->cli, AT_EXIT_UNKNOWN,
                 "\"%s\" may be any of these; say which:", run->cli->words[0]);
     for (size_t i = 0; i < n && i < AT_NAMES_MATCHES_MAX; i++) {
+        struct at_cli_problem problem = {.line = 0};
+
+        (void)snprintf(problem.message, sizeof(problem.message), "%s", matches[i]->full_name);
+        at_cli_note(run->cli, &problem);
         fprintf(run->cli->err, "  %s\n", matches[i]->full_name);
     }
     return NULL;

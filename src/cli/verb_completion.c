@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "cli/cli.h"
+#include "cli/out.h"
 
 /* "-f --follow -n --tail" */
 static void add_flags(struct at_text *out, const struct at_cli_option *o)
@@ -158,10 +159,10 @@ int at_verb_completion(struct at_cli *cli)
         }
         at_text_init(&text);
         scripts[i].add(&text);
-        bool good = !text.failed && fputs(at_text_str(&text), cli->out) >= 0;
+        int code = at_out_page(cli, &text);
 
         at_text_deinit(&text);
-        return good ? AT_EXIT_OK : AT_EXIT_FAILURE;
+        return code;
     }
     return at_cli_fail(cli, AT_EXIT_USAGE,
                        "there is completion for bash, zsh and fish, not for \"%s\"", cli->words[0]);

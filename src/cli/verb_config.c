@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "cli/cli.h"
 #include "cli/config.h"
+#include "cli/out.h"
 #include "plan/plan.h"
 
 enum { PROFILES_MAX = 64 };
@@ -29,6 +30,25 @@ static void print_errors(struct run *run, bool as_data)
         at_config_errors_print(&run->errors, &text);
     }
     (void)fputs(at_text_str(&text), as_data ? run->cli->out : run->cli->err);
+    run->cli->has_data = run->cli->has_data || as_data;
+    at_text_deinit(&text);
+}
+
+static void print_names_json(struct run *run, const struct at_plan *plan)
+{
+    const char *comma = "";
+    struct at_text text;
+
+    at_text_init(&text);
+    at_text_add_char(&text, '[');
+    for (size_t i = 0; i < plan->service_count; i++) {
+        if (plan->services[i].kind == AT_PLAN_SERVICE) {
+            at_text_addf(&text, "%s\"%s\"", comma, plan->services[i].name); /* [a-z0-9_-] */
+            comma = ",";
+        }
+    }
+    at_text_add_char(&text, ']');
+    (void)at_out_line(run->cli, &text);
     at_text_deinit(&text);
 }
 
@@ -36,6 +56,10 @@ static void print_names(struct run *run)
 {
     const struct at_plan *plan = at_config_plan_view(run->config);
 
+    if (run->cli->output == AT_OUTPUT_JSON) {
+        print_names_json(run, plan);
+        return;
+    }
     for (size_t i = 0; i < plan->service_count; i++) {
         if (plan->services[i].kind == AT_PLAN_SERVICE) {
             (void)fprintf(run->cli->out, "%s\n", plan->services[i].name);
@@ -74,7 +98,7 @@ static int load(struct run *run, const struct at_config_options *options, bool c
 
 static int finish(struct run *run, int r, bool check)
 {
-    bool as_data = check && run->cli->output != AT_OUTPUT_TABLE;
+    bool as_data = (check || r != 0) && run->cli->output != AT_OUTPUT_TABLE;
 
     if (r < 0) {
         return at_cli_fail(run->cli, AT_EXIT_FAILURE, "%s", strerror(-r));
@@ -85,7 +109,7 @@ static int finish(struct run *run, int r, bool check)
     }
     if (at_cli_has(run->cli, "services")) {
         print_names(run);
-    } else if (!check && !run->cli->quiet) {
+    } else if (!check && (!run->cli->quiet || run->cli->output != AT_OUTPUT_TABLE)) {
         print_config(run);
     }
     return AT_EXIT_OK;

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "cli/cli.h"
 #include "cli/help.h"
+#include "cli/out.h"
 
 int at_verb_help(struct at_cli *cli)
 {
@@ -18,16 +19,22 @@ int at_verb_help(struct at_cli *cli)
         }
     }
     at_text_init(&text);
+    int code;
+
     if (at_cli_has(cli, "man")) {
         at_help_man(&text);
-    } else if (verb != NULL) {
-        at_help_verb(&text, verb, cli->out_colour);
+        code = at_out_page(cli, &text);
+    } else if (cli->output != AT_OUTPUT_TABLE) {
+        at_help_json(&text, verb);
+        code = at_out_line(cli, &text);
     } else {
-        at_help_overview(&text, cli->out_colour);
+        if (verb != NULL) {
+            at_help_verb(&text, verb, cli->out_colour);
+        } else {
+            at_help_overview(&text, cli->out_colour);
+        }
+        code = at_out_page(cli, &text);
     }
-    (void)fputs(at_text_str(&text), cli->out);
-    int code = text.failed ? AT_EXIT_FAILURE : AT_EXIT_OK;
-
     at_text_deinit(&text);
     return code;
 }

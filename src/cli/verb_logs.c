@@ -59,6 +59,10 @@ static int read_tail(struct at_cli *cli, struct at_logset_conf *conf)
 static int read_flags(struct at_cli *cli, struct at_logset_conf *conf)
 {
     conf->follow = at_cli_has(cli, "follow");
+    if (conf->follow && cli->output == AT_OUTPUT_JSON) {
+        return at_cli_fail(cli, AT_EXIT_USAGE,
+                           "an array of lines that go on never ends; use --follow with -o jsonl");
+    }
     conf->names = cli->words;
     conf->name_count = cli->word_count;
     int code = read_when(cli, "since", &conf->since_ns);
@@ -150,6 +154,7 @@ static int show(struct at_cli *cli, const struct at_logset_conf *conf, struct at
     if (r == 0 && conf->follow) {
         r = follow(&p, set);
     }
+    at_logprint_end(&p);
     if (r == 0 || r == -EPIPE) { /* `atoll logs | head` is no failure */
         return AT_EXIT_OK;
     }

@@ -1,10 +1,23 @@
 /* atoll ps: the instances of the running system. */
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 
 #include "cli/cli.h"
 #include "cli/oplink.h"
 #include "cli/place.h"
 #include "cli/rows.h"
+
+/* For a shell: kill -9 $(atoll ps -q cart.1) */
+static int print_pids(struct at_cli *cli, const struct at_rows *rows)
+{
+    for (size_t i = 0; i < rows->count; i++) {
+        if (at_rows_wanted(cli, &rows->at[i]) && rows->at[i].pid != 0) {
+            fprintf(cli->out, "%u\n", rows->at[i].pid);
+        }
+    }
+    return AT_EXIT_OK;
+}
 
 static int print_rows(struct at_cli *cli, struct at_oplink *link)
 {
@@ -17,7 +30,9 @@ static int print_rows(struct at_cli *cli, struct at_oplink *link)
         code = at_rows_check_words(cli, &rows);
     }
     if (code == AT_EXIT_OK) {
-        code = at_rows_print(cli, &rows);
+        bool pids = cli->quiet && cli->output == AT_OUTPUT_TABLE;
+
+        code = pids ? print_pids(cli, &rows) : at_rows_print(cli, &rows);
         if (cli->output == AT_OUTPUT_TABLE) {
             at_rows_say_walls(cli, link->welcome.walls_missing);
         }
@@ -39,6 +54,7 @@ int at_verb_ps(struct at_cli *cli)
     if (code == AT_EXIT_NOT_RUNNING && cli->output == AT_OUTPUT_JSON) {
         (void)fputs("[]\n", cli->out); /* so that a script need not ask twice */
     }
+    cli->has_data = cli->has_data || code == AT_EXIT_NOT_RUNNING;
     if (code != 0) {
         return code;
     }

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "cli/cli.h"
 #include "cli/config.h"
+#include "cli/out.h"
 
 int at_verb_schema(struct at_cli *cli)
 {
@@ -13,9 +14,11 @@ int at_verb_schema(struct at_cli *cli)
     at_text_init(&text);
     if (at_cli_has(cli, "man")) {
         at_config_man(&text);
-    } else {
-        at_config_schema(&text);
+        r = at_out_page(cli, &text);
+        at_text_deinit(&text);
+        return r;
     }
+    at_config_schema(&text);
     if (text.failed || fputs(at_text_str(&text), cli->out) < 0) {
         r = at_cli_fail(cli, AT_EXIT_FAILURE, "the schema could not be written");
     }

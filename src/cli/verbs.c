@@ -15,7 +15,8 @@ static const struct at_cli_option global_options[] = {
     {.name = "project", .letter = 'p', .value = "NAME", .env = "ATOLL_PROJECT",
      .what = "Use this as the system's name instead of the file's."},
     {.name = "output", .letter = 'o', .value = "FORM", .env = "ATOLL_OUTPUT", .choice = "table|json|jsonl",
-     .what = "Print data as a table, as one JSON value, or as one JSON object a line."},
+     .what = "Print data as a table, as one JSON value, or as one JSON object a line. A failure that leaves no other "
+             "data is then an object on stdout too: error, with code, exit_code, message and problems."},
     {.name = "no-color", .env = "ATOLL_NO_COLOR", .what = "No colour, also on a terminal. NO_COLOR does the same."},
     {.name = "quiet", .letter = 'q', .env = "ATOLL_QUIET", .what = "Only data and errors."},
     {.name = "verbose", .letter = 'v', .env = "ATOLL_VERBOSE", .what = "Say more about what is done."},
@@ -69,8 +70,13 @@ static const struct at_cli_example down_examples[] = {
     {.command = "atoll down", .what = "stop everything; state and logs stay in .atoll"},
     END_EXAMPLES,
 };
+static const struct at_cli_option ps_options[] = {
+    {.name = "quiet", .letter = 'q', .env = "ATOLL_QUIET", .what = "Only the ids of the processes, one a line."},
+    END_OPTIONS,
+};
 static const struct at_cli_example ps_examples[] = {
     {.command = "atoll ps", .what = "every instance"},
+    {.command = "kill -9 $(atoll ps -q cart.1)", .what = "see what atoll makes of it"},
     {.command = "atoll ps cart -o json | jq '.[0].pid'", .what = "the process of cart's first instance"},
     END_EXAMPLES,
 };
@@ -101,6 +107,7 @@ static const struct at_cli_example logs_examples[] = {
     END_EXAMPLES,
 };
 static const struct at_cli_exit_note logs_exits[] = {
+    {.code = AT_EXIT_NOT_RUNNING, .what = "the system has no logs yet"},
     {.code = AT_EXIT_UNKNOWN, .what = "there is no such service or instance, and no log of one"},
     END_EXITS,
 };
@@ -158,25 +165,28 @@ static const struct at_cli_verb verbs[] = {
      .summary = "write a starter atoll.yaml, or copy an example",
      .about = "Writes a commented atoll.yaml into the directory (here, when none is given). With --demo the "
               "installed example of that name is copied into a new directory. Nothing that exists is ever "
-              "overwritten.",
+              "overwritten. In JSON the fields are: directory, example, files.",
      .options = init_options, .examples = init_examples},
     {.name = "up", .usage = "[SERVICE...]", .run = at_verb_up, .words_max = ANY_WORDS, .words = AT_WORDS_SERVICES,
      .summary = "start the system and show each service becoming ready",
      .about = "Checks the configuration, starts the services in the order of their dependencies and shows each "
               "of them becoming ready, then the addresses of the front door. In the foreground it then follows "
-              "the logs until Ctrl-C, which stops everything and waits for that. When a service cannot become "
-              "ready, the cause and its last lines are shown, everything is stopped again, and the exit code "
-              "is 6. With names, only those services and what they depend on are started.\n\n"
-              "Walls that this machine cannot hold (memory limits without a cgroup, say) are listed first.\n\n"
+              "the logs until Ctrl-C, which stops everything and waits for that. When an instance has ended three "
+              "times before it was ready, or was not ready within its start_timeout, the cause and its last "
+              "lines are shown, everything is stopped again, and the exit code is 6. A program without a "
+              "contract is ready when it has lived for 200 ms. With names, only those services and what they depend on are started.\n\n"
+              "Walls that this machine cannot hold (memory limits without a cgroup, say) are listed once all are "
+              "ready.\n\n"
               "With -o jsonl every change of an instance is an object a line; with -o json the instances are "
               "printed as `atoll ps -o json` does once all are ready.",
      .options = up_options, .examples = up_examples, .exits = up_exits},
     {.name = "down", .usage = "", .run = at_verb_down,
      .summary = "stop the system and wait until nothing is left",
      .about = "Asks every service to stop, dependants first, kills after each one's stop_grace_period, and waits "
-              "until the last process, cgroup and mount is gone. State and logs stay in .atoll.",
+              "until the last process, cgroup and mount is gone. State and logs stay in .atoll. In JSON the fields "
+              "are: system, stopped (the instances), took_ns.",
      .options = no_options, .examples = down_examples, .exits = running_exits},
-    {.name = "ps", .usage = "[SERVICE...]", .run = at_verb_ps, .words_max = ANY_WORDS, .words = AT_WORDS_SERVICES,
+    {.name = "ps", .usage = "[SERVICE|INSTANCE...]", .run = at_verb_ps, .words_max = ANY_WORDS, .words = AT_WORDS_SERVICES,
      .summary = "list the instances",
      .about = "One row for each instance. In JSON the fields are: service, instance, state, pid, reaper_pid, uid, "
               "uptime_ns, restarts, cpu_ns, cpu_limit_milli, memory_bytes, memory_limit_bytes, tasks, "
@@ -184,13 +194,14 @@ static const struct at_cli_verb verbs[] = {
               "walls_missing an array of sentences. state "
               "is one of down, waiting, starting, ready, stopping, backing off, failed; kind is service or "
               "role. When the system is not running, -o json prints [] and the exit code is 3.",
-     .options = no_options, .examples = ps_examples, .exits = running_exits},
+     .options = ps_options, .examples = ps_examples, .exits = running_exits},
     {.name = "logs", .usage = "[SERVICE|INSTANCE...]", .run = at_verb_logs, .words_max = ANY_WORDS, .words = AT_WORDS_SERVICES,
      .summary = "show what the services wrote, all instances merged",
      .about = "Shows stdout and stderr of the services in the order of time, also of those which no longer run: "
               "the files stay in .atoll/logs. Bytes that could upset a terminal are shown as \\xNN. In JSON the "
               "fields are: time, service, instance, stream, text, goes_on. A line that has not ended yet, or is "
-              "longer than 8 KiB, comes in pieces: goes_on says that the next one continues it.",
+              "longer than 8 KiB, comes in pieces: goes_on says that the next one continues it. -o json is an "
+              "array, which with --follow would never end and is refused; -o jsonl is an object a line.",
      .options = logs_options, .examples = logs_examples, .exits = logs_exits},
     {.name = "status", .usage = "[SERVICE|INSTANCE]", .run = at_verb_status, .words_max = 1, .words = AT_WORDS_SERVICES,
      .summary = "show one service, or the system, on a page",
@@ -204,13 +215,15 @@ static const struct at_cli_verb verbs[] = {
      .about = "The method may be named shortly (stock.GetItem, or GetItem) when that is unique in the system; "
               "otherwise the full names are listed. The request is JSON, {} when left out; @FILE reads it from "
               "a file and - from stdin. The answer is JSON on stdout. When the method fails, its status and "
-              "reason go to stderr and the exit code is 64 plus the status. --timeout is the deadline of the "
+              "reason go to stderr (with -o json as an object with error to stdout too) and the exit code is 64 "
+              "plus the status. --timeout is the deadline of the "
               "call (10s).",
      .options = call_options, .examples = call_examples, .exits = call_exits},
     {.name = "config", .usage = "", .run = at_verb_config,
      .summary = "check the configuration and print what it comes to",
      .about = "Reads atoll.yaml and atoll.override.yaml, reports every mistake with its place, and prints the "
-              "merged result with variables filled in.",
+              "merged result with variables filled in. With mistakes, -o json prints them as an array of: code, "
+              "severity, file, line, col, field, message, hint.",
      .options = config_options, .examples = config_examples},
     {.name = "schema", .usage = "", .run = at_verb_schema,
      .summary = "print the JSON Schema of atoll.yaml",
@@ -218,8 +231,9 @@ static const struct at_cli_verb verbs[] = {
     {.name = "doctor", .usage = "", .run = at_verb_doctor,
      .summary = "show what this machine offers and which walls will stand",
      .about = "Looks at the kernel, the cgroups and the rights of this user without starting anything, and says "
-              "for each wall whether it will stand, and what to do when not. In JSON the fields are: name, state, "
-              "text, advice.",
+              "for each wall whether it will stand, and what to do when not. In JSON the fields are: name, state "
+              "(ok, missing or note), text, advice. The exit code is 0 also when walls are missing: to look was "
+              "what it had to do.",
      .options = no_options, .examples = doctor_examples},
     {.name = "completion", .usage = "bash|zsh|fish", .run = at_verb_completion, .words_min = 1, .words_max = 1,
      .words = AT_WORDS_SHELLS, .summary = "print the completion script of a shell",

@@ -302,3 +302,107 @@ def test_a_reader_that_goes_away_is_no_failure(system):
     full = subprocess.run(f"{harness.ATOLL} logs >/dev/full", shell=True, cwd=s.dir, env=s.env,
                           capture_output=True, text=True, timeout=30, check=False)
     assert full.returncode == 1 and "No space left" in full.stderr
+
+
+def test_ps_q_prints_the_pids_of_what_was_named_and_nothing_else(shop):
+    rows = shop.instances()
+    assert shop.atoll("ps", "-q", "cart.1", check=0).stdout == f"{rows['cart.1']['pid']}\n"
+    both = [f"{rows[name]['pid']}" for name in ("cart.1", "cart.2")]
+    assert shop.atoll("ps", "-q", "cart", check=0).stdout.split() == both
+    assert shop.atoll("ps", "-q", "carr", check=4).stdout == ""
+
+
+def verb_table(s):
+    return [verb["name"] for verb in json.loads(s.atoll("help", "-o", "json", check=0).stdout)["verbs"]]
+
+
+# What a verb needs to do something, by its name; every verb of the table has a line here.
+LINES = {
+    "init": [["init"], ["init"], ["init", "--list"], ["init", "new/deep/er"]],
+    "up": [["up", "-d"], ["up", "-d"], ["up", "nobody"]],
+    "ps": [["ps"], ["ps", "-q"], ["ps", "nobody"]],
+    "status": [["status"], ["status", "job"], ["status", "nobody"]],
+    "logs": [["logs"], ["logs", "--tail", "1"], ["logs", "nobody"], ["logs", "-f"]],
+    "call": [["call"], ["call", "--list"], ["call", "stock.Nothing"], ["call", "a", "b", "c"]],
+    "config": [["config"], ["config", "--check"], ["config", "--services"], ["config", "-q"]],
+    "schema": [["schema"], ["schema", "--man"]],
+    "doctor": [["doctor"]],
+    "completion": [["completion", "bash"], ["completion"], ["completion", "csh"]],
+    "version": [["version"]],
+    "help": [["help"], ["help", "up"], ["help", "--man"], ["help", "bogus"]],
+    "down": [["down"], ["down"]],
+}
+
+
+def test_every_verb_speaks_json_whether_it_works_or_fails(system):
+    s = system("cli")
+    verbs = verb_table(s)
+    assert sorted(verbs) == sorted(LINES)
+
+    def parse(*args):
+        done = s.atoll(*args, "-o", "json")
+        try:
+            told = json.loads(done.stdout)
+        except ValueError:
+            raise AssertionError(f"{args}: {done.stdout!r} {done.stderr}") from None
+        if done.returncode != 0 and isinstance(told, dict):
+            error = told["error"]
+            assert error["exit_code"] == done.returncode and error["code"] and error["message"], told
+            assert error["message"] in done.stderr and error["problems"], told
+        return told, done.returncode
+
+    for verb in verbs:  # without a project
+        if verb != "init":
+            parse(verb)
+        parse(verb, "--help")
+        parse(verb, "--no-such-flag")
+    s.write("atoll.yaml", "services:\n  one: {commnad: x}\n  two: {command: [sleep, inf], uses: [thre]}\n")
+    mistakes, code = parse("config")
+    assert code == 2 and [m["line"] for m in mistakes] and mistakes == parse("config", "--check")[0]
+    told, code = parse("up")
+    assert code == 2 and told["error"]["code"] == "usage" and told["error"]["problems"][0]["line"] == 2
+    os.unlink(os.path.join(s.dir, "atoll.yaml"))
+    told, _ = parse("init")
+    assert told["files"] == ["atoll.yaml"] and told["example"] is None
+    s.write("atoll.yaml", f"name: {s.name}\nservices:\n  job: {{command: [sh, -c, 'echo hi; sleep inf']}}\n"
+            "  stock: {command: [sleep, inf]}\n")
+    order = [verb for verb in verbs if verb != "down"] + ["down"]
+    for verb in order:
+        for line in LINES[verb]:
+            parse(*line)
+            s.ps() if s.atoll("ps").returncode == 0 else None
+
+
+def test_down_and_failures_tell_programs_what_and_why(system):
+    s = system("cli")
+    s.write("atoll.yaml", f"name: {s.name}\nservices:\n  one: {{command: [sleep, inf]}}\n")
+    s.up()
+    told = json.loads(s.atoll("down", "-o", "json", check=0).stdout)
+    assert told["system"] == s.name and {"one.1", "telemetry.1"} == set(told["stopped"])
+    assert told["took_ns"] > 0
+    s.write("atoll.yaml", f"name: {s.name}\nservices:\n  one: {{command: [sh, -c, 'echo woe; exit 9']}}\n")
+    error = json.loads(s.atoll("up", "-d", "-o", "json", check=6).stdout)["error"]
+    assert error["code"] == "not-ready" and "one.1" in error["message"]
+    assert {"one.1: exited with code 9", "one.1 wrote: woe"} <= {p["message"] for p in error["problems"]}
+    lines = s.atoll("up", "-d", "-o", "jsonl", check=6).stdout.splitlines()
+    assert json.loads(lines[-1])["error"]["code"] == "not-ready"
+
+
+def test_a_failed_call_tells_programs_its_status(shop):
+    error = json.loads(shop.atoll("call", "stock.GetItem", '{"itemId": 999999}', "-o", "json",
+                                  check=64 + 5).stdout)["error"]
+    assert error["code"] == "NOT_FOUND" and "999999" in error["message"]
+    lines = json.loads(shop.atoll("logs", "stock", "-o", "json", check=0).stdout)
+    assert all(line["service"] == "stock" for line in lines)
+
+
+def test_the_demo_of_a_build_tree_runs_as_it_is(system):
+    s = system("cli")
+    s.atoll("init", "--demo", "shop", check=0)
+    assert os.access(os.path.join(s.dir, "shop", "bin", "cart"), os.X_OK)
+    assert not [n for n in os.listdir(os.path.join(s.dir, "shop", "bin")) if "test" in n]
+    done = s.atoll("config", "--check", "-f", "shop/atoll.yaml", check=0)
+    assert done.stderr == "", done.stderr
+    shutil.rmtree(os.path.join(s.dir, "shop", "bin"))
+    done = s.atoll("config", "--check", "-f", "shop/atoll.yaml")
+    assert "is not there" in done.stderr and "has no contract" not in done.stderr

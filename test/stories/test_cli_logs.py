@@ -77,7 +77,7 @@ def test_logs_go_on_when_telemetry_is_killed(system):
 
 
 def test_the_last_words_before_a_crash_are_in_the_log(system):
-    s = started(system, "os.write(2, b'about to die')\nos.abort()\n")
+    s = started(system, "time.sleep(0.5)\nos.write(2, b'about to die')\nos.abort()\n")
     harness.wait_for("last words", lambda: any(l["text"] == "about to die"
                                                for l in lines(s, "talker")))
     s.down()
