@@ -119,7 +119,7 @@ def test_a_crash_loop_ends_in_failed_with_the_reason_and_hurts_nobody_else(syste
 name: ${CRASH_NAME}
 services:
   sick:
-    command: [/bin/sh, -c, "exit 7"]
+    command: [/bin/sh, -c, "sleep 0.4; exit 7"]
     restart: on-failure:2
   well:
     command: [/bin/sleep, "1000"]
