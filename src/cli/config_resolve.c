@@ -17,7 +17,14 @@
 
 #define NAME_VARIABLE "ATOLL_PROJECT"
 
-enum { ROLES_MAX = 2, ROLE_NOFILE = 65536 };
+enum {
+    ROLES_MAX = 2,
+    ROLE_NOFILE = 65536,
+    /* Strangers decide how much the door takes, services what telemetry takes: neither without end.
+     * Half of the door's is what it holds for clients (roles/gateway/limits.h). */
+    DOOR_MEMORY_BYTES = 512 << 20,
+    TELEMETRY_MEMORY_BYTES = 128 << 20,
+};
 
 /* Lower case, what does not fit as '-', no '-' at the ends, a letter first: what people mean. */
 static const char *normalise(struct at_arena *arena, struct at_bytes name)
@@ -189,7 +196,8 @@ static int resolve_services(struct at_config *c)
     return r;
 }
 
-static struct at_plan_service role(const struct at_config *c, const char *name, uint32_t kind)
+static struct at_plan_service role(const struct at_config *c, const char *name, uint32_t kind,
+                                   uint64_t memory_bytes)
 {
     return (struct at_plan_service){
         .name = name,
@@ -206,6 +214,7 @@ static struct at_plan_service role(const struct at_config *c, const char *name, 
         .stop_grace_ns = UINT64_C(10000000000),
         .replicas = 1,
         .nofile = ROLE_NOFILE,
+        .memory_bytes = memory_bytes,
         .ready = AT_PLAN_READY_HELLO,
         .file = "",
     };
@@ -214,7 +223,7 @@ static struct at_plan_service role(const struct at_config *c, const char *name, 
 /* The door may call whatever a listener names. */
 static int add_door(struct at_config *c)
 {
-    struct at_plan_service door = role(c, "door", AT_PLAN_GATEWAY);
+    struct at_plan_service door = role(c, "door", AT_PLAN_GATEWAY, DOOR_MEMORY_BYTES);
     bool named[AT_PLAN_SERVICES_MAX] = {false};
 
     door.uses.at = at_arena_zalloc(&c->arena, c->plan.service_count, sizeof(*door.uses.at));
@@ -241,7 +250,8 @@ static int add_roles(struct at_config *c)
 {
     int r = c->plan.listener_count > 0 ? add_door(c) : 0;
 
-    c->plan.services[c->plan.service_count++] = role(c, "telemetry", AT_PLAN_TELEMETRY);
+    c->plan.services[c->plan.service_count++] =
+        role(c, "telemetry", AT_PLAN_TELEMETRY, TELEMETRY_MEMORY_BYTES);
     return r;
 }
 

@@ -126,6 +126,8 @@ TEST(the_door_may_call_what_listeners_name_and_telemetry_is_always_there)
     const struct at_plan *plan = at_config_plan_view(p.config);
     int door = at_plan_role(plan, AT_PLAN_GATEWAY);
     CHECK(door >= 0);
+    CHECK_INT(plan->services[door].memory_bytes, 512 << 20); /* strangers decide what it takes */
+    CHECK(plan->services[at_plan_role(plan, AT_PLAN_TELEMETRY)].memory_bytes == 128 << 20);
     CHECK(at_plan_may_call(plan, (uint32_t)door, (uint32_t)at_plan_find(plan, AT_LIT("b"))));
     CHECK(!at_plan_may_call(plan, (uint32_t)door, (uint32_t)at_plan_find(plan, AT_LIT("a"))));
     CHECK(at_plan_role(plan, AT_PLAN_TELEMETRY) >= 0);

@@ -7,7 +7,8 @@
 enum {
     AT_NET_READ_BYTES = 65536,       /* taken from one stream per turn: one busy peer */
     AT_NET_KEEP_BYTES = 65536,       /* input kept while its owner is busy: endless pipelining */
-    AT_NET_OUT_BYTES = 64 << 20,     /* output not yet taken by the peer: one that never reads */
+    AT_NET_OUT_BYTES = 34 << 20,     /* output not yet taken: one answer and what went before it */
+    AT_NET_SPARED_PART = 8,          /* 1/8 of the budget more is for refusals only */
     AT_NET_OUT_KEPT_BYTES = 4096,    /* output buffer that an idle stream may hold on to */
     AT_NET_ACCEPTS_PER_TURN = 16,    /* connections taken at once: a flood starves the others */
     AT_NET_LINGER_BYTES = 256 << 20, /* thrown away while a refused peer still sends */

@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <netinet/in.h> // NOLINT(misc-include-cleaner): IPPROTO_TCP
 #include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -39,6 +41,8 @@ int at_net_new(struct at_loop *loop, size_t streams_max, struct at_net **ret)
     net->loop = loop;
     net->streams_max = streams_max;
     net->stream_count = 0;
+    net->held = 0;
+    net->held_max = SIZE_MAX / 2;
     at_list_init(&net->finishing);
     at_list_init(&net->dead);
     net->reserve_fd = open_reserve();
@@ -56,6 +60,33 @@ struct at_net *at_net_free(struct at_net *net)
     at_close(&net->reserve_fd);
     free(net);
     return NULL;
+}
+
+void at_net_set_budget(struct at_net *net, size_t most)
+{
+    net->held_max = most < SIZE_MAX / 2 ? most : SIZE_MAX / 2;
+}
+
+size_t at_net_held(const struct at_net *net)
+{
+    return net->held;
+}
+
+void at_net_count(struct at_net *net, ptrdiff_t n)
+{
+    net->held += (size_t)n;
+}
+
+bool at_net_has_room(const struct at_net *net, size_t n)
+{
+    return net->held <= net->held_max && n <= net->held_max - net->held;
+}
+
+bool at_net_may_grow(const struct at_net *net, size_t n)
+{
+    size_t wall = net->held_max + net->held_max / AT_NET_SPARED_PART;
+
+    return net->held <= wall && n <= wall - net->held;
 }
 
 size_t at_net_stream_count(const struct at_net *net)

@@ -27,6 +27,18 @@ int at_net_new(struct at_loop *loop, size_t streams_max, struct at_net **ret);
 struct at_net *at_net_free(struct at_net *net);
 size_t at_net_stream_count(const struct at_net *net);
 
+/*
+ * One budget of bytes over all streams: their buffers count by themselves, what an owner keeps for
+ * a peer it counts with at_net_count(). An owner asks at_net_has_room() before it takes on more and
+ * refuses otherwise; an eighth on top is spared for saying so, beyond which a stream that needs a
+ * buffer is lost and at_stream_room() gives none. At first there is no bound.
+ */
+void at_net_set_budget(struct at_net *net, size_t most);
+size_t at_net_held(const struct at_net *net);
+bool at_net_has_room(const struct at_net *net, size_t n);
+/* n bytes more; negative: less. */
+void at_net_count(struct at_net *net, ptrdiff_t n);
+
 /* The new connection is the callee's; make a stream of it or close it. */
 typedef void at_listener_fn(void *user, int fd);
 /* fd, non-blocking and listening, becomes the listener's on success. */

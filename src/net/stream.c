@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,16 +49,32 @@ static size_t held(const struct buffer *b)
     return b->len - b->from;
 }
 
-static void release(struct buffer *b)
+static void release(struct at_stream *s, struct buffer *b)
 {
+    at_net_count(s->net, -(ptrdiff_t)b->cap);
     free(b->at);
     *b = (struct buffer){0};
 }
 
-/* Makes room for n more bytes at the end. */
-static int reserve(struct buffer *b, size_t n)
+/* Little grows by doubling; much is made to measure, because all streams share one budget. */
+static size_t next_cap(const struct buffer *b, size_t n)
 {
+    size_t need = b->len + n;
     size_t cap = b->cap == 0 ? 1024 : b->cap;
+
+    if (need > AT_NET_KEEP_BYTES) {
+        return (need + 4095) & ~(size_t)4095;
+    }
+    while (cap < need) {
+        cap *= 2;
+    }
+    return cap;
+}
+
+/* Makes room for n more bytes at the end. */
+static int reserve(struct at_stream *s, struct buffer *b, size_t n)
+{
+    size_t cap;
     uint8_t *at;
 
     if (b->cap - b->len >= n) {
@@ -71,13 +88,15 @@ static int reserve(struct buffer *b, size_t n)
             return 0;
         }
     }
-    while (cap - b->len < n) {
-        cap *= 2;
+    cap = next_cap(b, n);
+    if (!at_net_may_grow(s->net, cap - b->cap)) {
+        return -ENOMEM;
     }
     at = realloc(b->at, cap);
     if (at == NULL) {
         return -ENOMEM;
     }
+    at_net_count(s->net, (ptrdiff_t)(cap - b->cap));
     b->at = at;
     b->cap = cap;
     return 0;
@@ -132,8 +151,8 @@ struct at_stream *at_stream_close(struct at_stream *stream)
     stream->io = at_io_remove(stream->io);
     stream->timer = at_timer_remove(stream->timer);
     at_close(&stream->fd);
-    release(&stream->in);
-    release(&stream->out);
+    release(stream, &stream->in);
+    release(stream, &stream->out);
     stream->net->stream_count--;
     at_list_append(&stream->net->dead, &stream->link);
     return NULL;
@@ -200,7 +219,7 @@ void at_stream_flush(struct at_stream *stream)
         out->len = 0;
         stream->stall_ns = 0;
         if (out->cap > AT_NET_OUT_KEPT_BYTES) {
-            release(out);
+            release(stream, out);
         }
     } else if (moved || !stalled) {
         stream->stall_ns = at_loop_now_ns(stream->net->loop) + AT_NET_STALL_NS;
@@ -231,14 +250,14 @@ static int keep(struct at_stream *s, struct at_bytes rest)
     if (s->in.at != NULL) {
         s->in.from = s->in.len - rest.len; /* it lies there already */
         if (rest.len == 0) {
-            release(&s->in);
+            release(s, &s->in);
         }
         return 0;
     }
     if (rest.len == 0) {
         return 0;
     }
-    if (reserve(&s->in, rest.len) < 0 || s->in.at == NULL) {
+    if (reserve(s, &s->in, rest.len) < 0 || s->in.at == NULL) {
         return -ENOMEM;
     }
     memcpy(s->in.at, rest.at, rest.len);
@@ -296,7 +315,7 @@ static void read_some(struct at_stream *s)
 
     if (into_kept) {
         cap = AT_NET_KEEP_BYTES / 4;
-        if (reserve(&s->in, cap) < 0) {
+        if (reserve(s, &s->in, cap) < 0) {
             lose(s, ENOMEM);
             return;
         }
@@ -402,7 +421,7 @@ struct at_stream *at_stream_finish(struct at_stream *stream)
     }
     stream->finishing = true;
     stream->stopped = false;
-    release(&stream->in);
+    release(stream, &stream->in);
     at_list_append(&stream->net->finishing, &stream->link);
     stream->deadline_ns = 0; /* until all is sent the stall time guards it, then the linger time */
     want_events(stream);
@@ -415,7 +434,7 @@ struct at_stream *at_stream_finish(struct at_stream *stream)
 uint8_t *at_stream_room(struct at_stream *stream, size_t n)
 {
     if (stream->dead || held(&stream->out) > AT_NET_OUT_BYTES ||
-        n > AT_NET_OUT_BYTES - held(&stream->out) || reserve(&stream->out, n) < 0) {
+        n > AT_NET_OUT_BYTES - held(&stream->out) || reserve(stream, &stream->out, n) < 0) {
         return NULL;
     }
     return stream->out.at + stream->out.len;

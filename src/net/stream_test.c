@@ -230,6 +230,40 @@ TEST(output_beyond_its_limit_is_refused)
     tear_down(f);
 }
 
+TEST(all_streams_share_one_budget_and_only_refusals_get_more)
+{
+    struct fixture *f = set_up();
+    static char block[1 << 20];
+
+    at_net_set_budget(f->net, 1 << 20);
+    CHECK(at_net_has_room(f->net, 1 << 20));
+    at_net_count(f->net, (1 << 20) - 100); /* a body that the owner keeps */
+    CHECK(at_net_has_room(f->net, 100));
+    CHECK(!at_net_has_room(f->net, 101));
+    CHECK(at_stream_room(f->stream, sizeof(block)) == NULL);
+    put(f, "503", 3);
+    CHECK(!at_net_has_room(f->net, 0));
+    at_stream_flush(f->stream);
+    at_net_count(f->net, 100 - (1 << 20));
+    put(f, block, sizeof(block) - 4096);
+    CHECK(!at_net_has_room(f->net, 4097));
+    f->stream = at_stream_close(f->stream);
+    CHECK_INT(at_net_held(f->net), 0);
+    tear_down(f);
+}
+
+TEST(input_that_would_pass_the_budget_ends_its_stream)
+{
+    struct fixture *f = set_up();
+
+    at_net_set_budget(f->net, 8);
+    f->take_max = 0;
+    send_str(f, "not used yet");
+    CHECK_INT(f->gone, ENOMEM);
+    CHECK_INT(at_net_held(f->net), 0);
+    tear_down(f);
+}
+
 TEST(half_closing_is_told_and_the_peer_can_still_be_answered)
 {
     struct fixture *f = set_up();

@@ -18,6 +18,7 @@ enum { FIRST_BLOCK_BYTES = 4096, SLICE_MEMORY_MAX = 1 << 20 };
 static const struct at_record_field head_fields[] = {
     AT_RECORD_STRING_FIELD(struct at_gateway_config, system, AT_PLAN_NAME_MAX),
     AT_RECORD_U64_FIELD(struct at_gateway_config, deadline_ns),
+    AT_RECORD_U64_FIELD(struct at_gateway_config, memory_bytes),
 };
 
 static const struct at_record_field service_fields[] = {
@@ -101,6 +102,11 @@ int at_gateway_config_pack(const struct at_plan *plan, struct at_text *out)
     uint32_t slots[AT_PLAN_SERVICES_MAX] = {0};
     struct at_gateway_config head = {.system = plan->system, .deadline_ns = plan->deadline_ns};
 
+    for (size_t i = 0; i < plan->service_count; i++) {
+        if (plan->services[i].kind == AT_PLAN_GATEWAY) {
+            head.memory_bytes = plan->services[i].memory_bytes;
+        }
+    }
     at_record_pack(&head_table, &head, out);
     at_record_put_u32(out, choose_services(plan, slots));
     for (size_t i = 0; i < plan->service_count; i++) {

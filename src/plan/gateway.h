@@ -32,7 +32,8 @@ struct at_gateway_listener {
 struct at_gateway_config {
     struct at_arena arena; /* owns everything below */
     const char *system;
-    uint64_t deadline_ns; /* for requests that state none; > 0 */
+    uint64_t deadline_ns;  /* for requests that state none; > 0 */
+    uint64_t memory_bytes; /* the door's own limit; 0: none */
     struct at_gateway_service *services;
     size_t service_count;
     struct at_gateway_listener *listeners;

@@ -369,9 +369,11 @@ TEST(the_gateway_gets_its_listeners_and_only_the_services_they_name)
     struct at_gateway_config slice;
 
     make(&f);
+    f.services[0].memory_bytes = 77;
     at_text_init(&out);
     CHECK_INT(at_gateway_config_pack(&f.plan, &out), 0);
     CHECK_INT(at_gateway_config_unpack(at_text_bytes(&out), CONTRACTS_BYTES, &slice, NULL), 0);
+    CHECK_INT(slice.memory_bytes, 77);
     CHECK_STR(slice.system, "shop");
     CHECK_INT(slice.deadline_ns, 1000);
     CHECK_INT(slice.service_count, 1);

@@ -160,19 +160,27 @@ static void pack_config(size_t contract_bytes, struct at_text *out)
 {
     const char *contract = "test.door.v1.EchoService";
     uint32_t zero = 0;
-    struct at_plan_service echo = {.name = "echo",
-                                   .kind = AT_PLAN_SERVICE,
-                                   .executable = "/bin/true",
-                                   .cwd = "/",
-                                   .file = "",
-                                   .contracts = {&contract, 1},
-                                   .contract_bytes = contract_bytes};
+    const char *memory = getenv("STAGE_DOOR_MEMORY"); /* bytes; absent: no limit */
+    struct at_plan_service services[] = {
+        {.name = "echo",
+         .kind = AT_PLAN_SERVICE,
+         .executable = "/bin/true",
+         .cwd = "/",
+         .file = "",
+         .contracts = {&contract, 1},
+         .contract_bytes = contract_bytes},
+        {.name = "door",
+         .kind = AT_PLAN_GATEWAY,
+         .executable = "",
+         .cwd = "/",
+         .file = "",
+         .memory_bytes = memory == NULL ? 0 : strtoull(memory, NULL, 10)}};
     struct at_plan_listener listener = {.address = "127.0.0.1", .services = {&zero, 1}, .file = ""};
     struct at_plan plan = {.system = "stage",
                            .project_dir = "/",
                            .deadline_ns = 10 * AT_SECOND_NS,
-                           .services = &echo,
-                           .service_count = 1,
+                           .services = services,
+                           .service_count = 2,
                            .listeners = &listener,
                            .listener_count = 1};
 

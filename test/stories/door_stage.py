@@ -100,7 +100,7 @@ class Connection:
 class Door:
     """The gateway and what is behind it, until stop()."""
 
-    def __init__(self, files=None, log=None):
+    def __init__(self, files=None, log=None, memory=None):
         def limit():
             if files:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
@@ -109,7 +109,8 @@ class Door:
             [path("test", "stage", "stage"), path("src", "roles", "gateway", "atoll-gateway"),
              path("test", "stage", "stage.set")],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log or subprocess.DEVNULL,
-            preexec_fn=limit)
+            preexec_fn=limit,
+            env={**os.environ, **({"STAGE_DOOR_MEMORY": str(memory)} if memory else {})})
         self.port = int(self.process.stdout.readline().split()[1])
         deadline = time.monotonic() + 10
         while self.get("/readyz").status != 200:

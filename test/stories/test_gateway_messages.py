@@ -68,7 +68,7 @@ def test_nesting_below_the_limit_passes(door):
 
 
 @pytest.mark.parametrize("body, field, words", [
-    ('{"part":{"idd":"x"}}', "part.idd", 'did you mean "id"'),
+    ('{"part":{"quantitty":"x"}}', "part.quantitty", 'did you mean "quantity"'),
     ('{"i32":"x"}', "i32", "i32"), ('{"i32":true}', "i32", "i32"), ('{"i32":1.5}', "i32", "i32"),
     ('{"i32":[1]}', "i32", "i32"), ('{"i32":{}}', "i32", "i32"),
     ('{"i32":2147483648}', "i32", "int32"), ('{"i32":-2147483649}', "i32", "int32"),

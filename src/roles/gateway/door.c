@@ -213,6 +213,14 @@ static size_t streams_max(void)
                                                              : AT_GATEWAY_FDS_SPARE;
 }
 
+/* All that strangers make us hold; the rest of the memory limit is for our own work. */
+static size_t budget(const struct at_gateway_config *config)
+{
+    uint64_t part = config->memory_bytes / AT_GATEWAY_HELD_PART;
+
+    return part != 0 && part < AT_GATEWAY_HELD_BYTES ? (size_t)part : AT_GATEWAY_HELD_BYTES;
+}
+
 static int read_config(struct at_door *door, uint64_t contracts_bytes)
 {
     struct at_diag diag;
@@ -273,6 +281,7 @@ int at_door_start(void *user, struct at_role *role)
         r = at_net_new(door->loop, streams_max(), &door->net);
     }
     if (r == 0) {
+        at_net_set_budget(door->net, budget(&door->config));
         at_role_gave_control(role); /* first: one loop watches a descriptor once */
         r = at_calls_new(door->loop, at_role_control_fd(role), at_role_message, role, &door->calls);
     }

@@ -19,7 +19,11 @@ enum {
     AT_GATEWAY_LOG_TEXT_MAX = 256,       /* a path or header in an access line */
     AT_GATEWAY_CHUNK_BYTES = 65536,      /* longer answers are sent in chunks of this size */
     AT_GATEWAY_BODY_FIRST_BYTES = 16384, /* a body buffer begins so and grows with what arrived */
-    AT_GATEWAY_OUT_PAUSE_BYTES = 262144, /* answers not read yet: pipelining without reading */
+    AT_GATEWAY_OUT_PAUSE_BYTES = 65536,  /* answers not read yet: pipelining without reading */
+    AT_GATEWAY_HELD_BYTES = 256 << 20,   /* all connections: heads, bodies and answers in memory */
+    AT_GATEWAY_HELD_PART = 2,            /* at most this part (1/2) of the door's memory limit */
+    AT_GATEWAY_SPARED_BYTES = 4096,      /* answers up to here are given without a look at that */
+    AT_GATEWAY_RETRY_S = 5,              /* Retry-After when it is used up */
 };
 
 #define AT_GATEWAY_HEAD_NS (10 * AT_SECOND_NS)       /* for a whole head: slowloris */

@@ -19,6 +19,7 @@ struct at_problem {
     struct at_bytes field;    /* which field of the message; may be empty */
     int line;                 /* in the JSON body, from 1; 0: none */
     int col;
+    unsigned retry_after_s; /* the header Retry-After; 0: none */
 };
 
 /* The canonical HTTP status of a gRPC code. */

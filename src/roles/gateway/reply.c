@@ -1,5 +1,6 @@
 /* Answers: written to the stream in one piece, and logged. */
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -82,12 +83,7 @@ static void conclude(struct at_session *s)
     s->binding = NULL;
     s->bytes_in = 0;
     s->over = s->over || !s->keep_alive;
-    if (s->head.at != NULL) {
-        at_text_deinit(&s->head);
-    }
-    if (s->body.at != NULL) {
-        at_text_deinit(&s->body);
-    }
+    at_session_drop_kept(s);
     at_stream_set_deadline(s->stream, at_loop_now_ns(s->door->loop) + AT_GATEWAY_IDLE_NS);
 }
 
@@ -95,11 +91,8 @@ void at_session_reply(struct at_session *s, const struct at_reply *r)
 {
     char parent[AT_TRACE_PARENT_TEXT];
     bool chunked = r->body.len > AT_GATEWAY_CHUNK_BYTES && !s->minor_0;
-    struct at_http1_field fields[3] = {
-        {AT_LIT("X-Request-Id"), at_bytes_over(s->request_id, s->request_id_len)},
-        {AT_LIT("traceparent"), at_bytes_over(parent, sizeof(parent))},
-        {AT_LIT("Allow"), r->allow},
-    };
+    struct at_http1_field fields[4];
+    char retry[12];
     struct at_http1_response head = {
         .status = (uint16_t)r->status,
         .to_minor_0 = s->minor_0,
@@ -107,13 +100,30 @@ void at_session_reply(struct at_session *s, const struct at_reply *r)
         .content_length = r->body.len,
         .content_type = r->content_type,
         .date = at_door_date(s->door),
-        .fields = s->request_id_len > 0 ? fields : fields + 2,
-        .field_count = (s->request_id_len > 0 ? 2U : 0U) + (r->allow.len > 0 ? 1U : 0U),
+        .fields = fields,
     };
-    size_t room = at_http1_response_room(&head) + body_room(r->body, chunked);
-    uint8_t *at = at_stream_room(s->stream, room);
-    struct at_writer w = at_writer_over(at, room);
+    struct at_writer w;
+    size_t room;
+    uint8_t *at;
 
+    if (s->request_id_len > 0) {
+        fields[head.field_count++] = (struct at_http1_field){
+            AT_LIT("X-Request-Id"), at_bytes_over(s->request_id, s->request_id_len)};
+        fields[head.field_count++] =
+            (struct at_http1_field){AT_LIT("traceparent"), at_bytes_over(parent, sizeof(parent))};
+    }
+    if (r->allow.len > 0) {
+        fields[head.field_count++] = (struct at_http1_field){AT_LIT("Allow"), r->allow};
+    }
+    if (r->retry_after_s > 0) {
+        int n = snprintf(retry, sizeof(retry), "%u", r->retry_after_s);
+
+        fields[head.field_count++] =
+            (struct at_http1_field){AT_LIT("Retry-After"), at_bytes_over(retry, (size_t)n)};
+    }
+    room = at_http1_response_room(&head) + body_room(r->body, chunked);
+    at = at_stream_room(s->stream, room);
+    w = at_writer_over(at, room);
     s->keep_alive = s->keep_alive && !s->door->draining;
     head.keep_alive = s->keep_alive;
     at_trace_parent_text(&s->trace, parent);
@@ -147,12 +157,23 @@ void at_session_problem_allow(struct at_session *s, struct at_problem p, struct 
                             .body = at_text_bytes(text),
                             .allow = allow,
                             .why = p.detail,
+                            .retry_after_s = p.retry_after_s,
                         });
 }
 
 void at_session_problem(struct at_session *s, struct at_problem p)
 {
     at_session_problem_allow(s, p, (struct at_bytes){0});
+}
+
+void at_session_overloaded(struct at_session *s, struct at_bytes detail)
+{
+    s->keep_alive = false;
+    at_session_problem(s, (struct at_problem){.status = 503,
+                                              .code = AT_STATUS_UNAVAILABLE,
+                                              .detail = detail,
+                                              .reason = AT_LIT("DOOR_OVERLOADED"),
+                                              .retry_after_s = AT_GATEWAY_RETRY_S});
 }
 
 static uint32_t code_of(unsigned status)

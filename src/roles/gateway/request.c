@@ -258,6 +258,11 @@ static void answer_call(struct at_session *s, const struct at_call_result *resul
         blame_service(s, r, &fault);
         return;
     }
+    if (body.len > AT_GATEWAY_SPARED_BYTES && !at_net_has_room(s->door->net, body.len)) {
+        at_session_overloaded(s, AT_LIT("the call was made, but its answer is more than the door "
+                                        "can hold now for its clients"));
+        return;
+    }
     at_session_reply(s,
                      &(struct at_reply){.status = 200,
                                         .content_type = s->protobuf ? AT_LIT("application/protobuf")

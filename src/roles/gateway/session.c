@@ -1,5 +1,6 @@
 #include "roles/gateway/session.h"
 
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,25 @@
 #include "wire/http1.h"
 #include "wire/limits.h"
 
+static void recount(struct at_session *s)
+{
+    size_t now = s->head.cap + s->body.cap;
+
+    if (now != s->counted) {
+        at_net_count(s->door->net, (ptrdiff_t)(now - s->counted));
+        s->counted = now;
+    }
+}
+
+void at_session_drop_kept(struct at_session *s)
+{
+    if (s->counted > 0) {
+        at_text_deinit(&s->head);
+        at_text_deinit(&s->body);
+        recount(s);
+    }
+}
+
 static void destroy(struct at_session *s)
 {
     struct at_door *door = s->door;
@@ -28,8 +48,7 @@ static void destroy(struct at_session *s)
     } else {
         (void)at_stream_finish(s->stream);
     }
-    at_text_deinit(&s->head);
-    at_text_deinit(&s->body);
+    at_session_drop_kept(s);
     free(s);
     at_door_session_ended(door);
 }
@@ -104,7 +123,13 @@ static void await_body(struct at_session *s, struct at_bytes head)
     static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
     const struct at_http1_request *r = &s->door->request;
 
+    if (!at_net_has_room(s->door->net, head.len + (size_t)r->content_length)) {
+        at_session_overloaded(s, AT_LIT("the door holds as much as it may for its clients: this "
+                                        "body was not taken, nothing was called"));
+        return;
+    }
     at_text_add(&s->head, head);
+    recount(s);
     if (s->head.failed) {
         abandon(s);
         return;
@@ -136,6 +161,11 @@ static size_t take_head(struct at_session *s, struct at_bytes in)
     }
     result = at_http1_scan(&s->scan, in, &head_len);
     if (result == AT_HTTP1_MORE) {
+        if (!at_net_has_room(s->door->net, in.len)) {
+            forget_request(s);
+            at_session_overloaded(s, AT_LIT("the door holds as much as it may for its clients: "
+                                            "these headers came in pieces and were not kept"));
+        }
         return 0;
     }
     if (result == AT_HTTP1_OK) {
@@ -174,8 +204,13 @@ static void run_kept(struct at_session *s)
         at_session_route(s, r) == 0) {
         at_session_run(s, r, at_text_bytes(&s->body));
     }
-    at_text_deinit(&s->head);
-    at_text_deinit(&s->body);
+    at_session_drop_kept(s);
+}
+
+/* By how much the kept body grows, at most. */
+static size_t growth(const struct at_text *body, size_t n)
+{
+    return body->len + n < body->cap ? 0 : body->len + 2 * n + 1;
 }
 
 static size_t take_body(struct at_session *s, struct at_bytes in)
@@ -188,7 +223,13 @@ static size_t take_body(struct at_session *s, struct at_bytes in)
         at_session_refuse(s, result);
         return 0;
     }
+    if (!at_net_has_room(s->door->net, growth(&s->body, data.len))) {
+        at_session_overloaded(s, AT_LIT("the door holds as much as it may for its clients: the "
+                                        "body was dropped, nothing was called"));
+        return 0;
+    }
     at_text_add(&s->body, data);
+    recount(s);
     s->bytes_in += used;
     if (s->body.failed) {
         abandon(s);

@@ -27,6 +27,7 @@ struct at_session {
     struct at_http1_body reader;
     struct at_text head; /* a copy while the body is still coming */
     struct at_text body;
+    size_t counted; /* what head and body take of the budget */
 
     /* The request being worked on. */
     enum at_session_builtin builtin;
@@ -55,8 +56,9 @@ struct at_reply {
     uint32_t code; /* enum at_status */
     struct at_bytes content_type;
     struct at_bytes body;
-    struct at_bytes allow; /* of 405; may be empty */
-    struct at_bytes why;   /* for the log */
+    struct at_bytes allow;  /* of 405; may be empty */
+    struct at_bytes why;    /* for the log */
+    unsigned retry_after_s; /* 0: none */
 };
 
 void at_session_reply(struct at_session *s, const struct at_reply *r);
@@ -66,6 +68,8 @@ void at_session_problem(struct at_session *s, struct at_problem p);
 void at_session_problem_allow(struct at_session *s, struct at_problem p, struct at_bytes allow);
 /* The connection cannot go on: an at_http1_result. */
 void at_session_refuse(struct at_session *s, int http1_result);
+/* 503: what strangers make the door hold is at its limit; the connection ends. */
+void at_session_overloaded(struct at_session *s, struct at_bytes detail);
 /* A line in the access log for a request whose client is gone. */
 void at_session_log_gone(struct at_session *s);
 
@@ -80,6 +84,8 @@ void at_session_run(struct at_session *s, const struct at_http1_request *r, stru
 
 /* session.c */
 
+/* Lets go of the head and body that were kept. */
+void at_session_drop_kept(struct at_session *s);
 void at_session_hold(struct at_session *s);
 void at_session_let_go(struct at_session *s);
 /* The call of a session has ended and its answer is written: on with the connection. */
