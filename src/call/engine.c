@@ -297,7 +297,7 @@ bool at_engine_arm(struct at_engine *e)
         uint32_t bits = l->paused ? 0 : AT_WAIT_RECORDS;
 
         at_channel_publish(&l->channel);
-        if (!at_list_is_empty(&l->out) || l->cancels_owed > 0) {
+        if (at_link_owes(l)) {
             bits |= AT_WAIT_ROOM;
         }
         if (l->rule == AT_RULE_NONE && at_channel_arm(&l->channel, bits)) {

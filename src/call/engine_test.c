@@ -415,6 +415,35 @@ TEST(a_draining_server_is_not_chosen_and_what_it_refuses_goes_elsewhere)
     world_deinit(&w);
 }
 
+TEST(a_full_ring_only_delays_the_word_that_a_server_goes_away)
+{
+    static const uint8_t big[AT_RECORD_PAYLOAD_MAX]; /* two of them fill a ring */
+    struct world w;
+    struct call c[3];
+
+    world_init(&w);
+    w.server.on_request = NULL;
+    for (int i = 0; i < 3; i++) {
+        start(&w.client, &c[i], "GetItem", AT_LIT("x"), 10 * AT_SECOND_NS);
+    }
+    connect_world(&w);
+    turn_both(&w, 3);
+    for (int i = 0; i < 3; i++) {
+        at_engine_answer(w.server.engine, taken(&w.server), AT_STATUS_OK, (struct at_bytes){0},
+                         at_bytes_over(big, sizeof(big)), 0);
+    }
+    at_engine_go_away(w.server.engine);
+    CHECK(at_engine_can_call(w.client.engine, at_bytes_of(contract)));
+    turn_both(&w, 4);
+    for (int i = 0; i < 3; i++) {
+        CHECK_INT(c[i].out.status, AT_STATUS_OK);
+        CHECK_INT(c[i].out.payload_len, sizeof(big));
+        free(c[i].out.room);
+    }
+    CHECK(!at_engine_can_call(w.client.engine, at_bytes_of(contract)));
+    world_deinit(&w);
+}
+
 TEST(after_a_new_supervisor_everything_is_wanted_again_with_what_is_open)
 {
     struct world w;

@@ -496,4 +496,79 @@ TEST(a_peer_that_keeps_its_ring_full_delays_nobody)
     test_owner_deinit(&server);
 }
 
+static void say_part(struct liar *l, uint32_t call_id, uint32_t len, uint32_t offset)
+{
+    liar_say(l, (struct at_record){.kind = offset == 0 ? AT_RECORD_REQUEST : AT_RECORD_DATA,
+                                   .call_id = call_id,
+                                   .len = len,
+                                   .total_len = AT_CALL_MESSAGE_MAX,
+                                   .offset = offset});
+}
+
+TEST(half_requests_are_few_on_a_channel)
+{
+    struct test_owner server;
+    struct liar l;
+    char reason[256];
+
+    CHECK_INT(test_owner_init(&server, methods), 0);
+    CHECK_INT(liar_meet(&l, &server, true, 0, 7), 0);
+    CHECK_INT(liar_attach(&l, 7, ""), 0);
+    for (uint32_t i = 0; i < AT_CALL_PARTS_MAX; i++) {
+        say_part(&l, i, 1, 0);
+    }
+    CHECK(!liar_is_caught(&l, reason, sizeof(reason)));
+    liar_say(&l, (struct at_record){.kind = AT_RECORD_CANCEL, .call_id = 0});
+    say_part(&l, 100, 1, 0); /* in the place of what was cancelled */
+    CHECK(!liar_is_caught(&l, reason, sizeof(reason)));
+    say_part(&l, 101, 1, 0);
+    CHECK(liar_is_caught(&l, reason, sizeof(reason)));
+    liar_leave(&l);
+    test_owner_deinit(&server);
+}
+
+TEST(half_requests_count_with_whole_ones_that_wait_for_an_answer)
+{
+    enum { PART = AT_RECORD_PAYLOAD_MAX, TOTAL = AT_CALL_MESSAGE_MAX, WHOLE = 4 };
+    struct test_owner server;
+    struct liar l;
+    char reason[256];
+
+    CHECK_INT(test_owner_init(&server, methods), 0);
+    CHECK_INT(liar_meet(&l, &server, true, 0, 7), 0);
+    CHECK_INT(liar_attach(&l, 7, ""), 0);
+    for (uint32_t i = 0; i < AT_CALL_PARTS_MAX; i++) {
+        for (uint32_t at = 0; at < TOTAL - 1; at += PART) {
+            say_part(&l, i, TOTAL - 1 - at < PART ? TOTAL - 1 - at : PART, at);
+        }
+    }
+    CHECK(!liar_is_caught(&l, reason, sizeof(reason)));
+    for (uint32_t i = 0; i < WHOLE; i++) {
+        liar_say(&l, (struct at_record){
+                         .kind = AT_RECORD_REQUEST, .call_id = 9 + i, .len = 2, .total_len = 2});
+    }
+    CHECK(liar_is_caught(&l, reason, sizeof(reason)));
+    answer_all(&server);
+    liar_leave(&l);
+    test_owner_deinit(&server);
+}
+
+TEST(data_of_a_cancelled_request_is_a_lie)
+{
+    struct test_owner server;
+    struct liar l;
+    char reason[256];
+
+    CHECK_INT(test_owner_init(&server, methods), 0);
+    CHECK_INT(liar_meet(&l, &server, true, 0, 7), 0);
+    CHECK_INT(liar_attach(&l, 7, ""), 0);
+    say_part(&l, 3, 1, 0);
+    liar_say(&l, (struct at_record){.kind = AT_RECORD_CANCEL, .call_id = 3});
+    say_part(&l, 3, 1, 1);
+    CHECK(liar_is_caught(&l, reason, sizeof(reason)));
+    CHECK(at_list_is_empty(&server.requests));
+    liar_leave(&l);
+    test_owner_deinit(&server);
+}
+
 TEST_MAIN("call/hostile")

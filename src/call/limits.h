@@ -15,6 +15,10 @@ enum {
     AT_CALL_LINKS_MAX = 4096,           /* channels of one process: descriptors are finite */
     AT_CALL_HELD_MAX = 8 << 20,         /* request bytes of one channel not answered yet: then we
                                          stop reading it, so a flood stays in the sender's ring */
+    AT_CALL_PARTS_MAX = 4,              /* half requests at once on one channel: an honest sender
+                                         has one, and a small one or a cancelled one beside it */
+    AT_CALL_UNANSWERED_MAX = AT_CALL_HELD_MAX + 2 * AT_CALL_MESSAGE_MAX, /* bytes that whole and
+                                         half requests of one channel make us hold */
     AT_CALL_RECORDS_PER_TURN = 64, /* records of one channel in a row: it cannot starve others */
     AT_CALL_IDLE_RINGS_MAX = 1000, /* rings in a row for nothing: it would keep us awake */
 };

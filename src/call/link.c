@@ -312,6 +312,9 @@ void at_link_small(struct at_link *l, uint8_t kind, uint32_t call_id)
         l->slots[call_id & UINT16_MAX].owes_cancel = true;
         l->cancels_owed++;
         at_link_heat(l);
+    } else if (x == AT_CHANNEL_FULL && kind == AT_RECORD_GOAWAY) {
+        l->owes_goaway = true;
+        at_link_heat(l);
     }
     at_channel_publish(&l->channel);
 }
@@ -351,6 +354,15 @@ static int write_out(struct at_link *l, struct at_outgoing *o)
     return 0;
 }
 
+static void pay_goaway(struct at_link *l)
+{
+    struct at_record r = {.kind = AT_RECORD_GOAWAY};
+    int x;
+
+    put_small(l, &r, &x);
+    l->owes_goaway = x != 0;
+}
+
 static void pay_cancels(struct at_link *l)
 {
     for (uint32_t i = 0; i < AT_CALL_SLOTS && l->cancels_owed > 0; i++) {
@@ -371,7 +383,24 @@ static void pay_cancels(struct at_link *l)
     }
 }
 
-void at_link_flush(struct at_link *l)
+bool at_link_owes(const struct at_link *l)
+{
+    return !at_list_is_empty(&l->out) || l->cancels_owed > 0 || l->owes_goaway;
+}
+
+/* Short debts first: the peer forgets a half message before the next one begins. */
+static bool pay(struct at_link *l)
+{
+    if (l->owes_goaway) {
+        pay_goaway(l);
+    }
+    if (l->cancels_owed > 0) {
+        pay_cancels(l);
+    }
+    return l->cancels_owed == 0 && !l->owes_goaway;
+}
+
+static void write_queue(struct at_link *l)
 {
     while (!at_list_is_empty(&l->out)) {
         struct at_outgoing *o = at_container_of(l->out.next, struct at_outgoing, entry);
@@ -389,8 +418,14 @@ void at_link_flush(struct at_link *l)
             at_server_written(l, o);
         }
     }
-    if (l->cancels_owed > 0) {
-        pay_cancels(l);
+}
+
+void at_link_flush(struct at_link *l)
+{
+    if (pay(l)) {
+        write_queue(l);
+    } else {
+        at_link_heat(l); /* so that the next sleep waits for room */
     }
     if (l->engine->corked) {
         at_link_heat(l); /* at_engine_arm() shows it, with all else of this turn */
@@ -496,7 +531,7 @@ bool at_link_drain(struct at_link *l)
     if (n > 0) {
         at_channel_tell(&l->channel);
     }
-    if (!at_list_is_empty(&l->out) || l->cancels_owed > 0) {
+    if (at_link_owes(l)) {
         at_link_flush(l);
     }
     if (n > 0 && l->target != NULL) {

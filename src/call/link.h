@@ -33,9 +33,10 @@ struct at_link {
     uint32_t index; /* in engine->links */
     uint8_t side;
     uint8_t state;
-    bool draining; /* the server said GOAWAY */
-    bool paused;   /* too many request bytes held */
-    uint8_t rule;  /* enum at_channel_rule that writing found broken; acted on by the drain */
+    bool draining;    /* the server said GOAWAY */
+    bool paused;      /* too many request bytes held */
+    bool owes_goaway; /* GOAWAY did not fit yet */
+    uint8_t rule;     /* enum at_channel_rule that writing found broken; acted on by the drain */
     uint32_t cancels_owed;
     uint32_t flags;
     uint32_t rung_at; /* head + peer_taken when the bell rang last */
@@ -61,7 +62,9 @@ struct at_link {
     uint32_t started;
     /* server */
     uint32_t finished;
-    size_t held_bytes;
+    size_t held_bytes; /* of whole requests that are not answered yet */
+    size_t part_bytes; /* of half ones, as far as they have come */
+    uint32_t parts;    /* half ones */
     char peer_service[AT_CALL_NAME_ROOM];
     char peer_instance[AT_CALL_NAME_ROOM];
 };
@@ -105,6 +108,8 @@ void at_link_free(struct at_link *l);
 void at_link_lifeline(struct at_link *l);
 /* Reads records until empty or budget; true when any. */
 bool at_link_drain(struct at_link *l);
+/* Something waits for room in the ring. */
+bool at_link_owes(const struct at_link *l);
 /* Writes what waits in link->out as far as there is room; publishes. */
 void at_link_flush(struct at_link *l);
 /*

@@ -4,6 +4,7 @@
  * A request belongs to the owner from ops->request() until at_engine_answer(). When its peer dies
  * meanwhile, in->link becomes NULL and the answer goes nowhere.
  */
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,7 +22,26 @@
 #include "control/service.h"
 #include "shm/channel.h"
 
-enum { SPARE_MAX = 32, ROOM_KEPT_BYTES = 16384 };
+enum { SPARE_MAX = 32, ROOM_FIRST_BYTES = 256, ROOM_KEPT_BYTES = 16384 };
+
+/* Room for so many bytes that are here; not for what a peer only says will come. */
+static int grow(struct at_incoming *in, uint32_t bytes)
+{
+    uint32_t cap = in->room_cap * 2 < ROOM_FIRST_BYTES ? ROOM_FIRST_BYTES : in->room_cap * 2;
+    uint8_t *bigger;
+
+    if (bytes <= in->room_cap) {
+        return 0;
+    }
+    cap = cap < bytes ? bytes : cap;
+    bigger = realloc(in->room, cap);
+    if (bigger == NULL) {
+        return -ENOMEM;
+    }
+    in->room = bigger;
+    in->room_cap = cap;
+    return 0;
+}
 
 static struct at_incoming *take_incoming(struct at_engine *e, uint32_t bytes)
 {
@@ -45,17 +65,10 @@ static struct at_incoming *take_incoming(struct at_engine *e, uint32_t bytes)
             return NULL;
         }
     }
-    if (in->room_cap < bytes) {
-        uint32_t cap = bytes < 256 ? 256 : bytes;
-        uint8_t *bigger = realloc(in->room, cap);
-
-        if (bigger == NULL) {
-            free(in->room);
-            free(in);
-            return NULL;
-        }
-        in->room = bigger;
-        in->room_cap = cap;
+    if (grow(in, bytes) < 0) {
+        free(in->room);
+        free(in);
+        return NULL;
     }
     return in;
 }
@@ -65,7 +78,12 @@ static void give_back(struct at_engine *e, struct at_incoming *in)
     struct at_link *l = in->link;
 
     if (l != NULL) {
-        l->held_bytes -= in->total_len;
+        if (in->complete) {
+            l->held_bytes -= in->total_len;
+        } else {
+            l->part_bytes -= in->got;
+            l->parts--;
+        }
         l->slots[in->call_id & UINT16_MAX].used = false;
         l->slots[in->call_id & UINT16_MAX].incoming = NULL;
         l->outstanding--;
@@ -166,12 +184,23 @@ static void refuse(struct at_engine *e, struct at_incoming *in, uint32_t status,
     at_engine_answer(e, in, status, at_bytes_of(reason), (struct at_bytes){0}, flags);
 }
 
+/* No more of it will come: the held bytes count it from now on. */
+static void end_part(struct at_link *l, struct at_incoming *in)
+{
+    in->complete = true;
+    in->total_len = in->got; /* less than was announced when it was cancelled */
+    l->parts--;
+    l->part_bytes -= in->got;
+    l->held_bytes += in->got;
+}
+
 /* All of the request is here. */
 static void dispatch(struct at_link *l, struct at_incoming *in)
 {
     struct at_engine *e = l->engine;
 
-    in->complete = true;
+    end_part(l, in);
+    l->paused = l->held_bytes > AT_CALL_HELD_MAX;
     if (e->ops->request == NULL || in->method >= e->method_count) {
         refuse(e, in, AT_STATUS_UNIMPLEMENTED, "the method is not in this instance's table", 0);
     } else if (e->going_away) {
@@ -196,6 +225,20 @@ static int judge_request(const struct at_record *r)
     return r->total_len - r->meta_len > AT_CALL_MESSAGE_MAX ? AT_RULE_MESSAGE_SIZE : AT_RULE_NONE;
 }
 
+/* So many bytes more of a request are here. */
+static int more(struct at_link *l, struct at_incoming *in, uint32_t len)
+{
+    in->got += len;
+    l->part_bytes += len;
+    if (l->held_bytes + l->part_bytes > AT_CALL_UNANSWERED_MAX) {
+        return AT_RULE_MESSAGE_SIZE;
+    }
+    if (in->got == in->total_len) {
+        dispatch(l, in);
+    }
+    return AT_RULE_NONE;
+}
+
 int at_server_take(struct at_link *l, const struct at_record *r)
 {
     uint32_t slot = r->call_id & UINT16_MAX;
@@ -208,7 +251,10 @@ int at_server_take(struct at_link *l, const struct at_record *r)
     if (slot >= AT_CALL_SLOTS || l->slots[slot].used) {
         return AT_RULE_CALL_ID;
     }
-    in = take_incoming(l->engine, r->total_len);
+    if (l->parts >= AT_CALL_PARTS_MAX && r->len < r->total_len) {
+        return AT_RULE_MESSAGE_SIZE;
+    }
+    in = take_incoming(l->engine, r->len);
     if (in == NULL) {
         return AT_RULE_LAST; /* out of memory: end this channel, its other calls may be resent */
     }
@@ -220,18 +266,13 @@ int at_server_take(struct at_link *l, const struct at_record *r)
     memcpy(in->trace_id, r->trace_id, sizeof(in->trace_id));
     in->total_len = r->total_len;
     in->meta_len = r->meta_len;
-    in->got = r->len;
     at_channel_copy(&l->channel, 0, in->room, r->len);
     at_channel_consume(&l->channel, r);
     l->slots[slot].used = true;
     l->slots[slot].incoming = in;
     l->outstanding++;
-    l->held_bytes += in->total_len;
-    l->paused = l->held_bytes > AT_CALL_HELD_MAX && in->got == in->total_len;
-    if (in->got == in->total_len) {
-        dispatch(l, in);
-    }
-    return AT_RULE_NONE;
+    l->parts++;
+    return more(l, in, r->len);
 }
 
 /* The request in progress that call_id names, or NULL. */
@@ -247,20 +288,18 @@ int at_server_take_data(struct at_link *l, const struct at_record *r)
 {
     struct at_incoming *in = incoming_of(l, r->call_id);
 
-    if (in == NULL || in->complete) {
+    if (in == NULL || in->complete) { /* or cancelled, which is as good */
         return AT_RULE_CALL_ID;
     }
     if (r->len == 0 || r->offset != in->got || r->len > in->total_len - in->got) {
         return AT_RULE_MESSAGE;
     }
+    if (grow(in, in->got + r->len) < 0) {
+        return AT_RULE_LAST; /* as in at_server_take() */
+    }
     at_channel_copy(&l->channel, 0, in->room + in->got, r->len);
     at_channel_consume(&l->channel, r);
-    in->got += r->len;
-    if (in->got == in->total_len) {
-        l->paused = l->held_bytes > AT_CALL_HELD_MAX;
-        dispatch(l, in);
-    }
-    return AT_RULE_NONE;
+    return more(l, in, r->len);
 }
 
 void at_server_cancel(struct at_link *l, uint32_t call_id)
@@ -273,6 +312,7 @@ void at_server_cancel(struct at_link *l, uint32_t call_id)
     }
     atomic_store_explicit(&in->cancelled, true, memory_order_relaxed);
     if (!in->complete) {
+        end_part(l, in);
         refuse(e, in, AT_STATUS_CANCELLED, "cancelled before it was whole", 0);
     } else if (e->ops->cancelled != NULL) {
         e->ops->cancelled(e->user, in);
