@@ -123,7 +123,7 @@ static void on_started(struct at_instance *i)
 
 void at_instance_settle(struct at_instance *i, uint64_t exec_ns)
 {
-    if (at_instance_plan(i)->ready == AT_PLAN_READY_EXEC) {
+    if (at_instance_plan(i)->ready == AT_PLAN_READY_EXEC && !i->is_killed) {
         at_timer_set(i->timer, exec_ns + AT_SUPER_SETTLE_MS * AT_MILLISECOND_NS);
     }
 }
@@ -224,7 +224,9 @@ void at_instance_spawn(struct at_instance *i)
         if (r < 0) {
             at_instance_drop(i, strerrordesc_np(-r));
         }
-        at_timer_set(i->timer, i->started_ns + at_instance_plan(i)->start_timeout_ns);
+        if (!i->is_killed) {
+            at_timer_set(i->timer, i->started_ns + at_instance_plan(i)->start_timeout_ns);
+        }
         at_vault_store_instance(i);
         pass_pipes_to_telemetry(i);
         return;

@@ -136,16 +136,26 @@ static int on_hello(struct at_instance *i, struct at_message *m)
         return 0;
     }
     i->said_hello = true;
+    i->awaits_hello = false;
     welcome(i, version);
     return 0;
+}
+
+/* Without HELLO nothing may be said, but for what an adopted one said before it heard RESUME. */
+static int too_early(const struct at_instance *i)
+{
+    return i->awaits_hello ? 0 : AT_MESSAGE_MALFORMED;
 }
 
 static int on_ready(struct at_instance *i, struct at_message *m)
 {
     struct at_service_ready ready;
 
-    if (at_message_read(&at_service_ready_kind, m, &ready) != 0 || !i->said_hello) {
+    if (at_message_read(&at_service_ready_kind, m, &ready) != 0) {
         return AT_MESSAGE_MALFORMED;
+    }
+    if (!i->said_hello || i->awaits_hello) {
+        return too_early(i);
     }
     at_instance_event(i, AT_LIFE_SAID_READY, NULL);
     return 0;
@@ -156,8 +166,11 @@ static int on_want(struct at_instance *i, struct at_message *m)
     struct at_service_want want;
     int r;
 
-    if (at_message_read(&at_service_want_kind, m, &want) != 0 || !i->said_hello) {
+    if (at_message_read(&at_service_want_kind, m, &want) != 0) {
         return AT_MESSAGE_MALFORMED;
+    }
+    if (!i->said_hello || i->awaits_hello) {
+        return too_early(i);
     }
     r = at_edges_want(&i->system->edges, &i->party, &want);
     if (r < 0) {
@@ -174,8 +187,11 @@ static int on_broken(struct at_instance *i, struct at_message *m)
     const char *other;
     char note[AT_CONTROL_REASON_MAX];
 
-    if (at_message_read(&at_service_broken_kind, m, &broken) != 0 || !i->said_hello) {
+    if (at_message_read(&at_service_broken_kind, m, &broken) != 0) {
         return AT_MESSAGE_MALFORMED;
+    }
+    if (!i->said_hello || i->awaits_hello) {
+        return too_early(i);
     }
     other = at_edges_broken(&i->system->edges, &i->party, broken.channel, broken.reason);
     if (other == NULL) {

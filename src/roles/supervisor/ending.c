@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "base/clock.h"
 #include "base/env.h"
 #include "base/log.h"
 #include "control/operator.h"
@@ -35,6 +36,7 @@ void at_instance_kill(struct at_instance *i)
         int r = at_cage_kill(&i->cage);
 
         i->is_killed = true;
+        at_timer_set(i->timer, at_instance_now(i) + AT_SUPER_KILL_GRACE_MS * AT_MILLISECOND_NS);
         if (r < 0 && r != -ESRCH) {
             at_log(AT_LOG_ERROR, "instance=%s error=%s | could not be killed", i->name,
                    strerrordesc_np(-r));
@@ -93,6 +95,7 @@ void at_instance_clear(struct at_instance *i)
     }
     i->pipes_told = false;
     i->said_hello = false;
+    i->awaits_hello = false;
     i->is_killed = false;
     i->wait_status = -1;
     at_timer_set(i->timer, 0);
@@ -137,6 +140,19 @@ static void describe_end(struct at_instance *i, const struct at_cage_end *end)
         (void)snprintf(i->last_exit, sizeof(i->last_exit), "%s: %.400s", i->name, i->fault);
     }
     i->fault[0] = '\0';
+}
+
+void at_instance_take_for_dead(struct at_instance *i)
+{
+    (void)snprintf(i->last_exit, sizeof(i->last_exit),
+                   "%s was killed and did not end within %d s, which only the kernel can hold up; "
+                   "it is taken for ended",
+                   i->name, AT_SUPER_KILL_GRACE_MS / 1000);
+    at_log(AT_LOG_ERROR, "instance=%s pid=%d | %s", i->name, (int)i->cage.reaper_pid, i->last_exit);
+    i->fault[0] = '\0';
+    at_instance_remember_loss(i);
+    at_instance_clear(i);
+    at_instance_judge(i, false);
 }
 
 void at_instance_on_end(void *user, int fd, uint32_t events)

@@ -111,7 +111,9 @@ static void terminate(struct at_instance *i)
     if (!i->has_started || at_cage_signal(&i->cage, (int)p->stop_signal) < 0) {
         at_instance_kill(i);
     }
-    at_timer_set(i->timer, at_instance_now(i) + grace);
+    if (!i->is_killed) {
+        at_timer_set(i->timer, at_instance_now(i) + grace);
+    }
 }
 
 static void rest(struct at_instance *i)
@@ -124,8 +126,8 @@ static void settle(struct at_instance *i)
     struct at_system *s = i->system;
 
     at_timer_set(i->timer, 0);
-    if (i->state == AT_LIFE_FAILED && s->state != AT_LIFE_STOPPING) {
-        at_edges_set_failed(&s->edges, i->service, i->failed_why);
+    if (s->state != AT_LIFE_STOPPING) {
+        at_system_judge_service(s, i->service);
     }
 }
 
@@ -188,6 +190,10 @@ static void on_timer(void *user)
 {
     struct at_instance *i = user;
 
+    if (i->is_killed) {
+        at_instance_take_for_dead(i);
+        return;
+    }
     switch (i->state) {
     case AT_LIFE_STARTING: on_start_timer(i); break;
     case AT_LIFE_BACKING_OFF: at_instance_event(i, AT_LIFE_REST_OVER, NULL); break;
@@ -209,7 +215,7 @@ void at_instance_hurry(struct at_instance *i)
 {
     uint64_t grace = i->system->grace_ns;
 
-    if (i->state == AT_LIFE_STOPPING && grace != 0) {
+    if (i->state == AT_LIFE_STOPPING && grace != 0 && !i->is_killed) {
         at_timer_set(i->timer, at_instance_now(i) + grace);
     }
 }

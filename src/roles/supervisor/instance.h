@@ -58,6 +58,7 @@ struct at_instance {
     int control;
     struct at_io *control_io;
     bool said_hello;
+    bool awaits_hello; /* adopted: what it said to the supervisor before us it will say again */
     struct at_party party;
     uint64_t message_window_ns; /* start of the second in which messages are counted */
     uint32_t messages;

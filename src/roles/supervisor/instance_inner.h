@@ -30,6 +30,8 @@ void at_instance_settle(struct at_instance *i, uint64_t exec_ns);
 /* ending.c: keeps the first reason why it is ended. */
 void at_instance_note_fault(struct at_instance *i, const char *reason);
 void at_instance_kill(struct at_instance *i);
+/* Even SIGKILL did not end it in time: goes on as if it had. */
+void at_instance_take_for_dead(struct at_instance *i);
 /* The whole cage has ended. */
 void at_instance_on_end(void *user, int fd, uint32_t events);
 void at_instance_remember_loss(struct at_instance *i);

@@ -428,6 +428,12 @@ int at_start_resume(struct at_system *s, struct at_kept_list *kept)
     for (size_t i = 0; i < s->instance_count; i++) {
         restore_instance(s->instances[i], kept);
     }
+    for (size_t i = 0; i < kept->exit_count; i++) {
+        at_vault_tell_exit(s, &kept->exits[i]);
+    }
+    for (uint32_t i = 0; i < s->plan.service_count; i++) {
+        at_system_judge_service(s, i);
+    }
     for (size_t i = 0; i < s->instance_count; i++) {
         at_instance_resume(s->instances[i]);
     }

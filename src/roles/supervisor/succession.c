@@ -91,12 +91,12 @@ static void go_on(struct at_instance *i, int pidfd, int record_fd,
     }
     i->has_started = record->pid != 0;
     i->said_hello = i->was_ready && at_instance_plan(i)->ready == AT_PLAN_READY_HELLO;
+    i->awaits_hello = true;
     at_instance_join(i);
     r = at_instance_watch(i);
     if (r < 0) {
         at_instance_drop(i, strerrordesc_np(-r));
-    }
-    if (!i->has_started) {
+    } else if (!i->has_started) {
         at_instance_drop(i, "its start was cut short by the death of the supervisor");
     } else if (i->state == AT_LIFE_READY && i->said_hello) {
         i->party.is_ready = true;
@@ -123,6 +123,7 @@ void at_instance_adopt(struct at_instance *i, const struct at_anchor_instance *r
     i->started_ns = record->started_ns;
     i->ready_ns = record->ready_ns;
     i->was_ready = record->ready_ns != 0;
+    i->has_started = i->was_ready;
     i->next_start_ns = record->next_start_ns;
     i->history.restarts = record->restarts;
     i->history.bad_exits = record->early_exits;
@@ -137,8 +138,6 @@ void at_instance_adopt(struct at_instance *i, const struct at_anchor_instance *r
         i->state = AT_LIFE_WAITING; /* it died with the supervisor: its next life begins */
     } else if (i->state == AT_LIFE_STOPPING) {
         i->state = AT_LIFE_DOWN;
-    } else if (i->state == AT_LIFE_FAILED) {
-        at_edges_set_failed(&i->system->edges, i->service, i->failed_why);
     }
 }
 
@@ -146,8 +145,8 @@ void at_instance_resume(struct at_instance *i)
 {
     struct at_service_resume resume = {.supervisor = i->system->supervisors};
 
-    if (i->control >= 0 && i->cage.state != AT_CAGE_EMPTY &&
-        at_instance_plan(i)->ready == AT_PLAN_READY_HELLO) {
+    /* A program that only calls speaks, too; one that knows nothing of atoll does not mind. */
+    if (i->control >= 0 && i->cage.state != AT_CAGE_EMPTY) {
         at_edges_say(&i->system->edges, &i->party,
                      &(struct at_letter){.kind = &at_service_resume_kind, .message = &resume});
     }

@@ -168,6 +168,26 @@ void at_system_up(struct at_system *s)
     at_system_touch(s);
 }
 
+void at_system_judge_service(struct at_system *s, uint32_t service)
+{
+    const char *why = NULL;
+
+    for (size_t i = 0; i < s->instance_count; i++) {
+        const struct at_instance *instance = s->instances[i];
+
+        if (instance->service != service || instance->state == AT_LIFE_DOWN) {
+            continue;
+        }
+        if (instance->state != AT_LIFE_FAILED) {
+            return;
+        }
+        why = why == NULL ? instance->failed_why : why;
+    }
+    if (why != NULL) {
+        at_edges_set_failed(&s->edges, service, why);
+    }
+}
+
 /* ---- down ---- */
 
 static bool depends_on(const struct at_plan_service *p, uint32_t service)

@@ -86,6 +86,11 @@ void at_system_advance(void *user);
 extern const struct at_edges_ops at_system_edges_ops;
 /* Is the service wholly ready? (or started, when that is enough) */
 bool at_system_is_there(const struct at_system *s, uint32_t service, enum at_plan_condition how);
+/*
+ * An instance settled: the service has failed when one of it failed and no other is left that runs
+ * or will be started again. Who wants it hears so.
+ */
+void at_system_judge_service(struct at_system *s, uint32_t service);
 /* The first instance of the role, or NULL. */
 struct at_instance *at_system_role(const struct at_system *s, enum at_plan_kind kind);
 /* Takes control.sock, cages' groups and the run directory away. */

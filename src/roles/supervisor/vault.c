@@ -192,6 +192,23 @@ static int keep(struct at_kept_list *list, struct at_message *m)
     return 0;
 }
 
+static int keep_exit(struct at_kept_list *list, const struct at_message *m)
+{
+    struct at_anchor_exited exited;
+    struct at_anchor_exited *bigger;
+
+    if (at_message_read(&at_anchor_exited_kind, m, &exited) != 0) {
+        return -EPROTO;
+    }
+    bigger = realloc(list->exits, (list->exit_count + 1) * sizeof(*bigger));
+    if (bigger == NULL) {
+        return -ENOMEM;
+    }
+    list->exits = bigger;
+    list->exits[list->exit_count++] = exited;
+    return 0;
+}
+
 /* -EAGAIN until RESTORED came. */
 static int take_restored(struct at_system *s, struct at_kept_list *list)
 {
@@ -200,6 +217,11 @@ static int take_restored(struct at_system *s, struct at_kept_list *list)
 
     if (m->type == AT_ANCHOR_ENTRY) {
         int r = keep(list, m);
+
+        return r < 0 ? r : -EAGAIN;
+    }
+    if (m->type == AT_ANCHOR_EXITED) {
+        int r = keep_exit(list, m);
 
         return r < 0 ? r : -EAGAIN;
     }
@@ -251,10 +273,18 @@ void at_vault_kept_deinit(struct at_kept_list *list)
         free(list->at[i].room);
     }
     free(list->at);
+    free(list->exits);
     *list = (struct at_kept_list){0};
 }
 
 /* ---- while we run ---- */
+
+void at_vault_tell_exit(struct at_system *s, const struct at_anchor_exited *exited)
+{
+    for (size_t i = 0; i < s->instance_count; i++) {
+        at_instance_reaped(s->instances[i], exited->pid, (int)exited->status);
+    }
+}
 
 static void on_exited(struct at_system *s)
 {
@@ -263,9 +293,7 @@ static void on_exited(struct at_system *s)
     if (at_message_read(&at_anchor_exited_kind, s->message, &exited) != 0) {
         return;
     }
-    for (size_t i = 0; i < s->instance_count; i++) {
-        at_instance_reaped(s->instances[i], exited.pid, (int)exited.status);
-    }
+    at_vault_tell_exit(s, &exited);
 }
 
 void at_vault_on_anchor(void *user, int fd, uint32_t events)

@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 
+struct at_anchor_exited;
 struct at_system;
 struct at_instance;
 
@@ -25,11 +26,15 @@ struct at_kept {
 struct at_kept_list {
     struct at_kept *at;
     size_t count;
+    struct at_anchor_exited *exits; /* that no supervisor has heard of yet */
+    size_t exit_count;
 };
 
 /* Asks for everything that was kept. 0, -errno. *ret is the caller's (at_vault_kept_deinit). */
 int at_vault_restore(struct at_system *s, struct at_kept_list *ret);
 void at_vault_kept_deinit(struct at_kept_list *list);
+/* The orphan may be one of our instances' reapers: then its end is known. */
+void at_vault_tell_exit(struct at_system *s, const struct at_anchor_exited *exited);
 
 void at_vault_store(struct at_system *s, const char *name, struct at_bytes record, const int *fds,
                     size_t n);

@@ -4,6 +4,8 @@
  *
  *   serve [CONTRACT]   hello, ready, keeps what it is given until STOP
  *   want SERVICE       the same, and wants a service
+ *   slow SERVICE       the same, half a second after it was welcomed
+ *   twin               .1 is never ready, the others die
  *   late | die N | flood | garbage | deaf SERVICE | stubborn | greedy CONTRACT | mute | future |
  *   hermit
  */
@@ -172,11 +174,8 @@ static bool take(struct actor *a)
     return true;
 }
 
-static int act(struct actor *a)
+static int listen_on(struct actor *a)
 {
-    say_hello(a);
-    say_ready(a);
-    say_want(a);
     for (;;) {
         int r = at_message_receive(CONTROL, &a->message);
 
@@ -188,6 +187,14 @@ static int act(struct actor *a)
             return 0;
         }
     }
+}
+
+static int act(struct actor *a)
+{
+    say_hello(a);
+    say_ready(a);
+    say_want(a);
+    return listen_on(a);
 }
 
 static _Noreturn void flood(struct actor *a)
@@ -206,6 +213,20 @@ static _Noreturn void be_deaf(struct actor *a)
     for (;;) {
         say_want(a); /* each is answered, nothing is read */
     }
+}
+
+/* HELLO and its answer, then silence for a while, then the rest, whoever listens. */
+static int be_slow(struct actor *a)
+{
+    say_hello(a);
+    if (at_message_receive(CONTROL, &a->message) != 0 || !take(a)) {
+        return 1;
+    }
+    (void)usleep(500000);
+    say_ready(a);
+    say_want(a);
+    note(a, "said");
+    return listen_on(a);
 }
 
 int main(int argc, char **argv)
@@ -246,7 +267,13 @@ int main(int argc, char **argv)
         (void)usleep(100000);
         (void)close(CONTROL);
         (void)pause();
-    } else if (strcmp(play, "late") == 0 || strcmp(play, "mute") == 0) {
+    } else if (strcmp(play, "slow") == 0) {
+        a.wants = with;
+        return be_slow(&a);
+    } else if (strcmp(play, "twin") == 0 && strstr(getenv("ATOLL_INSTANCE"), ".1") == NULL) {
+        return 1;
+    } else if (strcmp(play, "twin") == 0 || strcmp(play, "late") == 0 ||
+               strcmp(play, "mute") == 0) {
         (void)pause();
     } else if (strcmp(play, "future") == 0) {
         a.version_max = AT_CONTROL_VERSION + 1;

@@ -200,6 +200,109 @@ TEST(a_kill_of_the_supervisor_is_seen_by_nobody)
     stage_close(&t);
 }
 
+/* Kills the supervisor; returns when the next one has said RESUME to the instance. */
+static void replace_supervisor(struct stage *t, pid_t supervisor, const char *instance)
+{
+    int before = stage_count(t, instance, "resume");
+
+    CHECK_INT(kill(supervisor, SIGKILL), 0);
+    for (int i = 0; i < 5000 && stage_count(t, instance, "resume") == before; i++) {
+        (void)usleep(1000);
+    }
+    CHECK_INT(stage_count(t, instance, "resume"), before + 1);
+}
+
+TEST(a_program_that_only_calls_keeps_its_channels_over_the_death_of_the_supervisor)
+{
+    struct stage t;
+    struct stage_row cart;
+    struct stage_row stock;
+    pid_t anchor;
+    pid_t supervisor;
+
+    if (!stage_open(&t)) {
+        return;
+    }
+    two_services(&t);
+    t.services[0].ready = AT_PLAN_READY_EXEC;
+    CHECK_INT((long)stage_up(&t), AT_OPERATOR_OK);
+    CHECK(stage_heard(&t, "cart.1", "open client stock.1"));
+    cart = stage_wait_for(&t, "cart.1", AT_LIFE_READY);
+    stock = stage_wait_for(&t, "stock.1", AT_LIFE_READY);
+    stage_pids(&t, &anchor, &supervisor);
+    replace_supervisor(&t, supervisor, "cart.1");
+    CHECK_INT((long)stage_wait_for(&t, "cart.1", AT_LIFE_READY).pid, (long)cart.pid);
+    CHECK_INT(stage_count(&t, "cart.1", "open client"), 1);
+    CHECK_INT(kill((pid_t)stock.pid, SIGKILL), 0);
+    (void)stage_wait_for_other(&t, "stock.1", stock.pid);
+    CHECK(stage_heard(&t, "cart.1", "gone stock.1 was killed by signal 9"));
+    for (int i = 0; i < 5000 && stage_count(&t, "cart.1", "open client") < 2; i++) {
+        (void)usleep(1000);
+    }
+    CHECK_INT(stage_count(&t, "cart.1", "open client"), 2);
+    CHECK_INT((long)stage_wait_for(&t, "cart.1", AT_LIFE_READY).pid, (long)cart.pid);
+    CHECK_INT(stage_down(&t), 0);
+    stage_close(&t);
+}
+
+TEST(what_a_starting_instance_says_while_no_supervisor_listens_is_not_held_against_it)
+{
+    struct stage t;
+    struct stage_row cart;
+    pid_t anchor;
+    pid_t supervisor;
+
+    if (!stage_open(&t)) {
+        return;
+    }
+    two_services(&t);
+    t.args[0][1] = "slow";
+    stage_launch(&t);
+    CHECK(stage_heard(&t, "cart.1", "welcome"));
+    cart = stage_wait_for(&t, "cart.1", AT_LIFE_STARTING);
+    stage_pids(&t, &anchor, &supervisor);
+    CHECK_INT(kill(supervisor, SIGSTOP), 0);
+    CHECK(stage_heard(&t, "cart.1", "said"));
+    replace_supervisor(&t, supervisor, "cart.1");
+    CHECK_INT((long)stage_wait_for(&t, "cart.1", AT_LIFE_READY).pid, (long)cart.pid);
+    CHECK(stage_heard(&t, "cart.1", "open client stock.1"));
+    CHECK_INT((long)stage_wait_for(&t, "cart.1", AT_LIFE_READY).restarts, 0);
+    CHECK_INT(stage_down(&t), 0);
+    stage_close(&t);
+}
+
+TEST(a_service_has_not_failed_while_one_of_its_replicas_may_still_come)
+{
+    struct stage t;
+    uint32_t cart;
+    uint32_t stock;
+    pid_t anchor;
+    pid_t supervisor;
+
+    if (!stage_open(&t)) {
+        return;
+    }
+    cart = stage_add(&t, "cart", "want", "stock");
+    stock = stage_add(&t, "stock", "twin", NULL);
+    stage_serves(&t, stock, STOCK_CONTRACT);
+    stage_uses(&t, cart, stock);
+    t.services[stock].replicas = 2;
+    t.services[stock].start_timeout_ns = 60 * AT_SECOND_NS;
+    CHECK_INT((long)stage_up(&t), AT_OPERATOR_NOT_READY);
+    (void)stage_wait_for(&t, "stock.2", AT_LIFE_FAILED);
+    (void)stage_wait_for(&t, "stock.1", AT_LIFE_STARTING);
+    CHECK(stage_heard(&t, "cart.1", "edge 1"));
+    stage_pids(&t, &anchor, &supervisor);
+    replace_supervisor(&t, supervisor, "cart.1");
+    for (int i = 0; i < 5000 && stage_count(&t, "cart.1", "edge 1") < 2; i++) {
+        (void)usleep(1000);
+    }
+    CHECK_INT(stage_count(&t, "cart.1", "edge 1"), 2);
+    CHECK_INT(stage_count(&t, "cart.1", "edge 4"), 0);
+    CHECK_INT(stage_down(&t), 0);
+    stage_close(&t);
+}
+
 TEST(an_instance_that_dies_together_with_the_supervisor_is_started_again)
 {
     struct stage t;
