@@ -216,6 +216,18 @@ def test_doctor_works_without_a_system(system):
     assert {fact["state"] for fact in told} <= {"ok", "missing", "note"}
 
 
+def test_doctor_and_up_say_the_same_of_a_wall(system):
+    s = system("cli")
+    s.write("atoll.yaml", f"name: {s.name}\nservices:\n  one: {{command: [sleep, inf]}}\n")
+    s.env["ATOLL_CGROUP"] = "none"
+    facts = {f["name"]: f for f in json.loads(s.atoll("doctor", "-o", "json", check=0).stdout)}
+    said = s.up().stderr
+    for name in ("memory limit", "cpu limit", "pids limit"):
+        assert facts[name]["state"] == "missing"
+        assert f"wall missing: {facts[name]['text']}\n" in said
+    s.down()
+
+
 def test_help_man_and_completion_know_every_verb(system):
     s = system("cli")
     overview = s.atoll("help", check=0).stdout
@@ -228,6 +240,8 @@ def test_help_man_and_completion_know_every_verb(system):
         assert f"atoll {verb}" in man and verb in bash
         assert s.atoll(verb, "--help", check=0).stdout == s.atoll("help", verb, check=0).stdout
     assert subprocess.run(["bash", "-n"], input=bash, text=True, check=False).returncode == 0
+    assert re.search(r"^ +3 +the system has no logs yet", s.atoll("help", "logs").stdout, re.M)
+    assert "listed first" not in s.atoll("help", "up").stdout
 
 
 def test_the_terminal_gets_colour_and_a_live_table_and_the_pipe_plain_lines(system):

@@ -3,8 +3,10 @@
  * a line on stdout: state (ok, missing, note), name, text, advice, with tabs between them.
  */
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "control/anchor.h"
 #include "control/operator.h"
@@ -48,6 +50,19 @@ static void put_walls(const struct at_sandbox_facts *f)
            "calls will not work", "Use a kernel with memfd_create (Linux 3.17).");
 }
 
+/* The sentence that `up`, `ps` and `status` say of that limit. */
+static const char *missing(const struct at_cgroup_host *host, const char *what)
+{
+    const char *sentence;
+
+    for (size_t i = 0; (sentence = at_cgroup_missing(host, i)) != NULL; i++) {
+        if (strncmp(sentence, what, strlen(what)) == 0) {
+            return sentence;
+        }
+    }
+    return "not held";
+}
+
 static void put_limits(const struct at_sandbox_facts *f)
 {
     const struct at_cgroup_host *host = &f->cgroup;
@@ -56,10 +71,11 @@ static void put_limits(const struct at_sandbox_facts *f)
 
     put(host->kind == AT_CGROUP_NONE ? "missing" : "ok", "cgroups", at_cgroup_name(host),
         host->kind == AT_CGROUP_NONE ? host->why : "");
-    put_if(host->can_memory, "memory limit", "held for each instance",
-           "held per process only (RLIMIT_DATA)", advice);
-    put_if(host->can_cpu, "cpu limit", "held for each instance", "not held", advice);
-    put_if(host->can_pids, "pids limit", "held for each instance", "RLIMIT_NPROC only", advice);
+    put_if(host->can_memory, "memory limit", "held for each instance", missing(host, "Memory"),
+           advice);
+    put_if(host->can_cpu, "cpu limit", "held for each instance", missing(host, "CPU"), advice);
+    put_if(host->can_pids, "pids limit", "held for each instance", missing(host, "Process"),
+           advice);
     put(f->has_cgroup_kill ? "ok" : "note", "group kill",
         f->has_cgroup_kill ? "an instance is killed in one step"
                            : "an instance is killed through its pid namespace",
