@@ -23,6 +23,7 @@ struct want {
     struct at_list link; /* in the party's wants */
     uint64_t request;
     uint32_t service; /* target */
+    uint32_t broken;  /* channels that one of their ends gave up */
     size_t contract_len;
     char contract[AT_CONTROL_CONTRACT_MAX + 1]; /* "" when asked for by service */
 };
@@ -329,6 +330,27 @@ void at_edges_leave(struct at_edges *edges, struct at_party *party, const char *
     at_list_remove(&party->link);
 }
 
+/*
+ * Both ends live, so they meet again on a new channel: else the client would wait for ever. Not
+ * without end, or a peer that breaks each channel at once keeps everybody busy.
+ */
+static void begin_again(struct at_edges *edges, struct channel *c, const char *reason)
+{
+    struct at_party *client = c->client;
+    struct at_party *server = c->server;
+    struct want *want = c->want;
+
+    forget(c);
+    if (want->broken < AT_SUPER_BROKEN_MAX) {
+        want->broken++;
+        if (server->is_ready) {
+            open_channel(edges, client, want, server);
+        }
+    } else if (!has_channel(client, want)) {
+        tell_edge(edges, client, want, AT_EDGE_FAILED, reason);
+    }
+}
+
 const char *at_edges_broken(struct at_edges *edges, struct at_party *party, uint64_t channel,
                             struct at_bytes reason)
 {
@@ -343,7 +365,7 @@ const char *at_edges_broken(struct at_edges *edges, struct at_party *party, uint
             struct at_party *other = c->server;
 
             tell_gone(edges, other, channel, text);
-            forget(c);
+            begin_again(edges, c, text);
             return other->name;
         }
     }
@@ -354,7 +376,7 @@ const char *at_edges_broken(struct at_edges *edges, struct at_party *party, uint
             struct at_party *other = c->client;
 
             tell_gone(edges, other, channel, text);
-            forget(c);
+            begin_again(edges, c, text);
             return other->name;
         }
     }

@@ -14,6 +14,7 @@
 #include "control/message.h"
 #include "control/service.h"
 #include "plan/plan.h"
+#include "roles/supervisor/limits.h"
 
 enum { CART, STOCK, PAYMENT, DOOR, PLAIN, SERVICES };
 
@@ -363,7 +364,7 @@ TEST(a_new_supervisor_takes_over_the_channels_that_both_ends_still_have)
     finish(&s);
 }
 
-TEST(a_broken_channel_is_forgotten_by_both)
+TEST(a_broken_channel_is_replaced_but_not_without_end)
 {
     struct scene s;
     struct end cart;
@@ -380,7 +381,19 @@ TEST(a_broken_channel_is_forgotten_by_both)
     CHECK(at_edges_broken(&s.edges, &stock.party, open.channel + 1, AT_LIT("?")) == NULL);
     CHECK_STR(at_edges_broken(&s.edges, &stock.party, open.channel, AT_LIT("tail ran")), "cart.1");
     CHECK(holds(expect_gone(&s, &cart).reason, "tail ran"));
+    for (int i = 0; i < AT_SUPER_BROKEN_MAX; i++) {
+        uint64_t before = open.channel;
+
+        CHECK_INT((long)at_edges_count(&s.edges, CART, STOCK), 1);
+        CHECK(expect_open(&s, &stock).channel != before);
+        open = expect_open(&s, &cart);
+        CHECK(open.channel != before);
+        CHECK_STR(at_edges_broken(&s.edges, &cart.party, open.channel, AT_LIT("tail ran")),
+                  "stock.1");
+        CHECK(holds(expect_gone(&s, &stock).reason, "tail ran"));
+    }
     CHECK_INT((long)at_edges_count(&s.edges, CART, STOCK), 0);
+    CHECK(holds(expect_edge(&s, &cart, AT_EDGE_FAILED).reason, "tail ran"));
     leave(&s, &stock, "x");
     leave(&s, &cart, "x");
     finish(&s);

@@ -11,8 +11,9 @@ enum {
     AT_SUPER_OPERATORS_MAX = 32, /* connections on control.sock */
     AT_SUPER_OUTBOX_BYTES_MAX = 1 << 20, /* an operator that never reads */
     AT_SUPER_EVENTS_BYTES_MAX = 1 << 16, /* … loses events beyond this (it sees the gap) */
-    AT_SUPER_LOSSES_KEPT = 8,            /* remembered ends per instance, for `atoll status` */
-    AT_SUPER_PROBLEMS_MAX = 64,          /* START: problems told at once */
+    AT_SUPER_BROKEN_MAX = 64,         /* channels of one caller to a service that liars may cost */
+    AT_SUPER_LOSSES_KEPT = 8,         /* remembered ends per instance, for `atoll status` */
+    AT_SUPER_PROBLEMS_MAX = 64,       /* START: problems told at once */
     AT_SUPER_SETTLE_MS = 200,         /* a program that dies at once passes for ready at its exec */
     AT_SUPER_LAST_BREATH_MS = 500,    /* a process that lives on without its control socket */
     AT_SUPER_FLUSH_MS = 1000,         /* last words to operators before leaving */
