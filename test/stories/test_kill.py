@@ -15,6 +15,24 @@ from harness import wait_for
 
 SECONDS = 30 if os.environ.get("ATOLL_SOAK") else 10
 BACK_WITHIN_S = 1.0
+REPLICAS = 2
+# A call that changes nothing, and the status with which the service itself answers it.
+PROBES = {"product": ("GET", "/products/1", "door", 200), "cart": ("GET", "/cart", "door", 200),
+          "stock": ("GET", "/stock/1", "stock_port", 200),
+          "order": ("GET", "/orders/no-such-order", "door", 404),
+          "payment": ("POST", "/payment?userId=probe&amount=0", "payment_port", 400)}
+
+
+def turns(pid):
+    """How often the threads of a process went to sleep: an idle one that is called has more."""
+    count = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        try:
+            with open(f"/proc/{pid}/task/{task}/status", encoding="ascii") as f:
+                count += sum(int(line.split()[1]) for line in f if "ctxt_switches" in line)
+        except OSError:
+            pass
+    return count
 
 
 class Killer(threading.Thread):
@@ -37,25 +55,47 @@ class Killer(threading.Thread):
 
     def kill_one(self):
         before = self.shop.ps()
+        halves = self.halves()
         name = self.dice.choice(sorted(n for n, row in before.items() if row["kind"] == "service"))
         victim = before[name]["pid"]
         killed_at = time.monotonic()
         os.kill(victim, signal.SIGKILL)
         after = wait_for(f"{name} to be ready again", lambda: self.again(name, victim), 10)
+        wait_for(f"a call to reach {name}", lambda: self.serves(name, after[name]["pid"]), 10)
         took = time.monotonic() - killed_at
         self.kills.append(name)
         self.slowest = max(self.slowest, took)
         if took > BACK_WITHIN_S * harness.SLOW:
             self.wrong.append(f"{name} served again only after {took:.2f} s")
         for other, row in before.items():
-            if other != name and after[other]["pid"] != row["pid"]:
-                self.wrong.append(f"{name} was killed and {other} went from pid {row['pid']} to "
-                                  f"{after[other]['pid']}: {after[other].get('last_exit')}")
+            for pid in ("pid", "reaper_pid"):
+                if other != name and after[other][pid] != row[pid]:
+                    self.wrong.append(f"{name} was killed and {pid} of {other} went from {row[pid]} "
+                                      f"to {after[other][pid]}: {after[other].get('last_exit')}")
+        if (now := self.halves()) != halves:
+            self.wrong.append(f"{name} was killed: anchor, supervisor went from {halves} to {now}")
+
+    def halves(self):
+        """Pids of anchor and supervisor."""
+        told = json.loads(self.shop.atoll("status", "-o", "json", check=0).stdout)
+        return told["anchor_pid"], told["supervisor_pid"]
 
     def again(self, name, victim):
         rows = self.shop.ps()
         row = rows[name]
         return rows if row["state"] == "ready" and row["pid"] not in (None, victim) else None
+
+    def serves(self, name, pid):
+        """Calls of its service are answered, and the process worked while they were.
+
+        Replicas take turns, so one call for each reaches all of them.
+        """
+        method, path, port, status = PROBES[name.partition(".")[0]]
+        worked = turns(pid)
+        for _ in range(REPLICAS):
+            answer = self.shop.http(method, path, port=getattr(self.shop, port))
+            assert answer.status == status, f"{name}: {answer}"
+        return turns(pid) > worked
 
 
 def test_kills_each_second_leave_the_books_right_and_nothing_failed_that_may_be_repeated(own_shop):
