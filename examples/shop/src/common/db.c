@@ -76,10 +76,15 @@ void shop_db_close(struct shop_db *db)
 
 static int begin(struct shop_db *db, const char *sql)
 {
-    int r;
+    int r = 0;
 
     (void)pthread_mutex_lock(&db->lock);
-    r = exec(db, sql);
+    if (!sqlite3_get_autocommit(db->handle)) {
+        r = exec(db, "ROLLBACK"); /* one that could not be rolled back then, for lack of memory */
+    }
+    if (r == 0) {
+        r = exec(db, sql);
+    }
     if (r != 0) {
         (void)pthread_mutex_unlock(&db->lock);
     }
@@ -159,7 +164,7 @@ void shop_bind_int(sqlite3_stmt *s, int at, int64_t value)
 void shop_bind_text(sqlite3_stmt *s, int at, const char *value)
 {
     if (s != NULL && value != NULL) {
-        (void)sqlite3_bind_text(s, at, value, -1, SQLITE_TRANSIENT);
+        (void)sqlite3_bind_text(s, at, value, -1, SQLITE_STATIC);
     }
 }
 

@@ -47,7 +47,10 @@ int shop_db_begin_read(struct shop_db *db);
 /* Ready to be bound and stepped; NULL when SQLite refuses it. Inside a transaction only. */
 sqlite3_stmt *shop_db_statement(struct shop_db *db, const char *sql);
 void shop_bind_int(sqlite3_stmt *s, int at, int64_t value);
-/* Copied. NULL binds NULL. */
+/*
+ * Not copied: it has to live until the statement was run. (A copy could fail for lack of memory, and
+ * an UPDATE whose id is NULL changes nothing and looks like success.) NULL binds NULL.
+ */
 void shop_bind_text(sqlite3_stmt *s, int at, const char *value);
 /* 1: a row is there. 0: no more. -EIO. */
 int shop_db_step(struct shop_db *db, sqlite3_stmt *s);

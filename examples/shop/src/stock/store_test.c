@@ -1,6 +1,8 @@
 #include "stock/store.h"
 
+#include <sqlite3.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -150,6 +152,48 @@ TEST(a_restart_keeps_the_quantities_and_takes_the_new_price)
     CHECK_INT(available, 38);
     CHECK_INT(price, 1000);
     CHECK_INT(stock_get(&t.db, 9, &available, &price), STOCK_UNKNOWN_ITEM);
+    shop_test_end(&t);
+}
+
+TEST(a_release_that_has_no_memory_for_it_does_not_say_that_it_was_done)
+{
+    struct shop_test t;
+    int failed = 0;
+
+    shop_test_begin(&t);
+    CHECK_INT(stock_open(&t.db, t.directory, &catalogue), 0);
+    CHECK_INT(sqlite3_db_config(t.db.handle, SQLITE_DBCONFIG_LOOKASIDE, NULL, 0, 0), SQLITE_OK);
+    CHECK_INT(reserve(&t.db, "warm", 1, 1), STOCK_OK);
+    CHECK_INT(stock_release(&t.db, "warm"), STOCK_OK);
+    for (int n = 0; n < 100; n++) {
+        char id[32];
+        int r;
+
+        (void)snprintf(id, sizeof(id), "reservation-%d", n);
+        CHECK_INT(reserve(&t.db, id, 2, 3), STOCK_OK);
+        (void)sqlite3_hard_heap_limit64(sqlite3_memory_used() + (sqlite3_int64)n * 4000);
+        r = stock_release(&t.db, id);
+        (void)sqlite3_hard_heap_limit64(0);
+        CHECK_INT(left(&t.db, 1), r == STOCK_OK ? 40 : 38);
+        failed += r != STOCK_OK;
+        CHECK_INT(stock_release(&t.db, id), STOCK_OK);
+        CHECK_INT(left(&t.db, 1), 40);
+    }
+    CHECK(failed > 0 && failed < 100);
+    shop_test_end(&t);
+}
+
+TEST(a_transaction_that_could_not_be_rolled_back_does_not_block_what_comes_after)
+{
+    struct shop_test t;
+
+    shop_test_begin(&t);
+    CHECK_INT(stock_open(&t.db, t.directory, &catalogue), 0);
+    CHECK_INT(sqlite3_exec(t.db.handle, "BEGIN IMMEDIATE; UPDATE items SET available = 0", NULL,
+                           NULL, NULL),
+              SQLITE_OK);
+    CHECK_INT(reserve(&t.db, "a", 2, 3), STOCK_OK);
+    CHECK_INT(left(&t.db, 1), 38);
     shop_test_end(&t);
 }
 
