@@ -31,7 +31,7 @@ def place_an_order(shop, user, item=40):
 def test_books_that_were_falsified_are_found_wrong(own_shop):
     order = place_an_order(own_shop, "honest")
     code, said = run_traffic(own_shop, "--duration", "0.5")
-    assert code == 0 and said["booksRight"], said
+    assert code == 0 and said["booksRight"] and said["filesRead"], said
     for service, lie, truth, rule in (
             ("payment", "UPDATE charges SET amount = amount + 1 WHERE key = '{id}'",
              "UPDATE charges SET amount = amount - 1 WHERE key = '{id}'", "charged once"),
@@ -39,6 +39,8 @@ def test_books_that_were_falsified_are_found_wrong(own_shop):
              "UPDATE checkouts SET total = total - 1 WHERE id = '{id}'", "total is that"),
             ("order", "UPDATE checkouts SET state = 8 WHERE id = '{id}'",
              "UPDATE checkouts SET state = 5 WHERE id = '{id}'", "every charge"),
+            ("payment", "UPDATE charges SET user = 'somebody' WHERE key = '{id}'",
+             "UPDATE charges SET user = 'honest' WHERE key = '{id}'", "belongs to an order"),
             ("stock", "UPDATE items SET available = available + 1 WHERE item_id = 40",
              "UPDATE items SET available = available - 1 WHERE item_id = 40", "what there was"),
             ("stock", "UPDATE reservations SET state = 2 WHERE id = '{id}'",
@@ -52,6 +54,10 @@ def test_books_that_were_falsified_are_found_wrong(own_shop):
         falsify(own_shop, service, truth.format(**order))
     code, said = run_traffic(own_shop, "--duration", "0.2")
     assert code == 0, said
+    code, said = run_traffic(own_shop, "--duration", "0.2", "--state", "none")
+    assert code == 0 and not said["filesRead"], said
+    code, said = run_traffic(own_shop, "--duration", "0.2", "--state", own_shop.dir)
+    assert code == 1 and "cannot be read" in said["wrong"][0], said
 
 
 def test_a_shop_that_is_not_there_is_told(own_shop):

@@ -168,7 +168,8 @@ static void check_books(const struct options *o, struct tally *tally)
     if (strcmp(state, "none") == 0 || (is_default && access(state, R_OK) != 0)) {
         return;
     }
-    if (books_check(state, BOOKS_WAIT_MS, tally) != 0) {
+    tally->read_files = books_check(state, BOOKS_WAIT_MS, tally) == 0;
+    if (!tally->read_files) {
         tally_wrong(tally, "the books in %s cannot be read", state);
     }
 }

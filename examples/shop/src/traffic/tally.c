@@ -104,7 +104,8 @@ void tally_print(const struct tally *t, FILE *out)
         (void)fprintf(out, "  failed: %s\n", t->failed_text[i]);
     }
     if (t->wrong == 0) {
-        (void)fprintf(out, "the books are right\n");
+        (void)fprintf(out, "the books are right%s\n",
+                      t->read_files ? "" : ", as far as answers tell: the files were not read");
         return;
     }
     (void)fprintf(out, "THE BOOKS ARE WRONG: %" PRIu64 " findings\n", t->wrong);
@@ -143,8 +144,9 @@ void tally_print_json(const struct tally *t, FILE *out)
     }
     (void)fprintf(out,
                   "],\"orders\":%" PRIu64 ",\"failedRepeatable\":%" PRIu64
-                  ",\"booksRight\":%s,\"failures\":[",
-                  t->orders, t->failed_repeatable, t->wrong == 0 ? "true" : "false");
+                  ",\"booksRight\":%s,\"filesRead\":%s,\"failures\":[",
+                  t->orders, t->failed_repeatable, t->wrong == 0 ? "true" : "false",
+                  t->read_files ? "true" : "false");
     print_texts(t->failed_text, out);
     (void)fputs("],\"wrong\":[", out);
     print_texts(t->wrong_text, out);

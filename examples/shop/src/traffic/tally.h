@@ -43,7 +43,8 @@ struct tally {
     pthread_mutex_t lock;
     struct op_count ops[OP_COUNT];
     uint64_t orders;
-    uint64_t wrong; /* answers and books that are not as they must be */
+    bool read_files; /* the services' own, not only what they answer */
+    uint64_t wrong;  /* answers and books that are not as they must be */
     char wrong_text[TALLY_WRONG_MAX][TALLY_TEXT_SIZE];
     char failed_text[TALLY_WRONG_MAX][TALLY_TEXT_SIZE]; /* of methods that may be repeated */
     uint64_t failed_repeatable;
