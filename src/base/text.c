@@ -375,7 +375,8 @@ const char *at_text_nearest(struct at_bytes word, const char *const *candidates,
             continue;
         }
         d = distance(word, candidate);
-        if (d <= limit && 2 * d < candidate.len && 2 * d < word.len) {
+        if (d <= limit && d < candidate.len && 2 * d < word.len &&
+            (d < 2 || 2 * d < candidate.len)) {
             best = candidates[i];
             limit = d == 0 ? 0 : d - 1;
         }

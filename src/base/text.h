@@ -53,7 +53,7 @@ bool at_text_parse_milli(struct at_bytes b, uint64_t *ret_milli);
 void at_text_format_duration(uint64_t ns, char *out, size_t cap);
 /* "3.1M", "64M", "812K": for people. */
 void at_text_format_size(uint64_t bytes, char *out, size_t cap);
-/* The candidate at most 2 edits, and less than half of either word, away from word; or NULL. */
+/* The candidate at most 2 edits, and less than half of the word, away from word; or NULL. */
 const char *at_text_nearest(struct at_bytes word, const char *const *candidates, size_t n);
 
 #endif

@@ -66,6 +66,8 @@ TEST(the_nearest_word_is_meant_and_a_far_one_is_not)
     CHECK_STR(at_text_nearest(at_bytes_of("enviroment"), words, 4), "environment");
     CHECK_STR(at_text_nearest(at_bytes_of("use"), words, 4), "uses");
     CHECK(at_text_nearest(at_bytes_of("zzz"), words, 4) == NULL);
+    CHECK_STR(at_text_nearest(at_bytes_of("idd"), (const char *const[]){"id"}, 1), "id");
+    CHECK(at_text_nearest(at_bytes_of("bogus"), (const char *const[]){"logs"}, 1) == NULL);
     CHECK_STR(at_text_nearest(at_bytes_of("uess"), words, 4), "uses");
     CHECK(at_text_nearest(at_bytes_of("buns"), words, 4) == NULL);
     CHECK(at_text_nearest(at_bytes_of("bus"), words, 4) == NULL);

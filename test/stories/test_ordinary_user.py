@@ -63,8 +63,9 @@ def test_each_wall_that_is_missing_is_said_by_up_ps_and_doctor(theirs):
             assert [text for text in row["walls_missing"] if text.startswith(wall)], (wall, name)
     assert len(said) == len(set(said)), "a wall is said twice"
     for check, what in (("user ids", "all services run under your uid"), ("cgroups", "none"),
-                        ("memory limit", "rlimits only"), ("cpu limit", "not held"),
-                        ("pids limit", "RLIMIT_NPROC only")):
+                        ("memory limit", "Memory limits hold per process only (RLIMIT_DATA)"),
+                        ("cpu limit", "CPU limits are not enforced"),
+                        ("pids limit", "Process limits count all instances of a service together (RLIMIT_NPROC)")):
         assert re.search(rf"^{check} +missing +{re.escape(what)}", doctor, re.M), (check, doctor)
 
 
