@@ -14,4 +14,10 @@ void at_log_init(const char *role, enum at_log_level least);
 /* Any thread; one write(2) per line, cut at 2 KiB; control characters are made visible. */
 void at_log(enum at_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/*
+ * A line that a full pipe does not take (a role may have made its stderr non-blocking) is lost, and
+ * counted: the next at_log() or at_log_catch_up() that is taken says how many. Cheap when none is.
+ */
+void at_log_catch_up(void);
+
 #endif

@@ -217,3 +217,10 @@ def test_more_headers_than_a_service_takes_are_refused(door):
     answer = door.get("/echo/a", "".join(f"x-{i}: {'v' * 2000}\r\n" for i in range(10)))
     assert answer.status == 431
     assert answer.json["reason"] == "HEADERS_TOO_LARGE"
+
+
+def test_readyz_lists_every_service_when_asked(door):
+    answer = door.get("/readyz?verbose")
+    assert answer.status == 200
+    assert answer.json == {"status": "ready", "services": [{"name": "echo", "state": "ready"}]}
+    assert door.get("/readyz").json == {"status": "ready"}

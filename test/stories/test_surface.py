@@ -57,6 +57,47 @@ def test_the_user_is_in_the_body_or_the_query_or_the_header_or_guest(shop):
                                            x_user_id="in-header").json["items"]] == [11]
 
 
+def test_body_and_query_name_the_user_wherever_one_is_taken_and_both_beat_the_header(shop):
+    def cart(user):
+        return [i["itemId"] for i in shop.http("GET", "/cart", x_user_id=user).json["items"]]
+
+    # POST /cart and POST /orders take a body: it beats the header, and so does the query.
+    header = {"x_user_id": "w-header"}
+    shop.http("POST", "/cart", {"itemId": 10, "quantity": 1, "userId": "w-body"}, **header)
+    shop.http("POST", "/cart?userId=w-query", {"itemId": 11, "quantity": 1}, **header)
+    assert (cart("w-body"), cart("w-query"), cart("w-header")) == ([10], [11], [])
+    for order in (shop.http("POST", "/orders", {"userId": "w-body"}, **header),
+                  shop.http("POST", "/orders?userId=w-query", **header)):
+        assert order.status == 200, order
+    assert (cart("w-body"), cart("w-query")) == ([], [])
+    # DELETE /cart takes a query only.
+    shop.http("POST", "/cart", {"itemId": 10, "quantity": 1, "userId": "w-query"})
+    assert shop.http("DELETE", "/cart/10?userId=w-query", **header).status == 200
+    assert cart("w-query") == []
+    # Stock and payment too; a body where none is taken is told where its fields belong.
+    took = shop.stock("POST", "/stock?itemId=10&quantity=1&userId=w-stock", **header)
+    assert took.status == 200, took
+    assert shop.stock("DELETE", "/stock/10", **header).status == 404
+    assert shop.stock("DELETE", "/stock/10?userId=w-stock", **header).status == 200
+    paid = shop.payment("POST", "/payment?userId=w-payer&amount=5", idempotency_key="w", **header)
+    assert paid.json["userId"] == "w-payer"
+    problem(shop.stock("POST", "/stock", body={"itemId": 10, "quantity": 1}), 400,
+            "send itemId, quantity and userId in the query")
+    problem(shop.payment("POST", "/payment", body={"amount": 1}), 400, "in the query")
+    problem(shop.stock("DELETE", "/stock/10", body={"userId": "w"}), 400, "itemId is in the path")
+    assert shop.http("GET", "/cart", {}).status == 200
+
+
+def test_an_error_names_what_the_client_wrote(shop):
+    refused = shop.http("POST", "/cart", {"itemId": 1, "quantity": "two"}).json["errors"][0]
+    assert (refused["field"], refused["line"]) == ("quantity", 1)
+    refused = shop.http("POST", "/cart", {"itemId": 1, "quantitty": 2}).json["errors"][0]
+    assert refused["field"] == "quantitty" and 'did you mean "quantity"' in refused["detail"]
+    assert (refused["line"], refused["column"]) == (1, 15)
+    refused = shop.http("POST", "/cart?quantitty=1", {"itemId": 1, "quantity": 2}).json["errors"][0]
+    assert refused["field"] == "quantitty"
+
+
 def test_the_total_is_price_times_quantity_less_the_promotions_listed(shop):
     for item, quantity in ((2, 7), (3, 1), (1, 2)):
         assert shop.http("POST", "/cart", {"itemId": item, "quantity": quantity},

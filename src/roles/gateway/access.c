@@ -11,7 +11,7 @@
 #include "base/fd.h"
 #include "roles/gateway/limits.h"
 
-enum { LINE_ROOM = 4096 };
+enum { LINE_ROOM = 4096, PIECE_BYTES = 4096 }; /* Linux PIPE_BUF: written as one or not at all */
 
 void at_access_init(struct at_access *a, int fd)
 {
@@ -137,12 +137,31 @@ void at_access_add(struct at_access *a, const struct at_access_entry *e)
     a->len += w.len;
 }
 
+/* As many whole lines as a pipe takes or refuses together: none is torn. */
+static size_t next_piece(const struct at_access *a, size_t from)
+{
+    size_t n = a->len - from < PIECE_BYTES ? a->len - from : PIECE_BYTES;
+
+    while (n > 1 && a->lines[from + n - 1] != '\n') {
+        n--;
+    }
+    return n;
+}
+
 void at_access_flush(struct at_access *a)
 {
-    if (a->len > 0 && write(a->fd, a->lines, a->len) < 0) {
-        for (size_t i = 0; i < a->len; i++) {
-            a->dropped += a->lines[i] == '\n';
+    size_t from = 0;
+
+    while (from < a->len) {
+        size_t n = next_piece(a, from);
+
+        if (write(a->fd, a->lines + from, n) < 0) {
+            break;
         }
+        from += n;
+    }
+    for (; from < a->len; from++) {
+        a->dropped += a->lines[from] == '\n';
     }
     a->len = 0;
 }

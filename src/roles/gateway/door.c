@@ -19,6 +19,7 @@
 #include "call/call.h"
 #include "loop/loop.h"
 #include "net/net.h"
+#include "pb/json.h"
 #include "pb/pool.h"
 #include "plan/gateway.h"
 #include "plan/limits.h"
@@ -43,26 +44,67 @@ struct at_bytes at_door_date(struct at_door *door)
     return at_bytes_over(door->date, 29);
 }
 
+static bool can_call(const struct at_door_listener *listener, size_t i, const char **ret_name)
+{
+    const struct at_door *door = listener->door;
+    const struct at_gateway_service *service =
+        &door->config.services[listener->config->services.at[i]];
+
+    *ret_name = service->name;
+    for (size_t j = 0; j < service->contracts.count; j++) {
+        if (!at_calls_can_call(door->calls, at_bytes_of(service->contracts.at[j]))) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool at_door_is_ready(const struct at_door_listener *listener, struct at_text *out)
 {
-    const struct at_gateway_config *config = &listener->door->config;
     size_t waiting = 0;
 
     for (size_t i = 0; i < listener->config->services.count; i++) {
-        const struct at_gateway_service *service =
-            &config->services[listener->config->services.at[i]];
-        bool ready = true;
+        const char *name;
 
-        for (size_t j = 0; j < service->contracts.count; j++) {
-            ready = ready &&
-                    at_calls_can_call(listener->door->calls, at_bytes_of(service->contracts.at[j]));
-        }
-        if (!ready) {
+        if (!can_call(listener, i, &name)) {
             at_text_add_str(out, waiting++ > 0 ? ", " : "");
-            at_text_add_str(out, service->name);
+            at_text_add_str(out, name);
         }
     }
     return waiting == 0;
+}
+
+bool at_door_tell_states(const struct at_door_listener *listener, struct at_text *out)
+{
+    struct at_text waiting;
+    struct at_json_writer w;
+    bool ready;
+
+    at_text_init(&waiting);
+    ready = at_door_is_ready(listener, &waiting);
+    at_text_deinit(&waiting);
+    at_text_clear(out);
+    at_json_writer_init(&w, out, 0);
+    at_json_begin_object(&w);
+    at_json_key(&w, "status");
+    at_json_str(&w, ready ? "ready" : "not ready");
+    at_json_key(&w, "services");
+    at_json_begin_array(&w);
+    for (size_t i = 0; i < listener->config->services.count; i++) {
+        const char *name;
+        bool it = can_call(listener, i, &name);
+
+        at_json_begin_object(&w);
+        at_json_key(&w, "name");
+        at_json_str(&w, name);
+        at_json_key(&w, "state");
+        at_json_str(&w, it ? "ready" : "not ready");
+        at_json_end_object(&w);
+    }
+    at_json_end_array(&w);
+    at_json_end_object(&w);
+    at_text_add_char(out, '\n');
+    return ready;
 }
 
 void at_door_session_ended(struct at_door *door)
@@ -77,6 +119,7 @@ static void on_turn(void *user)
     struct at_door *door = user;
 
     at_access_flush(&door->access);
+    at_log_catch_up();
 }
 
 /* ---- what is served ---- */

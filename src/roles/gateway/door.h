@@ -75,11 +75,10 @@ void at_door_end(void *user);
 
 /* The Date header of this second. */
 struct at_bytes at_door_date(struct at_door *door);
-/*
- * Can every service of the listener be called? Otherwise *out lists those that cannot, as JSON
- * strings with commas between.
- */
+/* Can every service of the listener be called? Otherwise *out names those that cannot. */
 bool at_door_is_ready(const struct at_door_listener *listener, struct at_text *out);
+/* The same for /readyz?verbose: *out becomes JSON with the state of every service. */
+bool at_door_tell_states(const struct at_door_listener *listener, struct at_text *out);
 /* A session has ended: when the door drains and it was the last, the role stops. */
 void at_door_session_ended(struct at_door *door);
 

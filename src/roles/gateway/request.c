@@ -142,10 +142,25 @@ static void say_alive(struct at_session *s)
                                            .body = AT_LIT("{\"status\":\"alive\"}\n")});
 }
 
+static void say_states(struct at_session *s)
+{
+    bool ready = at_door_tell_states(s->listener, &s->door->text);
+
+    at_session_reply(s, &(struct at_reply){.status = ready ? 200 : 503,
+                                           .code = ready ? AT_STATUS_OK : AT_STATUS_UNAVAILABLE,
+                                           .content_type = AT_LIT("application/json"),
+                                           .body = at_text_bytes(&s->door->text)});
+}
+
 static void say_ready(struct at_session *s)
 {
     struct at_text waiting;
 
+    if (at_bytes_equal(s->door->query, AT_LIT("verbose")) ||
+        at_bytes_start_with(s->door->query, AT_LIT("verbose="))) {
+        say_states(s);
+        return;
+    }
     at_text_init(&waiting);
     at_text_add_str(&waiting, "not ready: ");
     if (at_door_is_ready(s->listener, &waiting)) {
