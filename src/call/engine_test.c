@@ -1,7 +1,10 @@
 /* Two engines in one process, introduced to each other as a supervisor does it. */
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 
 #include "at_test.h"
+#include "call/link.h"
 #include "call/test_owner.h"
 
 static const char contract[] = "shop.stock.v1.StockService";
@@ -533,6 +536,43 @@ TEST(credit_is_given_back_with_every_answer)
     }
     free(c.out.room);
     world_deinit(&w);
+}
+
+/* Doorbells at 0 and no layout in OPEN: what a supervisor hands out that knows of neither. */
+TEST(channels_of_an_older_supervisor_wake_and_have_layout_1)
+{
+    struct at_service_open open = {.channel = 7,
+                                   .request = 1,
+                                   .side = AT_SIDE_CLIENT,
+                                   .peer_service = AT_LIT("x"),
+                                   .peer_instance = AT_LIT("x.1")};
+    struct test_owner client;
+    struct epoll_event ev;
+    uint64_t nothing = 0;
+    int life[2];
+    int bell[2] = {eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    int epoll = epoll_create1(EPOLL_CLOEXEC);
+
+    CHECK_INT(test_owner_init(&client, ""), 0);
+    CHECK_INT(at_engine_want(client.engine, AT_LIT("a.B")), 0);
+    CHECK_INT(at_socket_pair(life), 0);
+    CHECK_INT(test_say_open(&client, &open, (int[]){life[0], bell[0], bell[1]}), 0);
+    test_turn(&client, 0);
+    ev = (struct epoll_event){.events = EPOLLIN | EPOLLET};
+    CHECK_INT(epoll_ctl(epoll, EPOLL_CTL_ADD, bell[0], &ev), 0);
+    CHECK_INT(epoll_wait(epoll, &ev, 1, 0), 1);
+    CHECK_INT(write(bell[0], &nothing, sizeof(nothing)), sizeof(nothing));
+    CHECK_INT(epoll_wait(epoll, &ev, 1, 0), 1);
+    CHECK_INT(client.engine->links[0]->layout, 1);
+    open.channel = 8;
+    open.layout = AT_LAYOUT_VERSION + 1; /* not asked for: no channel */
+    CHECK_INT(test_say_open(&client, &open, (int[]){life[0], bell[0], bell[1]}), 0);
+    test_turn(&client, 0);
+    CHECK(client.engine->links[1] == NULL);
+    at_fd_close_all(life, 2);
+    at_fd_close_all(bell, 2);
+    at_close(&epoll);
+    test_owner_deinit(&client);
 }
 
 TEST_MAIN("call/engine")

@@ -206,7 +206,7 @@ TEST(a_wrong_attach_message_ends_the_channel)
 
         CHECK_INT(test_owner_init(&server, methods), 0);
         CHECK_INT(liar_meet(&l, &server, true, 0, 7), 0);
-        CHECK_INT(at_region_create(AT_RING_BYTES, 7, &l.mine, &fd), 0);
+        CHECK_INT(at_region_create(AT_RING_BYTES, 7, AT_LAYOUT_VERSION, &l.mine, &fd), 0);
         CHECK_INT(liar_send_attach(&l, i < 4 ? &bad[i] : &good, i < 4 ? fd : -1), 0);
         at_close(&fd);
         test_turn(&server, 0);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/fd.h"
@@ -100,7 +101,7 @@ static int set_up(struct at_link *l)
     if (l->slots == NULL) {
         return -ENOMEM;
     }
-    r = at_region_create(AT_RING_BYTES, l->id, &l->mine, &region_fd);
+    r = at_region_create(AT_RING_BYTES, l->id, l->layout, &l->mine, &region_fd);
     if (r < 0) {
         return r;
     }
@@ -122,6 +123,25 @@ static int set_up(struct at_link *l)
         r = at_deadlines_add(&e->deadlines, &l->deadline);
     }
     return r;
+}
+
+/*
+ * The layout that OPEN says, when it is one of ours. An older supervisor says none: it means layout
+ * 1, and its doorbells hold 0, so that a ring would wake nobody: ours is made to hold 1.
+ */
+static int agree(struct at_link *l, const struct at_service_open *open)
+{
+    uint32_t layout = open->layout == 0 ? 1 : open->layout;
+    uint64_t one = 1;
+
+    if (layout < AT_LAYOUT_VERSION_MIN || layout > AT_LAYOUT_VERSION) {
+        return -EPROTO;
+    }
+    if (open->layout == 0) {
+        (void)!write(l->bell_mine, &one, sizeof(one));
+    }
+    l->layout = (uint16_t)layout;
+    return 0;
 }
 
 int at_link_new(struct at_engine *e, const struct at_service_open *open, struct at_message *m,
@@ -151,7 +171,10 @@ int at_link_new(struct at_engine *e, const struct at_service_open *open, struct 
         l->free_slots[i] = (uint16_t)(AT_CALL_SLOTS - 1 - i);
     }
     l->free_count = AT_CALL_SLOTS;
-    r = set_up(l);
+    r = agree(l, open);
+    if (r == 0) {
+        r = set_up(l);
+    }
     if (r < 0) {
         at_link_free(l);
         return r;
@@ -229,12 +252,12 @@ static int accept_attach(struct at_link *l, struct at_message *m)
     enum at_channel_rule rule = AT_RULE_ATTACH;
     int r = at_message_read(&at_attach_kind, m, &attach);
 
-    if (r != 0 || m->fd_count != 1 || attach.version_min > AT_LAYOUT_VERSION ||
-        attach.version_max < AT_LAYOUT_VERSION_MIN) {
+    if (r != 0 || m->fd_count != 1 || attach.version_min > l->layout ||
+        attach.version_max < l->layout) {
         at_link_break(l, AT_RULE_ATTACH);
         return 0;
     }
-    r = at_region_accept(m->fds[0], attach.region_bytes, l->id, &peer, &rule);
+    r = at_region_accept(m->fds[0], attach.region_bytes, l->id, l->layout, &peer, &rule);
     if (r == AT_CHANNEL_BROKEN) {
         at_link_break(l, rule);
         return 0;

@@ -33,6 +33,7 @@ struct at_link {
     uint32_t index; /* in engine->links */
     uint8_t side;
     uint8_t state;
+    uint16_t layout;  /* of both regions */
     bool draining;    /* the server said GOAWAY */
     bool paused;      /* too many request bytes held */
     bool owes_goaway; /* GOAWAY did not fit yet */

@@ -51,7 +51,8 @@ static inline int liar_attach(struct liar *l, uint64_t channel, const char *meth
     const struct at_region *peer = NULL;
     enum at_channel_rule rule;
     int fd;
-    int r = m == NULL ? -ENOMEM : at_region_create(AT_RING_BYTES, channel, &l->mine, &fd);
+    int r = m == NULL ? -ENOMEM
+                      : at_region_create(AT_RING_BYTES, channel, AT_LAYOUT_VERSION, &l->mine, &fd);
 
     if (r == 0) {
         atomic_store(&l->mine->credit, AT_CALL_SLOTS);
@@ -64,7 +65,7 @@ static inline int liar_attach(struct liar *l, uint64_t channel, const char *meth
         r = at_message_receive(l->lifeline, m);
     }
     if (r == 0) {
-        r = at_region_accept(m->fds[0], LIAR_REGION, channel, &peer, &rule);
+        r = at_region_accept(m->fds[0], LIAR_REGION, channel, AT_LAYOUT_VERSION, &peer, &rule);
         at_message_clear(m);
     }
     if (r == 0) {

@@ -161,7 +161,8 @@ static inline int test_introduce(struct test_owner *client, uint64_t request,
                                                     .request = request,
                                                     .side = AT_SIDE_CLIENT,
                                                     .peer_service = at_bytes_of(service),
-                                                    .peer_instance = at_bytes_of(server_name)},
+                                                    .peer_instance = at_bytes_of(server_name),
+                                                    .layout = AT_LAYOUT_VERSION},
                           (int[]){c.lifeline[0], c.bell[0], c.bell[1]});
     }
     if (r == 0 && server != NULL) {
@@ -169,7 +170,8 @@ static inline int test_introduce(struct test_owner *client, uint64_t request,
                           &(struct at_service_open){.channel = channel,
                                                     .side = AT_SIDE_SERVER,
                                                     .peer_service = AT_LIT("order"),
-                                                    .peer_instance = AT_LIT("order.1")},
+                                                    .peer_instance = AT_LIT("order.1"),
+                                                    .layout = AT_LAYOUT_VERSION},
                           (int[]){c.lifeline[1], c.bell[1], c.bell[0]});
     }
     if (ret != NULL && (client == NULL || server == NULL)) {

@@ -22,7 +22,9 @@ KIND_OF(at_service_hello, AT_SERVICE_HELLO, 0,
     U32_AT(at_service_hello, version_max),
     BYTES_AT(at_service_hello, library, AT_CONTROL_NAME_MAX),
     BYTES_AT(at_service_hello, contracts, AT_CONTROL_CONTRACTS_MAX),
-    U64_AT(at_service_hello, generation) HELLO_2);
+    U64_AT(at_service_hello, generation),
+    U32_AT(at_service_hello, layout_min),
+    U32_AT(at_service_hello, layout_max) HELLO_2);
 
 KIND_OF(at_service_welcome, AT_SERVICE_WELCOME, AT_FDS_PER_MESSAGE,
     U32_AT(at_service_welcome, version),
@@ -51,7 +53,8 @@ KIND_OF(at_service_open, AT_SERVICE_OPEN, 3,
     U32_AT(at_service_open, flags),
     BYTES_AT(at_service_open, peer_service, AT_CONTROL_NAME_MAX),
     BYTES_AT(at_service_open, peer_instance, AT_CONTROL_NAME_MAX),
-    U64_AT(at_service_open, peer_generation) OPEN_2);
+    U64_AT(at_service_open, peer_generation),
+    U32_AT(at_service_open, layout) OPEN_2);
 
 KIND_OF(at_service_edge, AT_SERVICE_EDGE, 0,
     U64_AT(at_service_edge, request),

@@ -34,6 +34,16 @@
 #endif
 #define AT_CONTROL_VERSION_MIN 1
 
+/*
+ * Layouts of a channel's regions (shm/channel.h) that this build speaks. HELLO says the range, the
+ * supervisor chooses for each channel the highest that both ends speak, OPEN says it. Saying neither
+ * means layout 1.
+ */
+#ifndef AT_LAYOUT_VERSION
+#define AT_LAYOUT_VERSION 1
+#endif
+#define AT_LAYOUT_VERSION_MIN 1
+
 enum at_service_message {
     AT_SERVICE_HELLO = 1,
     AT_SERVICE_WELCOME = 2,
@@ -56,7 +66,9 @@ struct at_service_hello {
     struct at_bytes library;   /* "libatoll 0.1.0" */
     struct at_bytes contracts; /* full names of the services it serves, one a line */
     uint64_t generation;       /* 0 at start; after RESUME: the one that WELCOME gave */
-#if AT_CONTROL_VERSION >= 2    /* for the test of neighbours that are one version apart */
+    uint32_t layout_min;       /* of channels; 0, 0: an older library, which speaks 1 */
+    uint32_t layout_max;
+#if AT_CONTROL_VERSION >= 2 /* for the test of neighbours that are one version apart */
     struct at_bytes build;
 #endif
 };
@@ -104,6 +116,7 @@ struct at_service_open {
     struct at_bytes peer_service;
     struct at_bytes peer_instance;
     uint64_t peer_generation;
+    uint32_t layout; /* of both regions; 0: an older supervisor, which means 1 */
 #if AT_CONTROL_VERSION >= 2
     uint64_t opened_ns;
 #endif

@@ -137,7 +137,9 @@ int at_process_hello(struct at_process *p)
                                      .version_max = AT_CONTROL_VERSION,
                                      .library = AT_LIT("libatoll " ATOLL_VERSION),
                                      .contracts = at_bytes_of(p->contracts),
-                                     .generation = p->generation};
+                                     .generation = p->generation,
+                                     .layout_min = AT_LAYOUT_VERSION_MIN,
+                                     .layout_max = AT_LAYOUT_VERSION};
 
 #if AT_CONTROL_VERSION >= 2
     hello.build = AT_LIT("next");

@@ -1,8 +1,13 @@
 /*
- * Neighbours that are one version apart. Built twice: this process, its supervisor and their peers
- * speak version 1 and the server 2, and the other way round.
+ * Neighbours that are one version apart. Built three times: this process and its supervisor speak
+ * version 1 of the conversation and of the channel's layout and the server 2, the other way round,
+ * and all of them 2.
  */
 #include "libatoll/test_stage.h"
+
+#ifndef EXPECTED_LAYOUT
+#define EXPECTED_LAYOUT 1
+#endif
 
 TEST(a_service_of_one_version_is_called_by_a_program_of_another)
 {
@@ -16,6 +21,7 @@ TEST(a_service_of_one_version_is_called_by_a_program_of_another)
         CHECK(is(out.payload, "hello"));
         CHECK(is(out.caller_instance, "asker.1"));
     }
+    CHECK_INT((long)s.tiny->last_layout, EXPECTED_LAYOUT);
     end(&s);
 }
 

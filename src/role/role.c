@@ -68,6 +68,8 @@ static int say_hello(struct at_role *role)
         .library = at_bytes_of(role->spec->name),
         .contracts = at_bytes_of(role->spec->contracts),
         .generation = role->generation,
+        .layout_min = AT_LAYOUT_VERSION_MIN,
+        .layout_max = AT_LAYOUT_VERSION,
     };
 
     return at_message_send(role->control_fd, &at_service_hello_kind, &hello, NULL, 0);

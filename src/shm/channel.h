@@ -35,16 +35,14 @@
 #include "base/bytes.h"
 #include "shm/limits.h"
 
-/* Layout versions this build speaks; exchanged at attach. */
-#define AT_LAYOUT_VERSION 1
-#define AT_LAYOUT_VERSION_MIN 1
+/* What follows is layout 1. The control conversation agrees on a channel's layout. */
 #define AT_REGION_MAGIC UINT32_C(0x4c4f5441)
 
 /* Written once, before the region is sealed and handed over. */
 struct at_region_head {
     uint32_t magic;
-    uint16_t layout_version;
-    uint16_t header_bytes; /* sizeof(struct at_record) */
+    uint16_t layout_version; /* the agreed one */
+    uint16_t header_bytes;   /* sizeof(struct at_record) */
     uint32_t region_bytes;
     uint32_t ring_offset;
     uint32_t ring_bytes; /* a power of two */
@@ -148,15 +146,16 @@ const char *at_channel_rule_text(enum at_channel_rule rule);
 
 /*
  * Makes a region: populated, sealed, its head written. The descriptor is to be sent to the peer
- * and closed. ring_bytes: a power of two within the limits, else -EINVAL.
+ * and closed. ring_bytes: a power of two within the limits, else -EINVAL. layout: as agreed.
  */
-int at_region_create(uint32_t ring_bytes, uint64_t epoch, struct at_region **ret, int *ret_fd);
+int at_region_create(uint32_t ring_bytes, uint64_t epoch, uint32_t layout, struct at_region **ret,
+                     int *ret_fd);
 /*
  * Judges a peer's memfd and maps it read-only; the descriptor stays the caller's. 0, -errno, or
  * AT_CHANNEL_BROKEN with *ret_rule.
  */
-int at_region_accept(int fd, uint32_t region_bytes, uint64_t epoch, const struct at_region **ret,
-                     enum at_channel_rule *ret_rule);
+int at_region_accept(int fd, uint32_t region_bytes, uint64_t epoch, uint32_t layout,
+                     const struct at_region **ret, enum at_channel_rule *ret_rule);
 /* Unmaps. region_bytes is the agreed size, never what a peer's memory says. NULL is accepted. */
 void at_region_release(const struct at_region *region, uint32_t region_bytes);
 

@@ -14,7 +14,7 @@
 #include "at_test.h"
 #include "base/fd.h"
 
-enum { REGION = sizeof(struct at_region) + AT_RING_BYTES };
+enum { LAYOUT = 1, REGION = sizeof(struct at_region) + AT_RING_BYTES };
 
 /* Both ends of a channel in one process; forge: b's region, writable, to lie with. */
 struct pair {
@@ -33,10 +33,10 @@ static void pair_init(struct pair *p)
     int fa;
     int fb;
 
-    CHECK_INT(at_region_create(AT_RING_BYTES, 9, &ra, &fa), 0);
-    CHECK_INT(at_region_create(AT_RING_BYTES, 9, &rb, &fb), 0);
-    CHECK_INT(at_region_accept(fa, REGION, 9, &seen_a, &rule), 0);
-    CHECK_INT(at_region_accept(fb, REGION, 9, &seen_b, &rule), 0);
+    CHECK_INT(at_region_create(AT_RING_BYTES, 9, LAYOUT, &ra, &fa), 0);
+    CHECK_INT(at_region_create(AT_RING_BYTES, 9, LAYOUT, &rb, &fb), 0);
+    CHECK_INT(at_region_accept(fa, REGION, 9, LAYOUT, &seen_a, &rule), 0);
+    CHECK_INT(at_region_accept(fb, REGION, 9, LAYOUT, &seen_b, &rule), 0);
     (void)close(fa);
     (void)close(fb);
     at_channel_init(&p->a, ra, REGION, seen_b, REGION);
@@ -334,7 +334,7 @@ enum { ALL_SEALS = F_SEAL_SHRINK | F_SEAL_GROW | 0x10 | F_SEAL_SEAL };
 static int judge(int fd, uint32_t bytes, enum at_channel_rule *rule)
 {
     const struct at_region *region;
-    int r = at_region_accept(fd, bytes, 9, &region, rule);
+    int r = at_region_accept(fd, bytes, 9, LAYOUT, &region, rule);
 
     if (r == 0) {
         at_region_release(region, bytes);
@@ -344,7 +344,7 @@ static int judge(int fd, uint32_t bytes, enum at_channel_rule *rule)
 }
 
 static const struct at_region_head good_head = {.magic = AT_REGION_MAGIC,
-                                                .layout_version = AT_LAYOUT_VERSION,
+                                                .layout_version = LAYOUT,
                                                 .header_bytes = sizeof(struct at_record),
                                                 .region_bytes = REGION,
                                                 .ring_offset = sizeof(struct at_region),
@@ -397,7 +397,7 @@ TEST(every_field_of_a_regions_head_is_judged)
         heads[i] = good_head;
     }
     heads[0].magic++;
-    heads[1].layout_version = AT_LAYOUT_VERSION + 1;
+    heads[1].layout_version = LAYOUT + 1;
     heads[2].header_bytes = 32;
     heads[3].region_bytes++;
     heads[4].ring_offset = 0;
@@ -419,7 +419,7 @@ TEST(the_kernel_keeps_what_the_seals_promise)
     char path[64];
     int again;
 
-    CHECK_INT(at_region_create(AT_RING_BYTES, 9, &mine, &fd), 0);
+    CHECK_INT(at_region_create(AT_RING_BYTES, 9, LAYOUT, &mine, &fd), 0);
     CHECK(mmap(NULL, REGION, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED);
     CHECK_INT(errno, EPERM);
     CHECK(write(fd, "x", 1) < 0 && errno == EPERM);
@@ -439,9 +439,9 @@ TEST(a_ring_of_an_odd_size_is_not_made)
     struct at_region *mine;
     int fd;
 
-    CHECK_INT(at_region_create(AT_RING_BYTES + 64, 9, &mine, &fd), -EINVAL);
-    CHECK_INT(at_region_create(AT_RING_BYTES / 2, 9, &mine, &fd), -EINVAL);
-    CHECK_INT(at_region_create(AT_RING_BYTES_MAX * 2U, 9, &mine, &fd), -EINVAL);
+    CHECK_INT(at_region_create(AT_RING_BYTES + 64, 9, LAYOUT, &mine, &fd), -EINVAL);
+    CHECK_INT(at_region_create(AT_RING_BYTES / 2, 9, LAYOUT, &mine, &fd), -EINVAL);
+    CHECK_INT(at_region_create(AT_RING_BYTES_MAX * 2U, 9, LAYOUT, &mine, &fd), -EINVAL);
 }
 
 enum { STRESS_RECORDS = 20000 };

@@ -46,7 +46,8 @@ static bool is_ring_size(uint32_t bytes)
     return bytes >= AT_RING_BYTES_MIN && bytes <= AT_RING_BYTES_MAX && (bytes & (bytes - 1)) == 0;
 }
 
-int at_region_create(uint32_t ring_bytes, uint64_t epoch, struct at_region **ret, int *ret_fd)
+int at_region_create(uint32_t ring_bytes, uint64_t epoch, uint32_t layout, struct at_region **ret,
+                     int *ret_fd)
 {
     size_t size = sizeof(struct at_region) + ring_bytes;
     at_auto_close
@@ -69,7 +70,7 @@ int at_region_create(uint32_t ring_bytes, uint64_t epoch, struct at_region **ret
         return -errno;
     }
     region->head = (struct at_region_head){.magic = AT_REGION_MAGIC,
-                                           .layout_version = AT_LAYOUT_VERSION,
+                                           .layout_version = (uint16_t)layout,
                                            .header_bytes = sizeof(struct at_record),
                                            .region_bytes = (uint32_t)size,
                                            .ring_offset = sizeof(struct at_region),
@@ -87,10 +88,9 @@ int at_region_create(uint32_t ring_bytes, uint64_t epoch, struct at_region **ret
 }
 
 static enum at_channel_rule judge_head(const struct at_region_head *h, uint32_t region_bytes,
-                                       uint64_t epoch)
+                                       uint64_t epoch, uint32_t layout)
 {
-    bool good = h->magic == AT_REGION_MAGIC && h->layout_version >= AT_LAYOUT_VERSION_MIN &&
-                h->layout_version <= AT_LAYOUT_VERSION &&
+    bool good = h->magic == AT_REGION_MAGIC && h->layout_version == layout &&
                 h->header_bytes == sizeof(struct at_record) && h->region_bytes == region_bytes &&
                 h->ring_offset == sizeof(struct at_region) && is_ring_size(h->ring_bytes) &&
                 h->ring_bytes == region_bytes - sizeof(struct at_region) && h->epoch == epoch;
@@ -114,8 +114,8 @@ static enum at_channel_rule judge_file(int fd, uint32_t region_bytes)
     return AT_RULE_NONE;
 }
 
-int at_region_accept(int fd, uint32_t region_bytes, uint64_t epoch, const struct at_region **ret,
-                     enum at_channel_rule *ret_rule)
+int at_region_accept(int fd, uint32_t region_bytes, uint64_t epoch, uint32_t layout,
+                     const struct at_region **ret, enum at_channel_rule *ret_rule)
 {
     enum at_channel_rule rule = judge_file(fd, region_bytes);
     struct at_region_head head;
@@ -131,7 +131,7 @@ int at_region_accept(int fd, uint32_t region_bytes, uint64_t epoch, const struct
     }
     memcpy(&head, at, sizeof(head));
     atomic_signal_fence(memory_order_seq_cst); /* judge the copy, never the peer's memory */
-    rule = judge_head(&head, region_bytes, epoch);
+    rule = judge_head(&head, region_bytes, epoch, layout);
     if (rule != AT_RULE_NONE) {
         (void)munmap(at, region_bytes);
         *ret_rule = rule;

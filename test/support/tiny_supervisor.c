@@ -58,6 +58,15 @@ static bool serves(const struct tiny_instance *in, const char *contract)
     return false;
 }
 
+static void say_apart(const struct tiny_instance *client, uint64_t request)
+{
+    struct at_service_edge edge = {.request = request,
+                                   .state = AT_EDGE_FAILED,
+                                   .reason = AT_LIT("they speak no common channel layout")};
+
+    (void)at_message_send(client->fd, &at_service_edge_kind, &edge, NULL, 0);
+}
+
 static void introduce(struct tiny_supervisor *t, const struct tiny_want *want, int server)
 {
     struct tiny_instance *c = &t->instances[want->instance];
@@ -68,12 +77,21 @@ static void introduce(struct tiny_supervisor *t, const struct tiny_want *want, i
                                    .peer_service = at_bytes_of(s->service),
                                    .peer_instance = at_bytes_of(s->name),
                                    .peer_generation = s->generation};
+    uint32_t least = c->layout_min > s->layout_min ? c->layout_min : s->layout_min;
     int life[2];
-    int bells[2] = {at_service_make_bell(), at_service_make_bell()};
+    int bells[2];
 
 #if AT_CONTROL_VERSION >= 2
     open.opened_ns = 1;
 #endif
+    open.layout = c->layout_max < s->layout_max ? c->layout_max : s->layout_max;
+    t->last_layout = open.layout;
+    if (open.layout < least) {
+        say_apart(c, want->request);
+        return;
+    }
+    bells[0] = at_service_make_bell();
+    bells[1] = at_service_make_bell();
     if (at_socket_pair(life) < 0 || t->channel_count == TINY_CHANNELS) {
         abort();
     }
@@ -106,6 +124,8 @@ static void on_hello(struct tiny_supervisor *t, int i)
     }
     welcome.version =
         hello.version_max < (uint32_t)t->version ? hello.version_max : (uint32_t)t->version;
+    in->layout_min = hello.layout_max == 0 ? 1 : hello.layout_min;
+    in->layout_max = hello.layout_max == 0 ? 1 : hello.layout_max;
     (void)snprintf(in->contracts, sizeof(in->contracts), "%.*s", (int)hello.contracts.len,
                    hello.contracts.at == NULL ? "" : (const char *)hello.contracts.at);
     (void)at_message_send(in->fd, &at_service_welcome_kind, &welcome, NULL, 0);

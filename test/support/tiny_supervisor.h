@@ -18,6 +18,8 @@ struct tiny_instance {
     char name[32];
     char contracts[2048];
     uint64_t generation;
+    uint32_t layout_min;
+    uint32_t layout_max;
     int fd;
     bool ready;
 };
@@ -45,6 +47,7 @@ struct tiny_supervisor {
     int version; /* of the conversation */
     int broken;  /* BROKEN heard */
     int stopping;
+    uint32_t last_layout; /* of the channel opened last */
     char last_reason[256];
     struct at_message message;
 };

@@ -73,6 +73,9 @@ static int welcome(struct caller *c, struct at_message *m)
     if (hello.version_max < w.version) {
         w.version = hello.version_max;
     }
+    if (at_edges_hello(&c->system->edges, &c->party, hello.layout_min, hello.layout_max) != 0) {
+        return AT_MESSAGE_MALFORMED;
+    }
     c->said_hello = true;
     return at_message_send(c->sock, &at_service_welcome_kind, &w, NULL, 0);
 }

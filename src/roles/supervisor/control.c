@@ -138,7 +138,7 @@ static int on_hello(struct at_instance *i, struct at_message *m)
     i->said_hello = true;
     i->awaits_hello = false;
     welcome(i, version);
-    return 0;
+    return at_edges_hello(&i->system->edges, &i->party, hello.layout_min, hello.layout_max);
 }
 
 /* Without HELLO nothing may be said, but for what an adopted one said before it heard RESUME. */

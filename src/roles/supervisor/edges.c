@@ -227,7 +227,8 @@ static bool is_gateway(const struct at_edges *edges, const struct at_party *p)
 }
 
 /* The server hears first: its end exists before the client can send anything. */
-static void tell_both(struct at_edges *edges, const struct channel *c, const struct joint *j)
+static void tell_both(struct at_edges *edges, const struct channel *c, const struct joint *j,
+                      uint32_t layout)
 {
     struct at_service_open to_server = {
         .channel = c->id,
@@ -236,6 +237,7 @@ static void tell_both(struct at_edges *edges, const struct channel *c, const str
         .peer_service = name_of(edges, c->client->service),
         .peer_instance = at_bytes_of(c->client->name),
         .peer_generation = c->client->generation,
+        .layout = layout,
     };
     struct at_service_open to_client = {
         .channel = c->id,
@@ -244,6 +246,7 @@ static void tell_both(struct at_edges *edges, const struct channel *c, const str
         .peer_service = name_of(edges, c->server->service),
         .peer_instance = at_bytes_of(c->server->name),
         .peer_generation = c->server->generation,
+        .layout = layout,
     };
     int server_fds[] = {j->lifeline[1], j->bell[1], j->bell[0]};
     int client_fds[] = {j->lifeline[0], j->bell[0], j->bell[1]};
@@ -252,13 +255,51 @@ static void tell_both(struct at_edges *edges, const struct channel *c, const str
     tell(edges, c->client, &at_service_open_kind, &to_client, client_fds, 3);
 }
 
+/* Have both said what they speak? */
+static bool is_known(const struct at_party *a, const struct at_party *b)
+{
+    return a->layout_max != 0 && b->layout_max != 0;
+}
+
+/* The highest layout that both speak, or 0. */
+static uint32_t common_layout(const struct at_party *a, const struct at_party *b)
+{
+    uint32_t least = a->layout_min > b->layout_min ? a->layout_min : b->layout_min;
+    uint32_t most = a->layout_max < b->layout_max ? a->layout_max : b->layout_max;
+
+    return most >= least ? most : 0;
+}
+
+/* When all that keeps the two apart is the layout, the asker hears so. */
+static bool tell_apart(struct at_edges *edges, struct at_party *client, const struct want *want)
+{
+    char reason[AT_CONTROL_REASON_MAX];
+
+    at_list_foreach (it, &edges->parties) {
+        const struct at_party *s = at_container_of(it, struct at_party, link);
+
+        if (s->service == want->service && s->is_ready && s != client && is_known(client, s) &&
+            common_layout(client, s) == 0) {
+            (void)snprintf(reason, sizeof(reason),
+                           "%s speaks channel layouts %u to %u and %s %u to %u: bring both to the "
+                           "same release of libatoll",
+                           client->name, client->layout_min, client->layout_max, s->name,
+                           s->layout_min, s->layout_max);
+            tell_edge(edges, client, want, AT_EDGE_FAILED, reason);
+            return true;
+        }
+    }
+    return false;
+}
+
 static void open_channel(struct at_edges *edges, struct at_party *client, struct want *want,
                          struct at_party *server)
 {
+    uint32_t layout = common_layout(client, server);
     struct joint j;
     struct channel *c;
 
-    if (is_joined_to(client, want, server)) {
+    if (!is_known(client, server) || layout == 0 || is_joined_to(client, want, server)) {
         return;
     }
     if (make_joint(&j) < 0) {
@@ -270,7 +311,7 @@ static void open_channel(struct at_edges *edges, struct at_party *client, struct
     c = remember(client, server, want,
                  (server->generation << GENERATION_SHIFT) | (edges->serial & UINT32_MAX));
     if (c != NULL) {
-        tell_both(edges, c, &j);
+        tell_both(edges, c, &j, layout);
     }
     close_joint(&j);
 }
@@ -286,6 +327,7 @@ void at_edges_ready(struct at_edges *edges, struct at_party *party)
 
             if (want->service == party->service && client != party) {
                 open_channel(edges, client, want, party);
+                (void)(has_channel(client, want) || tell_apart(edges, client, want));
             }
         }
     }
@@ -479,9 +521,33 @@ static void serve_want(struct at_edges *edges, struct at_party *party, struct wa
         tell_edge(edges, party, want, AT_EDGE_FAILED, edges->failed[want->service]);
         return;
     }
+    if (tell_apart(edges, party, want)) {
+        return;
+    }
     (void)snprintf(reason, sizeof(reason), "no instance of \"%s\" is ready yet",
                    edges->plan->services[want->service].name);
     tell_edge(edges, party, want, AT_EDGE_WAITING, reason);
+}
+
+int at_edges_hello(struct at_edges *edges, struct at_party *party, uint32_t layout_min,
+                   uint32_t layout_max)
+{
+    bool is_new = party->layout_max == 0;
+
+    if (layout_min > layout_max || (layout_min == 0 && layout_max != 0)) {
+        return AT_MESSAGE_MALFORMED;
+    }
+    party->layout_min = layout_max == 0 ? 1 : layout_min;
+    party->layout_max = layout_max == 0 ? 1 : layout_max;
+    if (is_new && party->is_ready) {
+        at_edges_ready(edges, party); /* taken over: ready before we knew what it speaks */
+    }
+    at_list_foreach (it, &party->wants) {
+        if (is_new) {
+            serve_want(edges, party, at_container_of(it, struct want, link));
+        }
+    }
+    return 0;
 }
 
 int at_edges_want(struct at_edges *edges, struct at_party *party,

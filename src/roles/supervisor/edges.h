@@ -34,6 +34,8 @@ struct at_party {
     const char *name; /* "cart.1"; borrowed */
     uint32_t service; /* index in the plan, or AT_EDGES_OPERATOR */
     uint64_t generation;
+    uint32_t layout_min;     /* of channels that it speaks; see at_edges_hello() */
+    uint32_t layout_max;     /* 0: it has not said HELLO to us, no channel is opened yet */
     bool is_ready;           /* may be opened to */
     int sock;                /* control socket; stays the owner's */
     struct at_outbox outbox; /* what the socket does not take; see at_edges_ops.on_wait */
@@ -65,6 +67,12 @@ void at_edges_deinit(struct at_edges *edges);
 void at_edges_join(struct at_edges *edges, struct at_party *party);
 /* Forgets its wants; the other ends of its channels hear GONE with the reason. Twice is fine. */
 void at_edges_leave(struct at_edges *edges, struct at_party *party, const char *reason);
+/*
+ * The party's HELLO, first or said again to a new supervisor: the channel layouts that it speaks; 0, 0:
+ * only layout 1. What waited for that is opened. 0; AT_MESSAGE_MALFORMED: no such range.
+ */
+int at_edges_hello(struct at_edges *edges, struct at_party *party, uint32_t layout_min,
+                   uint32_t layout_max);
 /* Says something to the party, in order with what already waits for it. */
 void at_edges_say(struct at_edges *edges, struct at_party *party, const struct at_letter *letter);
 /* Sends what waits. true: nothing waits any more. */

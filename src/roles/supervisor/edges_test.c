@@ -84,8 +84,8 @@ static void finish(struct scene *s)
     free(s->message);
 }
 
-static void join(struct scene *s, struct end *e, const char *name, uint32_t service,
-                 uint64_t generation)
+static void join_silent(struct scene *s, struct end *e, const char *name, uint32_t service,
+                        uint64_t generation)
 {
     int fds[2];
 
@@ -96,6 +96,13 @@ static void join(struct scene *s, struct end *e, const char *name, uint32_t serv
         .party = {.name = name, .service = service, .generation = generation, .sock = fds[0]},
         .peer = fds[1]};
     at_edges_join(&s->edges, &e->party);
+}
+
+static void join(struct scene *s, struct end *e, const char *name, uint32_t service,
+                 uint64_t generation)
+{
+    join_silent(s, e, name, service, generation);
+    CHECK_INT(at_edges_hello(&s->edges, &e->party, 0, 0), 0);
 }
 
 static void leave(struct scene *s, struct end *e, const char *reason)
@@ -543,6 +550,105 @@ TEST(no_failed_allocation_leaves_a_descriptor_or_a_table_behind)
 
     begin(&s);
     WITH_EACH_ALLOCATION_FAILING(walk_through(&s));
+    finish(&s);
+}
+
+TEST(a_channel_gets_the_highest_layout_that_both_ends_speak)
+{
+    static const struct {
+        uint32_t client[2];
+        uint32_t server[2];
+        uint32_t agreed;
+    } cases[] = {{{0, 0}, {0, 0}, 1}, {{1, 2}, {0, 0}, 1}, {{0, 0}, {1, 9}, 1},
+                 {{1, 3}, {2, 5}, 3}, {{2, 5}, {1, 3}, 3}, {{4, 4}, {1, 9}, 4}};
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct scene s;
+        struct end cart;
+        struct end stock;
+
+        begin(&s);
+        join_silent(&s, &cart, "cart.1", CART, 1);
+        join_silent(&s, &stock, "stock.1", STOCK, 2);
+        CHECK_INT(at_edges_hello(&s.edges, &cart.party, cases[i].client[0], cases[i].client[1]), 0);
+        CHECK_INT(at_edges_hello(&s.edges, &stock.party, cases[i].server[0], cases[i].server[1]),
+                  0);
+        at_edges_ready(&s.edges, &stock.party);
+        CHECK_INT(want(&s, &cart, 1, "stock", "", ""), 0);
+        CHECK_INT((long)expect_open(&s, &cart).layout, (long)cases[i].agreed);
+        CHECK_INT((long)expect_open(&s, &stock).layout, (long)cases[i].agreed);
+        leave(&s, &stock, "x");
+        leave(&s, &cart, "x");
+        finish(&s);
+    }
+}
+
+TEST(who_has_no_layout_in_common_is_told_both_ranges_and_reaches_who_has)
+{
+    struct scene s;
+    struct end cart;
+    struct end old;
+    struct end fresh;
+    struct at_service_edge edge;
+
+    begin(&s);
+    join_silent(&s, &cart, "cart.1", CART, 1);
+    join(&s, &old, "stock.1", STOCK, 2);
+    join_silent(&s, &fresh, "stock.2", STOCK, 3);
+    CHECK_INT(at_edges_hello(&s.edges, &cart.party, 2, 3), 0);
+    CHECK_INT(at_edges_hello(&s.edges, &fresh.party, 3, 4), 0);
+    at_edges_ready(&s.edges, &old.party);
+    CHECK_INT(want(&s, &cart, 1, "stock", "", ""), 0);
+    edge = expect_edge(&s, &cart, AT_EDGE_FAILED);
+    CHECK(holds(edge.reason, "cart.1 speaks channel layouts 2 to 3 and stock.1 1 to 1"));
+    at_edges_ready(&s.edges, &fresh.party);
+    CHECK_INT((long)expect_open(&s, &cart).layout, 3);
+    expect_silence(&s, &old);
+    leave(&s, &fresh, "x");
+    (void)expect_gone(&s, &cart);
+    (void)expect_edge(&s, &cart, AT_EDGE_WAITING);
+    at_edges_ready(&s.edges, &old.party);
+    (void)expect_edge(&s, &cart, AT_EDGE_FAILED);
+    leave(&s, &old, "x");
+    leave(&s, &cart, "x");
+    finish(&s);
+}
+
+TEST(a_range_that_is_none_breaks_the_rules)
+{
+    struct scene s;
+    struct end cart;
+
+    begin(&s);
+    join_silent(&s, &cart, "cart.1", CART, 1);
+    CHECK_INT(at_edges_hello(&s.edges, &cart.party, 2, 1), AT_MESSAGE_MALFORMED);
+    CHECK_INT(at_edges_hello(&s.edges, &cart.party, 0, 1), AT_MESSAGE_MALFORMED);
+    CHECK_INT(at_edges_hello(&s.edges, &cart.party, 1, 0), AT_MESSAGE_MALFORMED);
+    leave(&s, &cart, "x");
+    finish(&s);
+}
+
+TEST(who_was_taken_over_gets_new_channels_once_it_has_said_what_it_speaks)
+{
+    struct scene s;
+    struct end cart;
+    struct end stock;
+
+    begin(&s);
+    join_silent(&s, &cart, "cart.1", CART, 1);
+    join_silent(&s, &stock, "stock.1", STOCK, 2);
+    stock.party.is_ready = true; /* an earlier supervisor saw that */
+    CHECK_INT(want(&s, &cart, 1, "stock", "", ""), 0);
+    (void)expect_edge(&s, &cart, AT_EDGE_WAITING);
+    CHECK_INT(at_edges_hello(&s.edges, &stock.party, 1, 2), 0);
+    expect_silence(&s, &cart);
+    CHECK_INT(at_edges_hello(&s.edges, &cart.party, 2, 2), 0);
+    CHECK_INT((long)expect_open(&s, &cart).layout, 2);
+    CHECK_INT((long)expect_open(&s, &stock).layout, 2);
+    CHECK_INT(at_edges_hello(&s.edges, &cart.party, 2, 2), 0); /* twice: nothing new */
+    expect_silence(&s, &cart);
+    leave(&s, &stock, "x");
+    leave(&s, &cart, "x");
     finish(&s);
 }
 
