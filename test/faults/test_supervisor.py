@@ -179,7 +179,8 @@ def test_todays_services_under_a_supervisor_of_the_next_version(tmp_path):
 @pytest.mark.skipif(not os.path.exists(NEXT_SERVICE), reason="it is built with the tests only")
 def test_a_service_of_the_next_version_under_todays_supervisor(system):
     shutil.copy(NEXT_SERVICE, harness.SCRATCH)
-    it = system("next", f"""services:
+    it = system("next", f"""name: next-{os.getpid()}
+services:
   alpha:
     command: {os.path.join(harness.SCRATCH, os.path.basename(NEXT_SERVICE))} alpha
     environment: {{ASAN_OPTIONS: "detect_leaks=0"}}
