@@ -134,6 +134,7 @@ services:
 
 
 @pytest.mark.root
+@pytest.mark.timed
 def test_a_plain_program_is_restarted_at_once_however_it_ends(system):
     plain = system("plain", """
 name: ${PLAIN_NAME}

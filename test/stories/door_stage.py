@@ -100,13 +100,13 @@ class Connection:
 class Door:
     """The gateway and what is behind it, until stop()."""
 
-    def __init__(self, files=None, log=None, memory=None):
+    def __init__(self, files=None, log=None, memory=None, program="atoll-gateway"):
         def limit():
             if files:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
         path = lambda *p: os.path.join(BUILD, *p)  # noqa: E731
         self.process = subprocess.Popen(
-            [path("test", "stage", "stage"), path("src", "roles", "gateway", "atoll-gateway"),
+            [path("test", "stage", "stage"), path("src", "roles", "gateway", program),
              path("test", "stage", "stage.set")],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log or subprocess.DEVNULL,
             preexec_fn=limit,

@@ -265,6 +265,57 @@ def test_a_call_is_cancelled_when_its_client_is_gone(door):
         time.sleep(0.05)
 
 
+@pytest.fixture(name="hasty", scope="module")
+def a_door_that_gives_a_body_2_s_and_an_idle_connection_1_s():
+    it = Door(program="atoll-gateway-hasty")
+    yield it
+    assert it.stop() == 0
+
+
+@pytest.mark.timed
+@pytest.mark.parametrize("head, piece", [
+    (HEAD + "Content-Length: 1000\r\n\r\n", " "),
+    (HEAD + "Transfer-Encoding: chunked\r\n\r\n", "1\r\n \r\n")])
+def test_a_slow_body_ends_after_its_time_however_it_drips(hasty, head, piece):
+    with hasty.connect() as c:
+        began = time.monotonic()
+        c.send(head)
+        with pytest.raises(OSError):
+            while time.monotonic() - began < 10:
+                c.socket.settimeout(0.1)
+                try:
+                    c._more()
+                    c.socket.settimeout(20)
+                    answer = c.answer()
+                    raise ConnectionResetError
+                except TimeoutError:
+                    c.send(piece)
+        assert 1.9 < time.monotonic() - began < 4
+        assert answer.status == 408 and answer.headers["connection"] == "close", answer
+        assert answer.json["reason"] == "CLIENT_TOO_SLOW"
+        assert "the body did not arrive within 2 s" in answer.json["detail"], answer
+        assert c.is_closed()
+    assert hasty.get("/echo/a").status == 200
+
+
+@pytest.mark.timed
+def test_an_idle_connection_is_closed_without_a_word_and_one_that_is_used_is_not(hasty):
+    request = "GET /echo/a HTTP/1.1\r\nHost: h\r\n\r\n"
+    with hasty.connect() as idle, hasty.connect() as used, hasty.connect() as busy:
+        for c in (idle, used):
+            assert c.send(request).answer().status == 200
+        busy.send("GET /echo/sleep:2500 HTTP/1.1\r\nHost: h\r\n\r\n")
+        began = time.monotonic()
+        for _ in range(6):
+            time.sleep(0.5)
+            assert used.send(request).answer().status == 200
+        assert idle.is_closed(within=0.1), "an idle connection is kept for ever"
+        assert busy.answer().json["payload"] == "slept", "a call is no idle time"
+        assert time.monotonic() - began > 2.5
+        assert used.is_closed(within=3)
+
+
+@pytest.mark.timed
 def test_slow_headers_end_after_their_time_and_others_do_not_feel_them(door):
     slow = [door.connect(timeout=30).send("GET /echo/a HTTP/1.1\r\nA: ") for _ in range(200)]
     stop = threading.Event()
@@ -319,6 +370,7 @@ def test_a_client_that_never_reads_is_not_read_either(door):
     assert door.get("/healthz").status == 200
 
 
+@pytest.mark.timed
 def test_when_descriptors_run_out_the_door_refuses_and_recovers():
     door = Door(files=192)
     try:

@@ -85,6 +85,7 @@ def test_a_service_that_exits_before_it_is_ready_is_shown_with_its_last_words(sy
         nothing_left(s)
 
 
+@pytest.mark.timed
 def test_what_keeps_ending_before_it_is_ready_is_told_soon_and_once_for_its_replicas(system):
     s = named(system("start"), "services:\n  it:\n    command: [sh, -c, 'echo dying words >&2; exit 3']\n"
               "    deploy: {replicas: 4}\n  well:\n    command: [sleep, inf]\n")
@@ -101,6 +102,7 @@ def test_what_keeps_ending_before_it_is_ready_is_told_soon_and_once_for_its_repl
         assert len(lines) <= 1, said
 
 
+@pytest.mark.timed
 def test_a_start_timeout_is_waited_for_once(system):
     s = named(system("start"), "services:\n  mute:\n    command: [sleep, inf]\n    contract: mute.pb\n"
               "    start_timeout: 1s\n")
@@ -126,7 +128,9 @@ def test_a_killed_anchor_is_a_failure_of_up_with_a_sentence(system):
     harness.wait_for("sleeper to be ready", lambda: s.atoll("ps").returncode == 0 and s.all_ready())
     s.look()
     os.kill(s.daemons()[-1], signal.SIGKILL)
-    said, _ = up.communicate(timeout=20 * harness.SLOW)
+    up.wait(20 * harness.SLOW)
+    with open(os.path.join(s.dir, "up.txt"), encoding="utf-8") as f:
+        said = f.read()
     assert up.returncode == 1 and "atolld was killed by signal 9" in said, said
     nothing_left(s)
 

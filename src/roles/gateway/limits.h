@@ -26,9 +26,16 @@ enum {
     AT_GATEWAY_RETRY_S = 5,              /* Retry-After when it is used up */
 };
 
-#define AT_GATEWAY_HEAD_NS (10 * AT_SECOND_NS)       /* for a whole head: slowloris */
-#define AT_GATEWAY_BODY_NS (60 * AT_SECOND_NS)       /* for a whole body: slow bodies */
-#define AT_GATEWAY_IDLE_NS (60 * AT_SECOND_NS)       /* between requests: idle connections */
+/* Seconds. The tests build a door that is in a hurry, by smaller ones. */
+#ifndef AT_GATEWAY_BODY_S
+#define AT_GATEWAY_BODY_S 60 /* for a whole body: slow bodies */
+#endif
+#ifndef AT_GATEWAY_IDLE_S
+#define AT_GATEWAY_IDLE_S 60 /* between requests: idle connections */
+#endif
+#define AT_GATEWAY_HEAD_NS (10 * AT_SECOND_NS) /* for a whole head: slowloris */
+#define AT_GATEWAY_BODY_NS (AT_GATEWAY_BODY_S * AT_SECOND_NS)
+#define AT_GATEWAY_IDLE_NS (AT_GATEWAY_IDLE_S * AT_SECOND_NS)
 #define AT_GATEWAY_HALF_CLOSED_NS (2 * AT_SECOND_NS) /* a call whose client only may still listen */
 #define AT_GATEWAY_DEADLINE_MAX_NS (600 * AT_SECOND_NS) /* calls that a client wants to hang */
 #define AT_GATEWAY_DEADLINE_MIN_NS AT_MILLISECOND_NS

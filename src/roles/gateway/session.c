@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -300,6 +301,7 @@ static void on_drained(void *user)
 static void on_deadline(void *user)
 {
     struct at_session *s = user;
+    char late[64];
 
     at_session_hold(s);
     switch (s->phase) {
@@ -307,7 +309,11 @@ static void on_deadline(void *user)
         forget_request(s);
         time_out(s, "the headers did not arrive within 10 s");
         break;
-    case AT_SESSION_BODY: time_out(s, "the body did not arrive within 60 s"); break;
+    case AT_SESSION_BODY:
+        (void)snprintf(late, sizeof(late), "the body did not arrive within %d s",
+                       AT_GATEWAY_BODY_S);
+        time_out(s, late);
+        break;
     case AT_SESSION_CALLING: abandon(s); break;
     case AT_SESSION_IDLE:
     default:
