@@ -56,7 +56,8 @@ static void make(struct fixture *f)
         .uses = {3},
         .served = {2},
         .depends = {{3, AT_PLAN_HEALTHY}},
-        .listeners = {{.address = "127.0.0.1", .port = 8080, .file = "atoll.yaml", .line = 9, .col = 7}},
+        .listeners =
+            {{.address = "127.0.0.1", .port = 8080, .file = "atoll.yaml", .line = 9, .col = 7}},
     };
     f->listeners[0].services = (struct at_plan_indexes){f->served, 1};
     for (size_t i = 2; i < 4; i++) {
