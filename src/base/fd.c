@@ -270,6 +270,8 @@ int at_fd_receive(int sock, void *at, size_t cap, size_t *ret_len, int *fds, siz
     }
     if ((m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
         at_fd_discard_all(fds, have);
+        *ret_len = (m.msg_flags & MSG_TRUNC) != 0 ? 0 : (size_t)got;
+        *ret_n = 0;
         return -EMSGSIZE;
     }
     *ret_len = (size_t)got;

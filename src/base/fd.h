@@ -54,7 +54,8 @@ int at_fd_send(int sock, struct at_bytes message, const int *fds, size_t n);
  * Receives one datagram into at[0..cap). *ret_len is its size, 0 means the peer has closed.
  * Descriptors (CLOEXEC) go to fds[0..AT_FDS_PER_MESSAGE) and their number to *ret_n; they are the
  * caller's. A truncated datagram or truncated descriptors: everything received is discarded,
- * -EMSGSIZE. Honours O_NONBLOCK: -EAGAIN.
+ * -EMSGSIZE. *ret_len is its size when only descriptors are missing (none was
+ * free here), else 0. Honours O_NONBLOCK: -EAGAIN.
  */
 int at_fd_receive(int sock, void *at, size_t cap, size_t *ret_len, int *fds, size_t *ret_n);
 /*

@@ -230,6 +230,7 @@ int at_engine_start(struct at_engine *e, struct at_pending *p, uint64_t now_ns)
     }
     at_list_append(&t->waiting, &p->entry);
     at_client_pump(e, t);
+    at_target_urge(e, t);
     return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "base/map.h"
 #include "call/deadlines.h"
 #include "call/link.h"
+#include "call/target.h"
 #include "control/message.h"
 #include "control/service.h"
 #include "shm/channel.h"
@@ -109,12 +110,16 @@ static void on_open(struct at_engine *e, struct at_message *m)
     struct at_service_open open;
     struct at_link *l = NULL;
 
-    if (at_message_read(&at_service_open_kind, m, &open) != 0 || m->fd_count != 3 ||
+    int r;
+
+    if (at_message_read(&at_service_open_kind, m, &open) != 0 ||
         (open.side != AT_SIDE_CLIENT && open.side != AT_SIDE_SERVER)) {
         return;
     }
-    if (at_link_new(e, &open, m, &l) < 0) {
-        return; /* closing our ends tells the peer */
+    r = m->fd_count != 3 ? -EMFILE : at_link_new(e, &open, m, &l);
+    if (r < 0) {
+        at_link_refuse(e, &open, r);
+        return;
     }
     if (open.side == AT_SIDE_CLIENT && at_client_open(e, &open, l) < 0) {
         at_link_free(l); /* for a target that nobody wants */
@@ -174,7 +179,10 @@ static void on_control(struct at_engine *e)
             return;
         }
         if (r == AT_MESSAGE_MALFORMED) {
-            continue; /* from a newer supervisor, at worst: skip it */
+            if (e->message->type == AT_SERVICE_OPEN) {
+                on_open(e, e->message); /* no descriptor was free for those that it brings */
+            }
+            continue; /* else from a newer supervisor, at worst: skip it */
         }
         if (r != 0) {
             e->control_gone = true;
@@ -229,6 +237,8 @@ static void expire(struct at_engine *e, struct at_deadline *d)
         } else {
             at_link_close(l, (struct at_bytes){0});
         }
+    } else if (d->kind == AT_DEADLINE_TARGET) {
+        at_target_again(e, at_container_of(d, struct at_target, again));
     } else {
         at_client_send_wants(e, false);
     }

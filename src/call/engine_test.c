@@ -2,6 +2,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "at_test.h"
 #include "call/link.h"
@@ -472,6 +474,182 @@ TEST(after_a_new_supervisor_everything_is_wanted_again_with_what_is_open)
     at_message_clear(m);
     free(m);
     free(c.out.room);
+    world_deinit(&w);
+}
+
+/* Did the client say WANT since? What it had, in ret_have[32]; BROKENs are added up. */
+static bool hears_want(struct test_owner *client, char *ret_have, int *ret_broken)
+{
+    struct at_message *m = malloc(sizeof(*m));
+    struct at_service_want want;
+    struct at_service_broken broken;
+    bool heard = false;
+
+    while (m != NULL && test_heard(client, m) == 0) {
+        *ret_broken += at_message_read(&at_service_broken_kind, m, &broken) == 0;
+        if (at_message_read(&at_service_want_kind, m, &want) == 0) {
+            heard = true;
+            (void)snprintf(ret_have, 32, "%.*s", (int)want.have.len,
+                           want.have.at == NULL ? "" : (const char *)want.have.at);
+        }
+        at_message_clear(m);
+    }
+    free(m);
+    return heard;
+}
+
+/* A channel whose other end is held by nobody's engine; the other's lifeline and bells. */
+static void introduce_absent(struct test_owner *client, uint64_t channel, struct test_channel *ret)
+{
+    CHECK_INT(test_introduce(client, 1, NULL, channel, "stock.9", ret), 0);
+    test_turn(client, 0);
+    test_turn(client, 0);
+}
+
+static void leave_absent(struct test_channel *c)
+{
+    at_close(&c->lifeline[1]);
+    at_close(&c->bell[0]);
+    at_close(&c->bell[1]);
+}
+
+TEST(a_channel_whose_peer_did_not_attach_is_asked_for_again_with_what_is_open)
+{
+    struct test_channel absent;
+    struct world w;
+    struct call c;
+    struct call d;
+    char have[32];
+    int broken = 0;
+
+    world_init(&w);
+    start(&w.client, &c, "GetItem", AT_LIT("x"), 60 * AT_SECOND_NS);
+    CHECK(hears_want(&w.client, have, &broken));
+    CHECK_STR(have, "");
+    introduce_absent(&w.client, 8, &absent);
+    w.client.skew_ns = 5100 * AT_MILLISECOND_NS;
+    turn_both(&w, 1);
+    CHECK(hears_want(&w.client, have, &broken)); /* a call waits: at once */
+    CHECK_STR(have, "");
+    CHECK_INT(broken, 1);
+    leave_absent(&absent);
+    connect_world(&w);
+    turn_both(&w, 3);
+    CHECK_INT(c.out.status, AT_STATUS_OK);
+    introduce_absent(&w.client, 9, &absent);
+    w.client.skew_ns = 11 * AT_SECOND_NS;
+    turn_both(&w, 1);
+    CHECK(hears_want(&w.client, have, &broken)); /* it was planned when the first one ended */
+    CHECK_STR(have, "7\n9\n");
+    CHECK_INT(broken, 2);
+    w.client.skew_ns = 13 * AT_SECOND_NS;
+    turn_both(&w, 1);
+    CHECK(hears_want(&w.client, have, &broken)); /* no call waits: a second later */
+    CHECK_STR(have, "7\n");
+    leave_absent(&absent);
+    start(&w.client, &d, "GetItem", AT_LIT("x"), AT_SECOND_NS);
+    turn_both(&w, 3);
+    CHECK_INT(d.out.status, AT_STATUS_OK);
+    free(c.out.room);
+    free(d.out.room);
+    world_deinit(&w);
+}
+
+TEST(a_channel_that_its_server_gave_up_while_the_caller_slept_is_asked_for_by_the_next_call)
+{
+    struct test_channel absent;
+    struct at_service_gone gone = {.channel = 8, .reason = AT_LIT("stock.1 gave it up")};
+    struct world w;
+    struct call c;
+    char have[32];
+    int broken = 0;
+
+    world_init(&w);
+    start(&w.client, &c, "GetItem", AT_LIT("x"), AT_SECOND_NS / 10);
+    CHECK(hears_want(&w.client, have, &broken));
+    w.client.skew_ns = AT_SECOND_NS;
+    while (at_engine_run(w.client.engine, test_now(&w.client))) {
+    }
+    CHECK_INT(c.out.status, AT_STATUS_DEADLINE_EXCEEDED);
+    /* Nobody runs the client; meanwhile all of this happens. */
+    CHECK_INT(test_introduce(&w.client, 1, NULL, 8, "stock.1", &absent), 0);
+    leave_absent(&absent);
+    CHECK_INT(at_message_send(w.client.supervisor, &at_service_gone_kind, &gone, NULL, 0), 0);
+    w.client.skew_ns = 20 * AT_SECOND_NS;
+    start(&w.client, &c, "GetItem", AT_LIT("x"), AT_SECOND_NS);
+    turn_both(&w, 2);
+    CHECK(hears_want(&w.client, have, &broken));
+    connect_world(&w);
+    turn_both(&w, 3);
+    CHECK_INT(c.out.status, AT_STATUS_OK);
+    free(c.out.room);
+    world_deinit(&w);
+}
+
+TEST(a_channel_that_cannot_be_set_up_is_called_broken_and_asked_for_again)
+{
+    struct rlimit all;
+    struct test_channel absent;
+    struct world w;
+    struct call c;
+    char have[32];
+    int broken = 0;
+
+    CHECK_INT(getrlimit(RLIMIT_NOFILE, &all), 0);
+    world_init(&w);
+    start(&w.client, &c, "GetItem", AT_LIT("x"), 600 * AT_SECOND_NS);
+    CHECK(hears_want(&w.client, have, &broken));
+    for (int room = 0; room < 4; room++) { /* three descriptors and a region: none, some, not all */
+        struct rlimit few = all;
+        int next;
+
+        CHECK_INT(test_introduce(&w.client, 1, NULL, 8 + (uint64_t)room, "stock.1", &absent), 0);
+        next = dup(w.client.epoll);
+        CHECK(next >= 0);
+        (void)close(next);
+        few.rlim_cur = (rlim_t)(next + room);
+        CHECK_INT(setrlimit(RLIMIT_NOFILE, &few), 0);
+        turn_both(&w, 1);
+        CHECK_INT(setrlimit(RLIMIT_NOFILE, &all), 0);
+        leave_absent(&absent);
+        w.client.skew_ns += 40 * AT_SECOND_NS;
+        turn_both(&w, 1);
+        CHECK(hears_want(&w.client, have, &broken));
+        CHECK_INT(broken, room + 1);
+    }
+    connect_world(&w);
+    turn_both(&w, 3);
+    CHECK_INT(c.out.status, AT_STATUS_OK);
+    free(c.out.room);
+    world_deinit(&w);
+}
+
+TEST(channels_that_end_again_and_again_are_asked_for_ever_more_seldom)
+{
+    static const uint64_t seconds[] = {0, 1, 3, 7, 15, 31, 61, 91};
+    enum { TIMES = sizeof(seconds) / sizeof(seconds[0]) };
+    struct test_channel absent;
+    struct world w;
+    struct call c;
+    char have[32];
+    int broken = 0;
+    int n = 0;
+
+    world_init(&w);
+    start(&w.client, &c, "GetItem", AT_LIT("x"), 1000 * AT_SECOND_NS);
+    CHECK(hears_want(&w.client, have, &broken));
+    for (uint64_t tenth = 0; tenth < 1000; tenth++) {
+        w.client.skew_ns = tenth * AT_SECOND_NS / 10;
+        introduce_absent(&w.client, 8 + tenth, &absent);
+        leave_absent(&absent);
+        turn_both(&w, 1);
+        if (hears_want(&w.client, have, &broken)) {
+            CHECK(n < TIMES && tenth / 10 == seconds[n]);
+            n++;
+        }
+    }
+    CHECK_INT(n, TIMES);
+    at_engine_abandon(w.client.engine, &c.p);
     world_deinit(&w);
 }
 

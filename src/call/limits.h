@@ -23,8 +23,11 @@ enum {
     AT_CALL_IDLE_RINGS_MAX = 1000, /* rings in a row for nothing: it would keep us awake */
 };
 
-#define AT_CALL_LAST_WORDS_NS UINT64_C(100000000) /* wait so long for the cause of a death */
-#define AT_CALL_ATTACH_NS UINT64_C(5000000000)    /* a peer that never attaches is dropped */
-#define AT_CALL_RETRY_NS UINT64_C(50000000)       /* the control socket was full: try again */
+#define AT_CALL_LAST_WORDS_NS UINT64_C(100000000)  /* wait so long for the cause of a death */
+#define AT_CALL_ATTACH_NS UINT64_C(5000000000)     /* a peer that never attaches is dropped */
+#define AT_CALL_WANT_FIRST_NS UINT64_C(1000000000) /* a lost channel is asked for again, first … */
+#define AT_CALL_WANT_LAST_NS                                                                       \
+    UINT64_C(30000000000)                   /* … and doubling up to this: no storm of WANTs */
+#define AT_CALL_RETRY_NS UINT64_C(50000000) /* the control socket was full: try again */
 
 #endif

@@ -15,6 +15,7 @@
 #include "call/deadlines.h"
 #include "call/engine.h"
 #include "call/limits.h"
+#include "call/target.h"
 #include "control/message.h"
 #include "control/service.h"
 #include "shm/channel.h"
@@ -291,6 +292,22 @@ static int accept_attach(struct at_link *l, struct at_message *m)
     return 0;
 }
 
+static void report_broken(struct at_engine *e, uint64_t channel, const char *text)
+{
+    struct at_service_broken broken = {.channel = channel, .reason = at_bytes_of(text)};
+
+    (void)at_message_send(e->control, &at_service_broken_kind, &broken, NULL, 0);
+}
+
+static void fail(struct at_link *l, int error)
+{
+    char text[AT_CALL_REASON_MAX];
+
+    (void)snprintf(text, sizeof(text), "the channel cannot be used: %s", strerrordesc_np(-error));
+    report_broken(l->engine, l->id, text);
+    at_link_close(l, at_bytes_of(text));
+}
+
 void at_link_lifeline(struct at_link *l)
 {
     struct at_message *m = l->engine->message;
@@ -310,7 +327,7 @@ void at_link_lifeline(struct at_link *l)
     if (l->state == AT_LINK_ATTACHING && m->type == AT_ATTACH) {
         r = accept_attach(l, m);
         if (r < 0) {
-            at_link_close(l, AT_LIT("this process is out of memory or descriptors"));
+            fail(l, r);
         }
     }
     at_message_clear(m); /* later kinds are from a newer peer: ignored, descriptors closed */
@@ -563,21 +580,25 @@ bool at_link_drain(struct at_link *l)
     return n > 0;
 }
 
-static void report_broken(struct at_link *l, const char *text)
-{
-    struct at_service_broken broken = {.channel = l->id, .reason = at_bytes_of(text)};
-
-    (void)at_message_send(l->engine->control, &at_service_broken_kind, &broken, NULL, 0);
-}
-
 void at_link_break(struct at_link *l, enum at_channel_rule rule)
 {
     char text[AT_CALL_REASON_MAX];
 
     (void)snprintf(text, sizeof(text), "%s broke the channel: %s", l->peer_instance,
                    at_channel_rule_text(rule));
-    report_broken(l, text);
+    report_broken(l->engine, l->id, text);
     at_link_close(l, at_bytes_of(text));
+}
+
+void at_link_refuse(struct at_engine *e, const struct at_service_open *open, int error)
+{
+    char text[AT_CALL_REASON_MAX];
+
+    (void)snprintf(text, sizeof(text), "the channel cannot be set up: %s", strerrordesc_np(-error));
+    report_broken(e, open->channel, text);
+    if (open->side == AT_SIDE_CLIENT) {
+        at_client_refused(e, open->request);
+    }
 }
 
 /* Out of every list but the dead's; its calls moved or waiting for the cause. */
@@ -635,5 +656,8 @@ void at_link_close(struct at_link *l, struct at_bytes reason)
     l->state = AT_LINK_DEAD;
     at_deadlines_remove(&l->engine->deadlines, &l->deadline);
     at_client_cause(l, reason);
+    if (l->target != NULL) {
+        at_target_lost(l->engine, l->target);
+    }
     at_list_append(&l->engine->dead, &l->dead_entry);
 }

@@ -99,7 +99,12 @@ struct at_engine {
     bool corked;
 };
 
-enum at_deadline_kind { AT_DEADLINE_PENDING, AT_DEADLINE_LINK, AT_DEADLINE_RETRY };
+enum at_deadline_kind {
+    AT_DEADLINE_PENDING,
+    AT_DEADLINE_LINK,
+    AT_DEADLINE_RETRY,
+    AT_DEADLINE_TARGET,
+};
 
 /* link.c */
 int at_link_new(struct at_engine *e, const struct at_service_open *open, struct at_message *m,
@@ -123,6 +128,8 @@ void at_link_heat(struct at_link *l);
 void at_link_rung(struct at_link *l);
 /* The peer broke a rule: tell the supervisor, fail or move its calls, close. */
 void at_link_break(struct at_link *l, enum at_channel_rule rule);
+/* OPEN could not be followed, error is -errno: tell the supervisor and ask again in a while. */
+void at_link_refuse(struct at_engine *e, const struct at_service_open *open, int error);
 /* The lifeline ended: read the rest, then wait for the cause. */
 void at_link_dying(struct at_link *l);
 /* Closes for good; reason: a sentence on how the peer ended. */
@@ -138,6 +145,7 @@ void at_client_cause(struct at_link *l, struct at_bytes reason);
 void at_client_pump(struct at_engine *e, struct at_target *t);
 void at_client_expired(struct at_engine *e, struct at_pending *p);
 bool at_client_run_due(struct at_engine *e);
+void at_client_refused(struct at_engine *e, uint64_t request);
 int at_client_open(struct at_engine *e, const struct at_service_open *open, struct at_link *l);
 void at_client_edge(struct at_engine *e, const struct at_service_edge *edge);
 void at_client_send_wants(struct at_engine *e, bool all);

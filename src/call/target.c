@@ -52,6 +52,8 @@ struct at_target *at_target_find(struct at_engine *e, struct at_bytes contract)
     at_list_init(&t->waiting);
     at_resend_budget_init(&t->budget);
     t->unsent = true;
+    t->again.kind = AT_DEADLINE_TARGET;
+    t->backoff_ns = AT_CALL_WANT_FIRST_NS;
     at_client_send_wants(e, false);
     return t;
 }
@@ -63,10 +65,12 @@ static void send_want(struct at_engine *e, struct at_target *t)
     int r;
 
     at_text_init(&have);
-    at_list_foreach (it, &t->links) {
-        const struct at_link *l = at_container_of(it, struct at_link, of_target);
+    for (uint32_t i = 0; i < e->link_cap; i++) {
+        const struct at_link *l = e->links[i];
 
-        at_text_addf(&have, "%llu\n", (unsigned long long)l->id);
+        if (l != NULL && l->target == t && l->state <= AT_LINK_OPEN) {
+            at_text_addf(&have, "%llu\n", (unsigned long long)l->id);
+        }
     }
     want.have = at_text_bytes(&have);
     r = have.failed ? -ENOMEM : at_message_send(e->control, &at_service_want_kind, &want, NULL, 0);
@@ -96,6 +100,58 @@ void at_client_send_wants(struct at_engine *e, bool all)
         e->retry.at_ns = e->now_ns + AT_CALL_RETRY_NS;
         (void)at_deadlines_add(&e->deadlines, &e->retry);
     }
+}
+
+static void want_again(struct at_engine *e, struct at_target *t)
+{
+    t->not_before_ns = e->now_ns + t->backoff_ns;
+    t->backoff_ns *= 2;
+    if (t->backoff_ns > AT_CALL_WANT_LAST_NS) {
+        t->backoff_ns = AT_CALL_WANT_LAST_NS;
+    }
+    t->unsent = true;
+    at_client_send_wants(e, false);
+}
+
+static void plan_again(struct at_engine *e, struct at_target *t)
+{
+    if (t->lost && t->again.place == 0) {
+        t->again.at_ns =
+            t->not_before_ns > e->now_ns ? t->not_before_ns : e->now_ns + AT_CALL_WANT_FIRST_NS;
+        (void)at_deadlines_add(&e->deadlines, &t->again); /* no memory: the next call urges */
+    }
+}
+
+void at_target_lost(struct at_engine *e, struct at_target *t)
+{
+    if (e->closing) {
+        return;
+    }
+    if (e->now_ns >= t->not_before_ns + AT_CALL_WANT_LAST_NS) {
+        t->backoff_ns = AT_CALL_WANT_FIRST_NS; /* its channels have held for long */
+    }
+    t->lost = true;
+    at_target_urge(e, t);
+}
+
+void at_target_urge(struct at_engine *e, struct at_target *t)
+{
+    if (!t->lost) {
+        return;
+    }
+    /* It stays lost: the supervisor may hear this before the peer's word on the same channel. */
+    if (!at_list_is_empty(&t->waiting) && e->now_ns >= t->not_before_ns) {
+        want_again(e, t);
+        at_deadlines_remove(&e->deadlines, &t->again);
+    }
+    plan_again(e, t);
+}
+
+void at_target_again(struct at_engine *e, struct at_target *t)
+{
+    want_again(e, t);
+    t->lost = at_list_is_empty(&t->links) && !at_list_is_empty(&t->waiting);
+    plan_again(e, t);
 }
 
 uint32_t at_target_refusal(const struct at_target *t)
@@ -167,6 +223,15 @@ static struct at_target *target_of_request(struct at_engine *e, uint64_t request
     return NULL;
 }
 
+void at_client_refused(struct at_engine *e, uint64_t request)
+{
+    struct at_target *t = target_of_request(e, request);
+
+    if (t != NULL) {
+        at_target_lost(e, t);
+    }
+}
+
 int at_client_open(struct at_engine *e, const struct at_service_open *open, struct at_link *l)
 {
     struct at_target *t = target_of_request(e, open->request);
@@ -214,6 +279,7 @@ void at_client_free_targets(struct at_engine *e)
             at_client_finish_later(e, at_container_of(t->waiting.next, struct at_pending, entry),
                                    AT_STATUS_CANCELLED, "this process stops calling");
         }
+        at_deadlines_remove(&e->deadlines, &t->again);
         free(t->reason);
         free(t);
     }

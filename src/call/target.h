@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/list.h"
+#include "call/deadlines.h"
 #include "call/engine.h"
 #include "call/limits.h"
 #include "policy/resend.h"
@@ -18,8 +19,12 @@ struct at_target {
     struct at_list waiting;   /* at_pending.entry, first come first served */
     uint32_t edge;            /* enum at_edge_state, or 0: nothing said yet */
     char service[AT_CALL_NAME_ROOM];
-    char *reason; /* of the edge; malloc, may be NULL */
-    bool unsent;  /* WANT did not go out yet */
+    char *reason;             /* of the edge; malloc, may be NULL */
+    bool unsent;              /* WANT did not go out yet */
+    bool lost;                /* a channel ended, and WANT has not been said often enough since */
+    uint64_t not_before_ns;   /* WANT is not said again earlier */
+    uint64_t backoff_ns;      /* from that time to the next */
+    struct at_deadline again; /* when WANT is said again */
     struct at_resend_budget budget;
     char name[];
 };
@@ -33,6 +38,12 @@ uint32_t at_target_refusal(const struct at_target *t);
 /* Ends a call with that status and the supervisor's reason. */
 void at_target_refuse(struct at_engine *e, struct at_target *t, struct at_pending *p,
                       uint32_t status);
+/* A channel of it ended: the supervisor may believe that it still is, or has forgotten it. */
+void at_target_lost(struct at_engine *e, struct at_target *t);
+/* A call waits: after a loss WANT is said again at once when its time has come. */
+void at_target_urge(struct at_engine *e, struct at_target *t);
+/* t->again is due. */
+void at_target_again(struct at_engine *e, struct at_target *t);
 /* The result is told in the next run: a done function never runs inside at_engine_start(). */
 void at_client_finish_later(struct at_engine *e, struct at_pending *p, uint32_t status,
                             const char *format, ...) __attribute__((format(printf, 4, 5)));

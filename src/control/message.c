@@ -172,11 +172,14 @@ int at_message_receive(int sock, struct at_message *ret)
 
     ret->fd_count = 0;
     ret->room_len = 0;
+    ret->type = 0;
     r = at_fd_receive(sock, ret->room, sizeof(ret->room), &ret->room_len, ret->fds, &ret->fd_count);
     if (r == -ECONNRESET || r == -EPIPE) {
         return AT_MESSAGE_CLOSED;
     }
     if (r == -EMSGSIZE) {
+        /* Without its descriptors it can still be read. */
+        (void)at_message_open(at_bytes_over(ret->room, ret->room_len), &ret->type, &ret->body);
         return AT_MESSAGE_MALFORMED;
     }
     if (r < 0) {

@@ -60,7 +60,10 @@ int at_message_unpack(const struct at_message_kind *kind, struct at_bytes body, 
 /* Packs and sends with n descriptors (which stay the caller's). -EAGAIN when the socket is full. */
 int at_message_send(int sock, const struct at_message_kind *kind, const void *message,
                     const int *fds, size_t n);
-/* 0, AT_MESSAGE_CLOSED, AT_MESSAGE_MALFORMED, -EAGAIN, -errno. */
+/*
+ * 0, AT_MESSAGE_CLOSED, AT_MESSAGE_MALFORMED, -EAGAIN, -errno. Malformed with a type that is not 0:
+ * only its descriptors are missing, because this process has no number free for them.
+ */
 int at_message_receive(int sock, struct at_message *ret);
 /* Unpacks a received message; more descriptors than the kind may carry: AT_MESSAGE_MALFORMED. */
 int at_message_read(const struct at_message_kind *kind, const struct at_message *m, void *ret);

@@ -67,6 +67,19 @@ static void say_apart(const struct tiny_instance *client, uint64_t request)
     (void)at_message_send(client->fd, &at_service_edge_kind, &edge, NULL, 0);
 }
 
+static bool is_joined(const struct tiny_supervisor *t, const struct tiny_want *want, int server)
+{
+    for (int k = 0; k < t->channel_count; k++) {
+        const struct tiny_channel *c = &t->channels[k];
+
+        if (c->id != 0 && c->client == want->instance && c->request == want->request &&
+            c->server == server) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void introduce(struct tiny_supervisor *t, const struct tiny_want *want, int server)
 {
     struct tiny_instance *c = &t->instances[want->instance];
@@ -104,8 +117,8 @@ static void introduce(struct tiny_supervisor *t, const struct tiny_want *want, i
     open.flags = strcmp(c->service, "door") == 0 ? AT_OPEN_MAY_STATE_CALLER : 0;
     (void)at_message_send(s->fd, &at_service_open_kind, &open, (int[]){life[1], bells[1], bells[0]},
                           3);
-    t->channels[t->channel_count++] =
-        (struct tiny_channel){.id = open.channel, .client = want->instance, .server = server};
+    t->channels[t->channel_count++] = (struct tiny_channel){
+        .id = open.channel, .request = want->request, .client = want->instance, .server = server};
     at_fd_close_all(life, 2);
     at_fd_close_all(bells, 2);
 }
@@ -138,7 +151,7 @@ static void on_ready(struct tiny_supervisor *t, int i)
     }
     t->instances[i].ready = true;
     for (int k = 0; k < t->want_count; k++) {
-        if (serves(&t->instances[i], t->wants[k].contract)) {
+        if (serves(&t->instances[i], t->wants[k].contract) && !is_joined(t, &t->wants[k], i)) {
             introduce(t, &t->wants[k], i);
         }
     }
@@ -146,27 +159,34 @@ static void on_ready(struct tiny_supervisor *t, int i)
 
 static void on_want(struct tiny_supervisor *t, int i)
 {
-    struct tiny_want *w = &t->wants[t->want_count];
+    struct tiny_want *w = t->wants;
     struct at_service_want want;
     bool any = false;
 
-    if (at_message_read(&at_service_want_kind, &t->message, &want) != 0 ||
-        t->want_count == TINY_WANTS) {
+    if (at_message_read(&at_service_want_kind, &t->message, &want) != 0) {
         return;
     }
-    t->want_count++;
+    while (w < t->wants + t->want_count && (w->instance != i || w->request != want.request)) {
+        w++; /* perhaps it is said again */
+    }
+    if (w == t->wants + TINY_WANTS) {
+        return;
+    }
+    t->want_count += w == t->wants + t->want_count;
     *w = (struct tiny_want){.instance = i, .request = want.request};
     (void)snprintf(w->contract, sizeof(w->contract), "%.*s", (int)want.contract.len,
                    (const char *)want.contract.at);
     (void)snprintf(t->last_reason, sizeof(t->last_reason), "%.*s", (int)want.have.len,
                    want.have.at == NULL ? "" : (const char *)want.have.at);
-    for (int k = 0; k < t->instance_count && want.have.len == 0; k++) {
+    for (int k = 0; k < t->instance_count; k++) {
         if (t->instances[k].fd >= 0 && serves(&t->instances[k], w->contract)) {
-            introduce(t, w, k);
             any = true;
+            if (!is_joined(t, w, k)) {
+                introduce(t, w, k);
+            }
         }
     }
-    if (!any && want.have.len == 0) {
+    if (!any) {
         struct at_service_edge edge = {.request = want.request,
                                        .state = AT_EDGE_WAITING,
                                        .reason = AT_LIT("no instance is ready yet")};
@@ -186,14 +206,33 @@ static void on_end(struct tiny_supervisor *t, int i)
         struct at_service_gone gone = {.channel = t->channels[k].id, .reason = at_bytes_of(reason)};
         int other = t->channels[k].client == i ? t->channels[k].server : t->channels[k].client;
 
-        if ((t->channels[k].client == i || t->channels[k].server == i) &&
+        if (t->channels[k].id != 0 && (t->channels[k].client == i || t->channels[k].server == i) &&
             t->instances[other].fd >= 0) {
             (void)at_message_send(t->instances[other].fd, &at_service_gone_kind, &gone, NULL, 0);
+        }
+        if (t->channels[k].client == i || t->channels[k].server == i) {
+            t->channels[k].id = 0;
         }
     }
 }
 
-static void on_broken(struct tiny_supervisor *t)
+/* The other side hears of it. */
+static void end_channel(struct tiny_supervisor *t, int i, const struct at_service_broken *broken)
+{
+    for (int k = 0; k < t->channel_count; k++) {
+        struct tiny_channel *c = &t->channels[k];
+        struct at_service_gone gone = {.channel = c->id, .reason = broken->reason};
+
+        if (c->id == broken->channel && (c->client == i || c->server == i)) {
+            int other = c->client == i ? c->server : c->client;
+
+            (void)at_message_send(t->instances[other].fd, &at_service_gone_kind, &gone, NULL, 0);
+            c->id = 0;
+        }
+    }
+}
+
+static void on_broken(struct tiny_supervisor *t, int i)
 {
     struct at_service_broken broken;
 
@@ -201,6 +240,7 @@ static void on_broken(struct tiny_supervisor *t)
         t->broken++;
         (void)snprintf(t->last_reason, sizeof(t->last_reason), "%.*s", (int)broken.reason.len,
                        (const char *)broken.reason.at);
+        end_channel(t, i, &broken);
     }
 }
 
@@ -219,7 +259,7 @@ static void receive(struct tiny_supervisor *t, int i)
     case AT_SERVICE_HELLO: on_hello(t, i); break;
     case AT_SERVICE_READY: on_ready(t, i); break;
     case AT_SERVICE_WANT: on_want(t, i); break;
-    case AT_SERVICE_BROKEN: on_broken(t); break;
+    case AT_SERVICE_BROKEN: on_broken(t, i); break;
     case AT_SERVICE_STOPPING: t->stopping++; break;
     default: break;
     }

@@ -31,7 +31,8 @@ struct tiny_want {
 };
 
 struct tiny_channel {
-    uint64_t id;
+    uint64_t id; /* 0: ended */
+    uint64_t request;
     int client;
     int server;
 };
