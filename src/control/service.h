@@ -11,7 +11,8 @@
  *   READY
  *   WANT    a service               OPEN (+ fds) for each of its ready instances, now and later;
  *                                   EDGE when there is none or never will be
- *   BROKEN  channel, reason         GONE  channel, reason (the peer died; how)
+ *   BROKEN  channel, reason         GONE  channel, reason (the peer died; how). What was BROKEN is
+ *                                   opened again: once a second, at the next WANT or by itself
  *   STOPPING                        STOP  drain, then exit
  *                                   PIPES (+ fds) to telemetry only: what an instance writes
  *                                   RESUME: a new supervisor took over; say HELLO again, READY when

@@ -24,6 +24,7 @@
 #include "roles/supervisor/desk.h"
 #include "roles/supervisor/edges.h"
 #include "roles/supervisor/instance.h"
+#include "roles/supervisor/instance_inner.h"
 #include "roles/supervisor/life.h"
 #include "roles/supervisor/limits.h"
 #include "roles/supervisor/system.h"
@@ -181,11 +182,33 @@ static int on_want(struct at_instance *i, struct at_message *m)
     return r;
 }
 
+/* One that breaks channels in a loop must not fill the log. */
+static void tell_broken(struct at_instance *i, const char *other, struct at_bytes reason)
+{
+    uint64_t now = at_instance_now(i);
+    char note[AT_CONTROL_REASON_MAX];
+    char more[48] = "";
+
+    if (i->broken_told_ns != 0 && now - i->broken_told_ns < AT_SUPER_NOTES_MS * AT_MILLISECOND_NS) {
+        i->broken_untold++;
+        return;
+    }
+    if (i->broken_untold > 0) {
+        (void)snprintf(more, sizeof(more), " (and %u such before)", i->broken_untold);
+    }
+    i->broken_told_ns = now;
+    i->broken_untold = 0;
+    (void)snprintf(note, sizeof(note), "says that %s broke the rules of their channel: %.*s%s",
+                   other, (int)(reason.len > 512 ? 512 : reason.len),
+                   reason.len == 0 ? "" : (const char *)reason.at, more);
+    at_log(AT_LOG_WARN, "instance=%s peer=%s | %s", i->name, other, note);
+    at_desk_event(i->system, i, AT_EVENT_NOTE, note);
+}
+
 static int on_broken(struct at_instance *i, struct at_message *m)
 {
     struct at_service_broken broken;
     const char *other;
-    char note[AT_CONTROL_REASON_MAX];
 
     if (at_message_read(&at_service_broken_kind, m, &broken) != 0) {
         return AT_MESSAGE_MALFORMED;
@@ -197,11 +220,7 @@ static int on_broken(struct at_instance *i, struct at_message *m)
     if (other == NULL) {
         return 0; /* it is gone already: both ends may say so */
     }
-    (void)snprintf(note, sizeof(note), "says that %s broke the rules of their channel: %.*s", other,
-                   (int)(broken.reason.len > 512 ? 512 : broken.reason.len),
-                   broken.reason.len == 0 ? "" : (const char *)broken.reason.at);
-    at_log(AT_LOG_WARN, "instance=%s peer=%s | %s", i->name, other, note);
-    at_desk_event(i->system, i, AT_EVENT_NOTE, note);
+    tell_broken(i, other, broken.reason);
     return 0;
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/list.h"
@@ -23,7 +24,6 @@ struct want {
     struct at_list link; /* in the party's wants */
     uint64_t request;
     uint32_t service; /* target */
-    uint32_t broken;  /* channels that one of their ends gave up */
     size_t contract_len;
     char contract[AT_CONTROL_CONTRACT_MAX + 1]; /* "" when asked for by service */
 };
@@ -32,9 +32,19 @@ struct channel {
     struct at_list client_link;
     struct at_list server_link;
     uint64_t id;
+    uint64_t opened_ns;
     struct at_party *client;
     struct at_party *server;
     struct want *want;
+};
+
+/* A channel that was broken: the same two are not joined again before due_ns. */
+struct pause {
+    struct at_list link;
+    struct at_party *client;
+    struct want *want;
+    uint64_t server_generation;
+    uint64_t due_ns;
 };
 
 enum { GENERATION_SHIFT = 32, SUPERVISOR_SHIFT = 24, SERIAL_MASK = (1 << SUPERVISOR_SHIFT) - 1 };
@@ -49,6 +59,7 @@ int at_edges_init(struct at_edges *edges, const struct at_plan *plan, uint32_t s
         .user = user,
     };
     at_list_init(&edges->parties);
+    at_list_init(&edges->pauses);
     edges->failed = calloc(plan->service_count + 1, sizeof(char *));
     return edges->failed == NULL ? -ENOMEM : 0;
 }
@@ -70,6 +81,7 @@ void at_edges_join(struct at_edges *edges, struct at_party *party)
     at_list_init(&party->as_server);
     party->want_count = 0;
     party->channel_count = 0;
+    party->broken_count = 0;
     party->is_ready = false;
     at_list_append(&edges->parties, &party->link);
 }
@@ -226,8 +238,28 @@ static bool is_gateway(const struct at_edges *edges, const struct at_party *p)
            edges->plan->services[p->service].kind == AT_PLAN_GATEWAY;
 }
 
-/* The server hears first: its end exists before the client can send anything. */
-static void tell_both(struct at_edges *edges, const struct channel *c, const struct joint *j,
+/*
+ * A server whose outbox is full because one client has it opened channel after channel is not the
+ * one to blame. false: the client was blamed, the server has not heard of the channel.
+ */
+static bool tell_server(struct at_edges *edges, const struct channel *c,
+                        const struct at_letter *letter)
+{
+    char reason[128];
+
+    if (c->client->broken_count < AT_SUPER_BROKEN_BLAMED ||
+        at_outbox_has_room(&c->server->outbox, letter, AT_SUPER_PARTY_BYTES_MAX)) {
+        at_edges_say(edges, c->server, letter);
+        return true;
+    }
+    (void)snprintf(reason, sizeof(reason),
+                   "it breaks channels to %s faster than that can take new ones", c->server->name);
+    edges->ops->on_trouble(edges->user, c->client, reason);
+    return false;
+}
+
+/* The server hears first: its end exists before the client can send anything. false: nobody did. */
+static bool tell_both(struct at_edges *edges, const struct channel *c, const struct joint *j,
                       uint32_t layout)
 {
     struct at_service_open to_server = {
@@ -251,8 +283,14 @@ static void tell_both(struct at_edges *edges, const struct channel *c, const str
     int server_fds[] = {j->lifeline[1], j->bell[1], j->bell[0]};
     int client_fds[] = {j->lifeline[0], j->bell[0], j->bell[1]};
 
-    tell(edges, c->server, &at_service_open_kind, &to_server, server_fds, 3);
+    const struct at_letter letter = {
+        .kind = &at_service_open_kind, .message = &to_server, .fds = server_fds, .fd_count = 3};
+
+    if (!tell_server(edges, c, &letter)) {
+        return false;
+    }
     tell(edges, c->client, &at_service_open_kind, &to_client, client_fds, 3);
+    return true;
 }
 
 /* Have both said what they speak? */
@@ -292,6 +330,73 @@ static bool tell_apart(struct at_edges *edges, struct at_party *client, const st
     return false;
 }
 
+/* ---- what was broken ---- */
+
+static struct pause *find_pause(struct at_edges *edges, const struct at_party *client,
+                                const struct want *want, uint64_t server_generation)
+{
+    at_list_foreach (it, &edges->pauses) {
+        struct pause *p = at_container_of(it, struct pause, link);
+
+        if (p->client == client && p->want == want && p->server_generation == server_generation) {
+            return p;
+        }
+    }
+    return NULL;
+}
+
+static void end_pause(struct pause *p)
+{
+    at_list_remove(&p->link);
+    free(p);
+}
+
+/* Without memory there is no pause: it is opened when the client asks again. */
+static void begin_pause(struct at_edges *edges, const struct channel *c)
+{
+    uint64_t now = edges->ops->now_ns(edges->user);
+    uint64_t due = c->opened_ns + AT_SUPER_REOPEN_MS * AT_MILLISECOND_NS;
+    struct pause *p = calloc(1, sizeof(*p));
+
+    if (p == NULL) {
+        return;
+    }
+    *p = (struct pause){.client = c->client,
+                        .want = c->want,
+                        .server_generation = c->server->generation,
+                        .due_ns = due > now ? due : now};
+    at_list_append(&edges->pauses, &p->link);
+    edges->ops->on_later(edges->user, p->due_ns);
+}
+
+static bool must_rest(struct at_edges *edges, const struct at_party *client,
+                      const struct want *want, const struct at_party *server)
+{
+    struct pause *p = find_pause(edges, client, want, server->generation);
+
+    if (p == NULL) {
+        return false;
+    }
+    if (p->due_ns > edges->ops->now_ns(edges->user)) {
+        return true;
+    }
+    end_pause(p);
+    return false;
+}
+
+static void end_pauses_of(struct at_edges *edges, const struct at_party *party)
+{
+    at_list_foreach_safe (it, &edges->pauses) {
+        struct pause *p = at_container_of(it, struct pause, link);
+
+        if (p->client == party || p->server_generation == party->generation) {
+            end_pause(p);
+        }
+    }
+}
+
+/* ---- opening ---- */
+
 static void open_channel(struct at_edges *edges, struct at_party *client, struct want *want,
                          struct at_party *server)
 {
@@ -299,7 +404,8 @@ static void open_channel(struct at_edges *edges, struct at_party *client, struct
     struct joint j;
     struct channel *c;
 
-    if (!is_known(client, server) || layout == 0 || is_joined_to(client, want, server)) {
+    if (!is_known(client, server) || layout == 0 || is_joined_to(client, want, server) ||
+        must_rest(edges, client, want, server)) {
         return;
     }
     if (make_joint(&j) < 0) {
@@ -311,7 +417,10 @@ static void open_channel(struct at_edges *edges, struct at_party *client, struct
     c = remember(client, server, want,
                  (server->generation << GENERATION_SHIFT) | (edges->serial & UINT32_MAX));
     if (c != NULL) {
-        tell_both(edges, c, &j, layout);
+        c->opened_ns = edges->ops->now_ns(edges->user);
+        if (!tell_both(edges, c, &j, layout)) {
+            forget(c);
+        }
     }
     close_joint(&j);
 }
@@ -367,30 +476,26 @@ void at_edges_leave(struct at_edges *edges, struct at_party *party, const char *
         tell_gone(edges, c->server, c->id, reason);
         forget(c);
     }
+    end_pauses_of(edges, party);
     free_wants(party);
     at_outbox_deinit(&party->outbox);
     at_list_remove(&party->link);
 }
 
-/*
- * Both ends live, so they meet again on a new channel: else the client would wait for ever. Not
- * without end, or a peer that breaks each channel at once keeps everybody busy.
- */
-static void begin_again(struct at_edges *edges, struct channel *c, const char *reason)
+/* The other one hears GONE, and both are joined anew after a rest. */
+static const char *break_up(struct at_edges *edges, struct channel *c, struct at_party *other,
+                            const char *text)
 {
     struct at_party *client = c->client;
-    struct at_party *server = c->server;
     struct want *want = c->want;
 
+    tell_gone(edges, other, c->id, text);
+    begin_pause(edges, c);
     forget(c);
-    if (want->broken < AT_SUPER_BROKEN_MAX) {
-        want->broken++;
-        if (server->is_ready) {
-            open_channel(edges, client, want, server);
-        }
-    } else if (!has_channel(client, want)) {
-        tell_edge(edges, client, want, AT_EDGE_FAILED, reason);
+    if (!has_channel(client, want)) {
+        tell_edge(edges, client, want, AT_EDGE_WAITING, text);
     }
+    return other->name;
 }
 
 const char *at_edges_broken(struct at_edges *edges, struct at_party *party, uint64_t channel,
@@ -404,22 +509,15 @@ const char *at_edges_broken(struct at_edges *edges, struct at_party *party, uint
         struct channel *c = at_container_of(it, struct channel, client_link);
 
         if (c->id == channel) {
-            struct at_party *other = c->server;
-
-            tell_gone(edges, other, channel, text);
-            begin_again(edges, c, text);
-            return other->name;
+            party->broken_count++;
+            return break_up(edges, c, c->server, text);
         }
     }
     at_list_foreach (it, &party->as_server) {
         struct channel *c = at_container_of(it, struct channel, server_link);
 
         if (c->id == channel) {
-            struct at_party *other = c->client;
-
-            tell_gone(edges, other, channel, text);
-            begin_again(edges, c, text);
-            return other->name;
+            return break_up(edges, c, c->client, text);
         }
     }
     return NULL;
@@ -478,6 +576,32 @@ static bool knows_channel(const struct at_party *client, uint64_t id)
         }
     }
     return false;
+}
+
+uint64_t at_edges_tick(struct at_edges *edges)
+{
+    uint64_t now = edges->ops->now_ns(edges->user);
+    uint64_t next = 0;
+
+    at_list_foreach_safe (it, &edges->pauses) {
+        struct pause *p = at_container_of(it, struct pause, link);
+        struct at_party *client;
+        struct want *want;
+        struct at_party *server;
+
+        if (p->due_ns > now) {
+            next = next == 0 || p->due_ns < next ? p->due_ns : next;
+            continue;
+        }
+        server = find_server(edges, p->want->service, p->server_generation);
+        client = p->client;
+        want = p->want;
+        end_pause(p);
+        if (server != NULL && server->is_ready) {
+            open_channel(edges, client, want, server);
+        }
+    }
+    return next;
 }
 
 /* Channels that an earlier supervisor opened: taken over when the server still lives. */

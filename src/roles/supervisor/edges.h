@@ -6,6 +6,10 @@
  * Touches nothing but control sockets. A party that does not read its socket, or asks for too much,
  * is reported through on_trouble, in the middle of the work: the owner notes it and drops it later.
  *
+ * A channel that one end calls BROKEN is opened again by itself, and at once when the client WANTs
+ * again, but not within AT_SUPER_REOPEN_MS of its last opening: whoever breaks channels in a loop
+ * costs the other end, and us, one in that time.
+ *
  * A channel's id is the server's generation in the upper half, so that after a change of supervisors
  * the ids that a client still has tell whom they lead to.
  */
@@ -31,8 +35,9 @@ struct at_party {
     struct at_list as_server;
     size_t want_count;
     size_t channel_count;
-    const char *name; /* "cart.1"; borrowed */
-    uint32_t service; /* index in the plan, or AT_EDGES_OPERATOR */
+    size_t broken_count; /* channels that it, as client, called BROKEN */
+    const char *name;    /* "cart.1"; borrowed */
+    uint32_t service;    /* index in the plan, or AT_EDGES_OPERATOR */
     uint64_t generation;
     uint32_t layout_min;     /* of channels that it speaks; see at_edges_hello() */
     uint32_t layout_max;     /* 0: it has not said HELLO to us, no channel is opened yet */
@@ -46,6 +51,9 @@ struct at_edges_ops {
     void (*on_trouble)(void *user, struct at_party *party, const char *reason);
     /* Something waits in its outbox: call at_edges_flush() when the socket can be written. */
     void (*on_wait)(void *user, struct at_party *party);
+    /* Call at_edges_tick() at that time; an earlier one that was asked for stays. */
+    void (*on_later)(void *user, uint64_t due_ns);
+    uint64_t (*now_ns)(void *user);
 };
 
 struct at_edges {
@@ -53,6 +61,7 @@ struct at_edges {
     const struct at_plan *plan;
     char **failed; /* per service: why it was given up on, or NULL */
     uint64_t serial;
+    struct at_list pauses; /* of broken channels */
     const struct at_edges_ops *ops;
     void *user;
 };
@@ -86,6 +95,8 @@ int at_edges_want(struct at_edges *edges, struct at_party *party,
  * NULL when there is no such channel. */
 const char *at_edges_broken(struct at_edges *edges, struct at_party *party, uint64_t channel,
                             struct at_bytes reason);
+/* Opens again what was broken and may be by now. When to call it next; 0: nothing waits. */
+uint64_t at_edges_tick(struct at_edges *edges);
 /* Given up on (reason), or to be expected again (NULL). Whoever wants it hears EDGE. */
 void at_edges_set_failed(struct at_edges *edges, uint32_t service, const char *reason);
 /* Channels from instances of one service to instances of another. */

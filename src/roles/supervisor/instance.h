@@ -62,6 +62,8 @@ struct at_instance {
     struct at_party party;
     uint64_t message_window_ns; /* start of the second in which messages are counted */
     uint32_t messages;
+    uint64_t broken_told_ns; /* when a line about its BROKENs was written; 0: never */
+    uint32_t broken_untold;
 
     struct at_pipes pipes;     /* of this life */
     struct at_pipes old_pipes; /* of the last one, while telemetry has not got them */

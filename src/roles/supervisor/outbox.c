@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -88,6 +89,12 @@ static int queue(struct at_outbox *o, const struct at_letter *l)
     o->bytes += w->weight;
     at_list_append(&o->queue, &w->link);
     return 0;
+}
+
+bool at_outbox_has_room(const struct at_outbox *o, const struct at_letter *letter,
+                        size_t limit_bytes)
+{
+    return at_list_is_empty(&o->queue) || o->bytes + weight_of(letter) <= limit_bytes;
 }
 
 int at_outbox_put(struct at_outbox *o, int sock, const struct at_letter *letter, size_t limit_bytes)

@@ -36,6 +36,9 @@ struct at_letter {
  */
 int at_outbox_put(struct at_outbox *o, int sock, const struct at_letter *letter,
                   size_t limit_bytes);
+/* Would the letter be sent or queued within the limit? */
+bool at_outbox_has_room(const struct at_outbox *o, const struct at_letter *letter,
+                        size_t limit_bytes);
 /* 0: all is out; -EAGAIN: the socket is full; -errno. */
 int at_outbox_flush(struct at_outbox *o, int sock);
 

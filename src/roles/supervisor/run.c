@@ -48,6 +48,7 @@ static void init(struct at_system *s, int anchor_fd)
     at_list_init(&s->operators);
     at_list_init(&s->callers);
     at_list_init(&s->edges.parties);
+    at_list_init(&s->edges.pauses);
 }
 
 static int set_up_loop(struct at_system *s)
@@ -56,6 +57,9 @@ static int set_up_loop(struct at_system *s)
 
     if (r == 0) {
         r = at_loop_add_timer(s->loop, at_system_advance, s, &s->advance_timer);
+    }
+    if (r == 0) {
+        r = at_loop_add_timer(s->loop, at_system_tick_edges, s, &s->edges_timer);
     }
     if (r == 0) {
         r = at_loop_add_signal(s->loop, SIGTERM, on_signal, s);
@@ -135,6 +139,9 @@ static void deinit(struct at_system *s)
     s->anchor_io = at_io_remove(s->anchor_io);
     if (s->advance_timer != NULL) {
         s->advance_timer = at_timer_remove(s->advance_timer);
+    }
+    if (s->edges_timer != NULL) {
+        s->edges_timer = at_timer_remove(s->edges_timer);
     }
     s->loop = at_loop_free(s->loop);
     at_close(&s->anchor_sock);

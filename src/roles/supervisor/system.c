@@ -79,7 +79,35 @@ static void on_wait(void *user, struct at_party *party)
     }
 }
 
-const struct at_edges_ops at_system_edges_ops = {.on_trouble = on_trouble, .on_wait = on_wait};
+static void on_later(void *user, uint64_t due_ns)
+{
+    struct at_system *s = user;
+
+    if (s->edges_due_ns == 0 || due_ns < s->edges_due_ns) {
+        s->edges_due_ns = due_ns;
+        at_timer_set(s->edges_timer, due_ns);
+    }
+}
+
+static uint64_t now_ns(void *user)
+{
+    return at_loop_now_ns(((struct at_system *)user)->loop);
+}
+
+void at_system_tick_edges(void *user)
+{
+    struct at_system *s = user;
+    uint64_t next;
+
+    s->edges_due_ns = 0;
+    next = at_edges_tick(&s->edges);
+    if (next != 0) {
+        on_later(s, next);
+    }
+}
+
+const struct at_edges_ops at_system_edges_ops = {
+    .on_trouble = on_trouble, .on_wait = on_wait, .on_later = on_later, .now_ns = now_ns};
 
 /* ---- up ---- */
 

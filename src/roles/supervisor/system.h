@@ -69,6 +69,8 @@ struct at_system {
     uint64_t start_request;
     bool start_answered;
     struct at_timer *advance_timer; /* due: at_system_advance() */
+    struct at_timer *edges_timer;   /* due: at_system_tick_edges() */
+    uint64_t edges_due_ns;          /* 0: not set */
     int exit_code;
 };
 
@@ -82,6 +84,8 @@ void at_system_down(struct at_system *s, const char *why);
 void at_system_touch(struct at_system *s);
 /* For the loop's timer that at_system_touch() arms. */
 void at_system_advance(void *user);
+/* For the loop's timer that the edges ask for. */
+void at_system_tick_edges(void *user);
 /* What the edges ask of the owners of their parties; user is the struct at_system. */
 extern const struct at_edges_ops at_system_edges_ops;
 /* Is the service wholly ready? (or started, when that is enough) */
