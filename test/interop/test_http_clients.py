@@ -158,7 +158,7 @@ http {{
   fastcgi_temp_path {dir}/f;
   uwsgi_temp_path {dir}/u;
   scgi_temp_path {dir}/s;
-  upstream door {{ server 127.0.0.1:{door}; keepalive 4; }}
+  upstream door {{ server 127.0.0.1:{door}; keepalive 64; }}
   server {{
     listen 127.0.0.1:{port};
     client_max_body_size 8m;
@@ -210,10 +210,10 @@ def test_nginx_in_front_keeps_its_connections_to_the_door(shop, proxy):
     assert requests > 50 and not errors, (requests, errors)
     with open(os.path.join(folder, "error.log"), encoding="utf-8") as f:
         assert f.read() == ""
-    # Kept connections: far fewer of them are waiting to time out than there were requests.
+    # Kept connections: those that were closed would be waiting to time out.
     with open("/proc/net/tcp", encoding="ascii") as f:
         of_door = [line for line in f if f":{shop.door:04X} " in line]
-    assert len(of_door) < requests / 4, (len(of_door), requests)
+    assert len(of_door) < 100, (len(of_door), requests)
 
 
 def test_wrk_for_two_seconds_without_an_error(shop):
