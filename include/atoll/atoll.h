@@ -75,7 +75,8 @@ ATOLL_EXPORT int atoll_serve(const struct atoll_service *services, size_t count,
 
 /*
  * The context of one call: being served, or about to be made. A handler gets one and must not keep
- * it after it returned. A context belongs to one thread at a time.
+ * it after it returned. A context belongs to one thread at a time. A forked child that has not
+ * executed a program gets no new context, and calls with an inherited one end UNAVAILABLE.
  */
 /* A root context: no deadline yet (calls then get the default of 10 s), a new trace id. NULL: out
  * of memory or not inside an atoll system. The caller frees it. */

@@ -96,7 +96,7 @@ void atoll_call_free(struct atoll_call *call)
     if (call == NULL) {
         return;
     }
-    if (call->busy) {
+    if (call->busy && !at_process_is_forked()) {
         at_process_lock(call->process);
         at_engine_abandon(call->process->engine, &call->pending);
         at_list_remove(&call->done_entry);

@@ -153,6 +153,12 @@ static int invoke_bytes(struct atoll_call *call, const char *service, const char
 
 static int check_use(struct atoll_call *call)
 {
+    if (at_process_is_forked()) {
+        call->status = ATOLL_UNAVAILABLE;
+        call->reason = "this process was forked from a service and cannot use its channels: call "
+                       "from the parent, or execute a program";
+        return ATOLL_UNAVAILABLE;
+    }
     if (call->busy) {
         return ATOLL_FAILED_PRECONDITION; /* the reason belongs to the call in flight */
     }
@@ -270,7 +276,7 @@ void atoll_cancel(struct atoll_call *call)
 {
     struct at_process *p;
 
-    if (call == NULL || !call->busy || call->on_done == NULL) {
+    if (call == NULL || !call->busy || call->on_done == NULL || at_process_is_forked()) {
         return;
     }
     p = call->process;

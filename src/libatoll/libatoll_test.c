@@ -45,6 +45,33 @@ TEST(a_handler_sees_who_calls_the_deadline_the_trace_and_the_metadata)
     end(&s);
 }
 
+TEST(a_forked_child_is_told_that_it_cannot_call_and_leaves_its_parent_alone)
+{
+    struct stage s;
+    struct test_call_v1_Reply out;
+    pid_t child;
+    int status;
+
+    begin(&s);
+    add_server(&s, "alpha", NULL);
+    CHECK_INT(echo(s.call, "before", &out), ATOLL_OK);
+    at_process_lock(s.call->process); /* as another thread may hold it */
+    child = fork();
+    if (child == 0) {
+        bool good = echo(s.call, "child", &out) == ATOLL_UNAVAILABLE &&
+                    strstr(atoll_call_reason(s.call), "forked") != NULL &&
+                    atoll_call_new() == NULL && atoll_poll(0) == 0 && atoll_poll_fd() == -ECHILD;
+
+        atoll_call_free(s.call);
+        _exit(good ? 0 : 1);
+    }
+    at_process_unlock(s.call->process);
+    CHECK_INT(waitpid(child, &status, 0), child);
+    CHECK_INT(status, 0);
+    CHECK_INT(echo(s.call, "after", &out), ATOLL_OK);
+    end(&s);
+}
+
 TEST(a_failure_carries_its_status_and_its_sentence)
 {
     struct stage s;

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -27,6 +28,8 @@ enum { TAG_BELL = 3, TAG_SIGNAL = 7 }; /* engine tags never end in binary 11 */
 /* The one global of the library: its API has no handle, so the process has one engine. */
 static pthread_mutex_t the_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct at_process *the_process;
+/* A page of its own that holds 1, and 0 in every fork of this process: the kernel wipes it. */
+static uint8_t *_Atomic the_mark;
 
 void at_process_lock(struct at_process *p)
 {
@@ -281,11 +284,41 @@ static int make(const char *contracts, struct at_process **ret)
     return 0;
 }
 
+bool at_process_is_forked(void)
+{
+    const uint8_t *mark = atomic_load_explicit(&the_mark, memory_order_acquire);
+
+    return mark != NULL && *mark == 0;
+}
+
+/* Without the page (no memory) forks go unnoticed, which is no reason to refuse to work. */
+static void mark_process(void)
+{
+    uint8_t *page;
+
+    if (atomic_load_explicit(&the_mark, memory_order_relaxed) != NULL) {
+        return;
+    }
+    page = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE,
+                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED) {
+        return;
+    }
+    if (madvise(page, (size_t)sysconf(_SC_PAGESIZE), MADV_WIPEONFORK) == 0) {
+        *page = 1;
+        atomic_store_explicit(&the_mark, page, memory_order_release);
+    }
+}
+
 int at_process_get(const char *contracts, struct at_process **ret)
 {
     int r = 0;
 
+    if (at_process_is_forked()) {
+        return -ECHILD; /* before the lock: perhaps nobody is left to give it back */
+    }
     (void)pthread_mutex_lock(&the_lock);
+    mark_process();
     if (the_process == NULL) {
         r = make(contracts, &the_process);
     }

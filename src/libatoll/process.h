@@ -92,9 +92,14 @@ struct atoll_call {
 
 /*
  * The process's engine, said hello to the supervisor. The first call sets it up and says these
- * contracts (borrowed; full names, one a line); without the lock. 0, -ENOTCONN (not started by atoll), -EACCES (refused: process->refusal), -errno.
+ * contracts (borrowed; full names, one a line); without the lock. 0, -ECHILD (a fork), -ENOTCONN (not started by atoll), -EACCES (refused: process->refusal), -errno.
  */
 int at_process_get(const char *contracts, struct at_process **ret);
+/*
+ * Is this a fork of the process that set the library up? Its sockets, channels and locks are the
+ * parent's: nothing here may be used, not even a lock. One load; in any thread and signal handler.
+ */
+bool at_process_is_forked(void);
 /* For tests: takes the engine down so that the next use sets up a new one. Without the lock. */
 void at_process_end(void);
 

@@ -31,13 +31,19 @@ enum { TAG_SIGNAL = 7 };
 /* A signal handler has no other way to know where to write. */
 static volatile sig_atomic_t signal_fd = -1;
 
-static void on_signal(int signal)
+static void on_signal(int number)
 {
     int saved = errno;
     uint64_t one = 1;
 
-    (void)signal;
-    (void)!write((int)signal_fd, &one, sizeof(one));
+    if (at_process_is_forked()) { /* it was meant for the child, whose descriptor is its parent's */
+        struct sigaction standard = {.sa_handler = SIG_DFL};
+
+        (void)sigaction(number, &standard, NULL);
+        (void)raise(number); /* delivered when this handler returns */
+    } else {
+        (void)!write((int)signal_fd, &one, sizeof(one));
+    }
     errno = saved;
 }
 
@@ -164,6 +170,8 @@ static int explain(int r, const struct at_process *p)
     if (r == -ENOTCONN) {
         (void)fprintf(stderr, "atoll: this service was not started by atoll (no ATOLL_CONTROL_FD); "
                               "run it with `atoll up`\n");
+    } else if (r == -ECHILD) {
+        (void)fprintf(stderr, "atoll: a fork of a process that uses atoll cannot serve\n");
     } else if (r == -EACCES && p != NULL) {
         (void)fprintf(stderr, "atoll: the supervisor refused this service: %s\n", p->refusal);
     } else {
