@@ -165,9 +165,11 @@ static void *sleep_in_handler(void *user)
     struct test_call_v1_Request in = {.sleep_ms = 400};
     struct test_call_v1_Reply out;
     struct atoll_call *call = atoll_call_new();
+    int status = test_call_v1_Alpha_echo(call, &in, &out);
 
-    (void)user;
-    (void)test_call_v1_Alpha_echo(call, &in, &out);
+    if (user != NULL) {
+        *(int *)user = status;
+    }
     atoll_call_free(call);
     return NULL;
 }
@@ -366,6 +368,49 @@ TEST(a_server_that_is_asked_to_stop_finishes_what_runs_and_ends_with_zero)
     (void)pthread_mutex_lock(&s.lock);
     CHECK_INT(s.tiny->stopping, 1);
     (void)pthread_mutex_unlock(&s.lock);
+    end(&s);
+}
+
+static int refuse_bounce(struct atoll_call *call, const struct test_call_v1_Request *in,
+                         struct test_call_v1_Reply *out)
+{
+    (void)in;
+    (void)out;
+    return atoll_fail(call, ATOLL_UNAVAILABLE, "only there to be served");
+}
+
+static void *serve_beta(void *user)
+{
+    static const struct test_call_v1_Beta beta = {.bounce = refuse_bounce};
+    struct atoll_service service = test_call_v1_Beta_with(&beta);
+
+    *(int *)user = atoll_serve(&service, 1, NULL);
+    return NULL;
+}
+
+TEST(a_caller_gets_its_reply_though_its_process_ends_to_serve_meanwhile)
+{
+    struct stage s;
+    struct test_call_v1_Reply out;
+    pthread_t server;
+    pthread_t caller;
+    int result = -1;
+    int status = -1;
+
+    begin(&s);
+    add_server(&s, "alpha", NULL);
+    CHECK_INT(echo(s.call, "warm", &out), ATOLL_OK);
+    CHECK(pthread_create(&server, NULL, serve_beta, &result) == 0);
+    (void)usleep(50000); /* it watches */
+    CHECK(pthread_create(&caller, NULL, sleep_in_handler, &status) == 0);
+    (void)usleep(50000);
+    (void)pthread_mutex_lock(&s.lock);
+    tiny_stop(s.tiny, 0, AT_SECOND_NS);
+    (void)pthread_mutex_unlock(&s.lock);
+    (void)pthread_join(server, NULL);
+    CHECK_INT(result, 0);
+    (void)pthread_join(caller, NULL);
+    CHECK_INT(status, ATOLL_OK);
     end(&s);
 }
 

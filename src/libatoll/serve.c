@@ -67,9 +67,10 @@ void at_serve_kick(struct at_process *p)
 {
     struct at_serve *s = p->serve;
 
-    if (!at_list_is_empty(&s->queue)) {
-        at_workers_kick(p);
-    } else if (!p->watched && s->running > 0) {
+    if (at_workers_kick(p)) {
+        return;
+    }
+    if (!p->watched && s->running > 0) {
         at_workers_standby(p);
     } else if (!p->watched) {
         at_list_foreach (it, &s->idle) {
@@ -101,7 +102,8 @@ void at_serve_nested(struct at_process *p, bool begins)
     s->signs++;
     if (begins) {
         s->nested++;
-        at_workers_kick(p); /* perhaps that was the last free one: what waits is judged anew */
+        (void)at_workers_kick(
+            p); /* perhaps that was the last free one: what waits is judged anew */
     } else {
         s->nested--;
         if (!p->watched) {

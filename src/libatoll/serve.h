@@ -49,7 +49,8 @@ struct at_serve {
 void at_workers_run(struct at_process *p, struct at_worker *w);
 /* Another thread; fewer than wanted is no error. Lock held. */
 void at_workers_add(struct at_process *p);
-void at_workers_kick(struct at_process *p);
+/* Somebody for what is queued. False: nothing is, or it must wait for a handler to end. */
+bool at_workers_kick(struct at_process *p);
 /* While a handler runs and nobody watches, somebody looks whether it runs for long. */
 void at_workers_standby(struct at_process *p);
 /* Waits for the threads that are not stuck in a handler. Lock held, given back meanwhile. */

@@ -95,14 +95,16 @@ static void wake_or_add(struct at_process *p)
     at_workers_add(p);
 }
 
-void at_workers_kick(struct at_process *p)
+bool at_workers_kick(struct at_process *p)
 {
     struct at_serve *s = p->serve;
 
     /* At the limit with all in nested calls: somebody must judge whether it is a circle. */
     if (!at_list_is_empty(&s->queue) && (s->running < s->threads_max || s->nested >= s->running)) {
         wake_or_add(p);
+        return true;
     }
+    return false;
 }
 
 void at_workers_standby(struct at_process *p)
@@ -347,6 +349,7 @@ void at_workers_run(struct at_process *p, struct at_worker *w)
             park(p, w);
         }
     }
+    (void)at_process_pass_watch(p); /* callers on other threads wait on, and nobody else watches */
 }
 
 void at_workers_end(struct at_process *p)
