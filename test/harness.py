@@ -202,7 +202,10 @@ class System:
         """The end of what everybody wrote, for a failure."""
         text = ""
         folder = os.path.join(self.dir, ".atoll", "logs")
-        for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
+        names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+        for name in names + [os.path.join("..", "atolld.log")] if names else []:
+            if not os.path.isfile(os.path.join(folder, name)):
+                continue
             with open(os.path.join(folder, name), encoding="utf-8", errors="replace") as f:
                 text += "".join(f"{name}: {line}" for line in f.readlines()[-8:])
         return "\n" + text

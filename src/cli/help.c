@@ -230,7 +230,7 @@ static const char man_files[] =
     "Of a stream that writes more than 4 MiB a second lines are dropped, so that it never has to "
     "wait and the others are heard; a full disk loses lines and stops nothing. The log says how "
     "many are missing.\n"
-    ".TP\n\\fB.atoll/logs/atolld.log\\fR\nWhat the supervisor itself has to say; \\fBatoll logs "
+    ".TP\n\\fB.atoll/atolld.log\\fR\nWhat the supervisor itself has to say; \\fBatoll logs "
     "atolld\\fR shows it.\n"
     ".TP\n\\fB/run/atoll/\\fR\\fISYSTEM\\fR\\fB/control.sock\\fR\nWhere a running system of root "
     "listens to this command; for others under $XDG_RUNTIME_DIR or /tmp/atoll\\-\\fIUID\\fR.\n";

@@ -18,6 +18,10 @@
 
 enum { OPERATOR_FD = 3, REPORT_FD = 4, LOG_MODE = 0640, DIR_MODE = 0755, WORDS_MAX = 600 };
 
+enum { LOG_BYTES_MAX = 8 << 20 }; /* a log of years: rotated when atolld starts */
+
+#define LOG_NAME "atolld.log"
+
 struct child {
     char program[PATH_MAX];
     int sock;   /* its end */
@@ -51,22 +55,54 @@ static int make_directories(const struct at_place *place, struct at_diag *diag)
     return 0;
 }
 
+static int open_own_dir(const struct at_place *place)
+{
+    at_auto_close
+    int project = open(place->project_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int dir = project < 0
+                  ? -1
+                  : openat(project, ".atoll", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    return dir < 0 ? -errno : dir;
+}
+
+/* The log is ours alone, a file, and not too long: else it is put aside, and a new one begun. */
+static int open_fit_log(int dir, uint64_t *ret_size)
+{
+    struct stat st = {0};
+    at_auto_close
+    int fd = openat(dir, LOG_NAME,
+                    O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, LOG_MODE);
+
+    if (fd < 0) {
+        return errno == ELOOP || errno == ENXIO ? -EAGAIN : -errno; /* a link, a pipe */
+    }
+    if (fstat(fd, &st) < 0) {
+        return -errno;
+    }
+    if (!S_ISREG(st.st_mode) || st.st_nlink != 1 || st.st_uid != geteuid() ||
+        st.st_size > LOG_BYTES_MAX) {
+        return -EAGAIN;
+    }
+    *ret_size = (uint64_t)st.st_size;
+    return at_take_fd(&fd);
+}
+
 static int open_log(const struct at_place *place, struct at_launch *launch, struct at_diag *diag)
 {
-    char path[PATH_MAX];
-    struct stat st;
+    at_auto_close
+    int dir = open_own_dir(place);
+    int fd = dir < 0 ? dir : open_fit_log(dir, &launch->log_start);
 
-    snprintf(path, sizeof(path), "%.*s/.atoll/logs/atolld.log", (int)sizeof(path) - 64,
-             place->project_dir);
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, LOG_MODE);
-
-    if (fd < 0 || fstat(fd, &st) < 0) {
-        int r = -errno;
-        at_diag_set(diag, "%s cannot be written: %s", path, strerror(errno));
-        at_close(&fd);
-        return r;
+    if (fd == -EAGAIN) {
+        fd = renameat(dir, LOG_NAME, dir, LOG_NAME ".1") < 0
+                 ? -errno
+                 : open_fit_log(dir, &launch->log_start);
     }
-    launch->log_start = (uint64_t)st.st_size;
+    if (fd < 0) {
+        at_diag_set(diag, "%s/.atoll/" LOG_NAME " cannot be written: %s", place->project_dir,
+                    strerror(-fd));
+    }
     return fd;
 }
 
@@ -217,15 +253,14 @@ int at_launch_start(const struct at_place *place, bool verbose, struct at_launch
 void at_launch_last_words(const struct at_place *place, const struct at_launch *launch, char *out,
                           size_t cap)
 {
-    char path[PATH_MAX];
     char words[WORDS_MAX];
     struct stat st;
 
     out[0] = '\0';
-    snprintf(path, sizeof(path), "%.*s/.atoll/logs/atolld.log", (int)sizeof(path) - 64,
-             place->project_dir);
     at_auto_close
-    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    int dir = open_own_dir(place);
+    at_auto_close
+    int fd = dir < 0 ? -1 : openat(dir, LOG_NAME, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
     if (fd < 0 || fstat(fd, &st) < 0 || (uint64_t)st.st_size <= launch->log_start) {
         return;

@@ -16,7 +16,7 @@ struct at_launch {
 
 /*
  * Starts atolld for that place, in a session of its own, so that Ctrl-C reaches us alone. Its
- * stderr goes to .atoll/logs/atolld.log, or stays ours when verbose. 0, or -errno with *diag.
+ * stderr goes to .atoll/atolld.log (which telemetry cannot reach), or stays ours when verbose. 0, or -errno with *diag.
  */
 int at_launch_start(const struct at_place *place, bool verbose, struct at_launch *ret,
                     struct at_diag *diag);

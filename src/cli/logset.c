@@ -23,7 +23,8 @@ struct kept {
 
 struct at_logset {
     int dir;
-    int watch; /* inotify; -1 without follow */
+    int daemon_dir; /* -1: none */
+    int watch;      /* inotify; -1 without follow */
     struct at_logset_conf conf;
     struct at_logsource *sources;
     size_t count;
@@ -62,7 +63,7 @@ static bool is_known(const struct at_logset *set, struct at_bytes instance)
     return false;
 }
 
-static int add_source(struct at_logset *set, struct at_bytes instance)
+static int add_source(struct at_logset *set, int dir, struct at_bytes instance)
 {
     if (set->count == set->cap) {
         size_t cap = set->cap == 0 ? 16 : set->cap * 2;
@@ -75,7 +76,7 @@ static int add_source(struct at_logset *set, struct at_bytes instance)
         set->cap = cap;
     }
     struct at_logsource *s = &set->sources[set->count];
-    int r = at_logsource_init(s, set->dir, instance);
+    int r = at_logsource_init(s, dir, instance);
 
     if (r == -ENAMETOOLONG) {
         return 0; /* no instance has such a name */
@@ -91,9 +92,15 @@ static int add_source(struct at_logset *set, struct at_bytes instance)
     return r;
 }
 
-static int scan(struct at_logset *set)
+/* A log of that name among those of the services is not the daemon's: telemetry owns these. */
+static bool belongs(const struct at_logset *set, int dir, struct at_bytes instance)
 {
-    int fd = openat(set->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return at_bytes_equal(instance, AT_LIT("atolld")) == (dir == set->daemon_dir);
+}
+
+static int scan_dir(struct at_logset *set, int dir)
+{
+    int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *d = fd < 0 ? NULL : fdopendir(fd);
     struct dirent *e;
     int r = 0;
@@ -109,12 +116,19 @@ static int scan(struct at_logset *set)
 
         if (set->count < AT_LOGSET_SOURCES_MAX &&
             at_logline_parse_file(at_bytes_of(e->d_name), &instance, &number) &&
-            is_wanted(set, instance) && !is_known(set, instance)) {
-            r = add_source(set, instance);
+            belongs(set, dir, instance) && is_wanted(set, instance) && !is_known(set, instance)) {
+            r = add_source(set, dir, instance);
         }
     }
     closedir(d);
     return r;
+}
+
+static int scan(struct at_logset *set)
+{
+    int r = scan_dir(set, set->dir);
+
+    return r == 0 && set->daemon_dir >= 0 ? scan_dir(set, set->daemon_dir) : r;
 }
 
 /* 1: *ret; 0: no source has a line now. */
@@ -204,13 +218,20 @@ static int read_tail(struct at_logset *set)
     return r;
 }
 
-static int watch(struct at_logset *set, const char *dir)
+static int watch(struct at_logset *set, const struct at_logset_conf *conf)
 {
+    const uint32_t events = IN_MODIFY | IN_CREATE | IN_MOVED_TO;
+
     set->watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     if (set->watch < 0) {
         return -errno;
     }
-    return inotify_add_watch(set->watch, dir, IN_MODIFY | IN_CREATE | IN_MOVED_TO) < 0 ? -errno : 0;
+    if (inotify_add_watch(set->watch, conf->dir, events) < 0) {
+        return -errno;
+    }
+    return set->daemon_dir >= 0 && inotify_add_watch(set->watch, conf->daemon_dir, events) < 0
+               ? -errno
+               : 0;
 }
 
 int at_logset_open(const struct at_logset_conf *conf, struct at_logset **ret)
@@ -225,11 +246,13 @@ int at_logset_open(const struct at_logset_conf *conf, struct at_logset **ret)
     set->conf.tail = conf->tail > AT_LOGSET_TAIL_MAX ? AT_LOGSET_TAIL_MAX : conf->tail;
     set->watch = -1;
     set->current = SIZE_MAX;
+    set->daemon_dir =
+        conf->daemon_dir == NULL ? -1 : open(conf->daemon_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     set->dir = open(conf->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (set->dir < 0) {
         r = -errno;
     } else if (conf->follow) {
-        r = watch(set, conf->dir); /* before the first look, so that nothing falls between */
+        r = watch(set, conf); /* before the first look, so that nothing falls between */
     }
     if (r == 0) {
         r = scan(set);
@@ -261,6 +284,7 @@ struct at_logset *at_logset_close(struct at_logset *set)
     free(set->ring);
     free(set->sources);
     at_close(&set->dir);
+    at_close(&set->daemon_dir);
     at_close(&set->watch);
     free(set);
     return NULL;

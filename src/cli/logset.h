@@ -27,6 +27,7 @@ struct at_logset;
 
 struct at_logset_conf {
     const char *dir;          /* borrowed during at_logset_open() */
+    const char *daemon_dir;   /* where atolld.log lies, borrowed so, too; NULL: nowhere */
     const char *const *names; /* services and instances; none: all. Borrowed */
     size_t name_count;
     uint64_t since_ns; /* wall clock; only lines at or after it */

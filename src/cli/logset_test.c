@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "at_test.h"
@@ -21,6 +22,7 @@
 
 struct dir {
     char path[64];
+    char own[72]; /* of the daemon */
     int fd;
 };
 
@@ -28,6 +30,8 @@ static void begin(struct dir *d)
 {
     snprintf(d->path, sizeof(d->path), "/tmp/at_logset_XXXXXX");
     CHECK(mkdtemp(d->path) != NULL);
+    snprintf(d->own, sizeof(d->own), "%s/own", d->path);
+    CHECK_INT(mkdir(d->own, 0755), 0);
     d->fd = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
@@ -40,6 +44,9 @@ static void end(struct dir *d)
         unlinkat(d->fd, e->d_name, 0);
     }
     closedir(dir);
+    unlinkat(d->fd, "own/atolld.log", 0);
+    unlinkat(d->fd, "own/cart.9.log", 0);
+    unlinkat(d->fd, "own", AT_REMOVEDIR);
     close(d->fd);
     rmdir(d->path);
 }
@@ -73,6 +80,7 @@ static void check_shows(struct dir *d, struct at_logset_conf conf, const char *e
 
     at_text_init(&out);
     conf.dir = d->path;
+    conf.daemon_dir = d->own;
     CHECK_INT(at_logset_open(&conf, &set), 0);
     read_all(set, &out);
     CHECK_STR(at_text_str(&out), expected);
@@ -87,7 +95,9 @@ static void two_services(struct dir *d)
     append(d, "cart.1.log", T("7") "stdout h\n");
     append(d, "cart.2.log", T("2") "stdout c\n" T("6") "stdout g\n");
     append(d, "stock.1.log", T("3") "stdout d\n" T("5") "stdout f\n");
-    append(d, "atolld.log", "time=2026-01-31T12:00:03Z not a service\n");
+    append(d, "atolld.log", "time=2026-01-31T12:00:03Z forged by who owns the directory\n");
+    append(d, "own/atolld.log", "time=2026-01-31T12:00:03Z not a service\n");
+    append(d, "own/cart.9.log", T("8") "stdout not here\n");
     append(d, "other", "no log\n");
 }
 

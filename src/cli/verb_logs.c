@@ -1,5 +1,6 @@
 /* atoll logs: what the services wrote, all instances merged in the order of time. */
 #include <errno.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -165,7 +166,8 @@ int at_verb_logs(struct at_cli *cli)
 {
     struct at_place place;
     char dir[AT_PLAN_PATH_MAX + 32];
-    struct at_logset_conf conf = {.dir = dir};
+    char daemon_dir[PATH_MAX];
+    struct at_logset_conf conf = {.dir = dir, .daemon_dir = daemon_dir};
     struct at_logset *set = NULL;
     int code = at_place_find(cli, &place);
 
@@ -177,6 +179,8 @@ int at_verb_logs(struct at_cli *cli)
     }
     int r = at_place_logs(&place, dir, sizeof(dir));
 
+    (void)snprintf(daemon_dir, sizeof(daemon_dir), "%.*s/.atoll", (int)sizeof(daemon_dir) - 8,
+                   place.project_dir);
     if (r == 0) {
         r = at_logset_open(&conf, &set);
     }

@@ -208,3 +208,32 @@ def test_ten_kills_of_the_supervisor_in_a_row_cost_no_call(own_shop):
         traffic.kill()
         raise
     assert traffic.returncode == 0, f"{out} {err}"
+
+
+@pytest.mark.root
+def test_the_daemons_log_is_where_no_service_reaches_and_is_never_a_trap(system):
+    plain = system("trap", """
+name: ${PLAIN_NAME}
+services:
+  one:
+    command: /bin/sleep 1000
+""")
+    plain.env["PLAIN_NAME"] = plain.name
+    own = os.path.join(plain.dir, ".atoll")
+    os.mkdir(own)
+    log = os.path.join(own, "atolld.log")
+    for trap in ("link", "pipe", "long"):
+        if os.path.lexists(log):
+            os.unlink(log)
+        if trap == "link":
+            os.symlink("/etc/atoll-must-not-appear", log)
+        elif trap == "pipe":
+            os.mkfifo(log)
+        else:
+            with open(log, "wb") as f:
+                f.truncate((8 << 20) + 1)
+        plain.up()
+        assert os.path.isfile(log) and not os.path.islink(log) and os.path.getsize(log) < 8 << 20
+        assert os.path.lexists(log + ".1")
+        assert plain.down().returncode == 0
+    assert not os.path.exists("/etc/atoll-must-not-appear")

@@ -203,7 +203,7 @@ def test_a_peer_that_breaks_the_rules_of_the_channel_is_named_and_no_other(pair)
 
     def told():
         answers.append(pair.http("POST", "/ask", {"name": "honest"}))
-        path = os.path.join(pair.dir, ".atoll", "logs", "atolld.log")
+        path = os.path.join(pair.dir, ".atoll", "atolld.log")
         with open(path, encoding="utf-8") as f:
             return [line for line in f if "broke the rules of their channel" in line]
 
