@@ -149,6 +149,37 @@ TEST(messages_of_every_size_up_to_the_limit_come_back_whole)
     world_deinit(&w);
 }
 
+TEST(a_small_call_does_not_wait_for_a_large_one)
+{
+    static uint8_t big[4 << 20];
+    struct world w;
+    struct call large[2];
+    struct call small;
+
+    world_init(&w);
+    for (int i = 0; i < 2; i++) {
+        start(&w.client, &large[i], "GetItem", at_bytes_over(big, sizeof(big)), 60 * AT_SECOND_NS);
+        if (i == 0) {
+            connect_world(&w);
+        }
+    }
+    start(&w.client, &small, "GetItem", AT_LIT("x"), 60 * AT_SECOND_NS);
+    turn_both(&w, 8);
+    CHECK_INT(small.out.status, AT_STATUS_OK);
+    CHECK_INT(small.out.times, 1);
+    CHECK_INT(large[0].out.times + large[1].out.times, 0);
+    for (int n = 0; n < 3000 && large[0].out.times + large[1].out.times < 2; n++) {
+        turn_both(&w, 1);
+    }
+    for (int i = 0; i < 2; i++) {
+        CHECK_INT(large[i].out.status, AT_STATUS_OK);
+        CHECK_INT(large[i].out.payload_len, sizeof(big));
+        free(large[i].out.room);
+    }
+    free(small.out.room);
+    world_deinit(&w);
+}
+
 TEST(a_message_over_the_limit_is_refused_with_both_sizes)
 {
     uint8_t *big = calloc(1, (4 << 20) + 1);
