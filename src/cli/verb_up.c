@@ -22,6 +22,7 @@
 #include "cli/cli.h"
 #include "cli/config.h"
 #include "cli/culprits.h"
+#include "cli/guard.h"
 #include "cli/launch.h"
 #include "cli/load.h"
 #include "cli/logprint.h"
@@ -38,7 +39,8 @@
 enum {
     FIRST_LINES = 2000,
     GONE_TRIES = 500,
-    EARLY_ENDS_MAX = 3, /* so often in a row an instance may end before it is ready */
+    STOPPING_PATIENCE_MS = 100, /* for a reader that does not read, once we are to stop */
+    EARLY_ENDS_MAX = 3,         /* so often in a row an instance may end before it is ready */
 };
 
 /* FAILING: it has failed, but telemetry must first be there to hear what the failed one wrote. */
@@ -55,6 +57,8 @@ struct up {
     struct at_logset *logs;
     struct at_logprint print;
     int signals;
+    struct at_guard out; /* a reader that stopped reading must not keep Ctrl-C from us */
+    struct at_guard err;
     enum phase phase;
     int code; /* what main gets in the end */
     bool detach;
@@ -346,6 +350,7 @@ static void on_signal(struct up *up)
             return;
         }
         up->interrupted = true;
+        up->out.patience_ms = up->err.patience_ms = STOPPING_PATIENCE_MS;
         if (up->phase != STOPPING) {
             at_progress_settle(&up->progress);
             at_cli_say(up->cli, "\nstopping %s; Ctrl-C again does not wait for it",
@@ -510,6 +515,34 @@ static int catch_signals(struct up *up)
     return up->signals < 0 ? -errno : 0;
 }
 
+/* run() with streams that a signal interrupts. */
+static int run_guarded(struct up *up)
+{
+    struct at_cli *cli = up->cli;
+    FILE *streams[] = {cli->out, cli->err};
+    FILE *guarded[2];
+    int code;
+
+    (void)fflush(NULL);
+    up->out = (struct at_guard){.fd = STDOUT_FILENO, .alarm_fd = up->signals, .patience_ms = -1};
+    up->err = (struct at_guard){.fd = STDERR_FILENO, .alarm_fd = up->signals, .patience_ms = -1};
+    guarded[0] = at_guard_open(&up->out);
+    guarded[1] = at_guard_open(&up->err);
+    if (guarded[0] != NULL && guarded[1] != NULL) {
+        cli->out = guarded[0];
+        cli->err = guarded[1];
+    }
+    code = run(up);
+    cli->out = streams[0];
+    cli->err = streams[1];
+    for (size_t i = 0; i < 2; i++) {
+        if (guarded[i] != NULL) {
+            (void)fclose(guarded[i]);
+        }
+    }
+    return code;
+}
+
 int at_verb_up(struct at_cli *cli)
 {
     struct up up = {.cli = cli,
@@ -527,7 +560,7 @@ int at_verb_up(struct at_cli *cli)
         code = at_cli_fail(cli, AT_EXIT_FAILURE, "signals cannot be caught: %s", strerror(errno));
     }
     if (code == 0) {
-        code = run(&up);
+        code = run_guarded(&up);
     }
     at_logset_close(up.logs);
     at_progress_deinit(&up.progress);

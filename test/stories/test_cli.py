@@ -1,4 +1,6 @@
 """The command line against a running shop: what each verb says, to people and to programs."""
+import array
+import fcntl
 import json
 import os
 import pty
@@ -7,6 +9,7 @@ import select
 import shutil
 import signal
 import subprocess
+import termios
 import time
 
 import pytest
@@ -420,3 +423,31 @@ def test_the_demo_of_a_build_tree_runs_as_it_is(system):
     shutil.rmtree(os.path.join(s.dir, "shop", "bin"))
     done = s.atoll("config", "--check", "-f", "shop/atoll.yaml")
     assert "is not there" in done.stderr and "has no contract" not in done.stderr
+
+
+def test_ctrl_c_is_heard_also_when_nobody_reads_the_output(system):
+    loud = system("loud", f"""name: loud-{os.getpid()}
+services:
+  it: {{command: [sh, -c, "while :; do echo {'x' * 200}; done"]}}
+""")
+    up = subprocess.Popen([loud.atoll_path, "up"], cwd=loud.dir, env=loud.env,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, start_new_session=True)
+    try:
+        harness.wait_for("the service", lambda: loud.atoll("ps").returncode == 0 and loud.all_ready())
+        loud.look()
+        pipe = up.stdout.fileno()
+        size = fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ)
+
+        def is_full():
+            held = array.array("i", [0])
+            fcntl.ioctl(pipe, termios.FIONREAD, held)
+            return held[0] > size - 8192
+
+        harness.wait_for("a full pipe", is_full)
+        up.send_signal(signal.SIGINT)
+        assert up.wait(10 * harness.SLOW) == 0
+    finally:
+        up.kill()
+        up.wait()
+        up.stdout.close()
