@@ -34,7 +34,8 @@ KIND_OF(at_anchor_system, 1, 0,
     U32_AT(at_anchor_system, state),
     BYTES_AT(at_anchor_system, run_dir, AT_CONTROL_PATH_MAX),
     U32_AT(at_anchor_system, start_answered),
-    U64_AT(at_anchor_system, grace_ns));
+    U64_AT(at_anchor_system, grace_ns),
+    BYTES_AT(at_anchor_system, uids, AT_CONTROL_UIDS_MAX));
 
 KIND_OF(at_anchor_instance, 2, 0,
     BYTES_AT(at_anchor_instance, name, AT_CONTROL_NAME_MAX),

@@ -15,7 +15,8 @@
  * Names that supervisors use: "operator" (the connection that carried START), "starting" (struct
  * at_anchor_system, plan and contracts memfds: START was heard and is being worked on), "plan" (plan
  * and contracts memfds), "system" (struct at_anchor_system), "lock" (the locked file), "door/<n>" (a listener), "socket"
- * (control.sock), "instance/<name>" (struct at_anchor_instance with the descriptors in the order
+ * (control.sock), "reaper" (the directory of the roles' programs, and atoll-reaper opened: files
+ * may be moved while a system runs), "instance/<name>" (struct at_anchor_instance with the descriptors in the order
  * of enum at_anchor_instance_fd). Both ends are one binary: no versions here, but a supervisor may
  * be a newer file than its anchor, so records grow only at their end, as messages do.
  */
@@ -77,6 +78,7 @@ struct at_anchor_system {
     struct at_bytes run_dir;
     uint32_t start_answered; /* START has had its RESULT */
     uint64_t grace_ns;       /* of DOWN; 0: each service's own */
+    struct at_bytes uids;    /* of the services in the order of the plan, u32 little-endian each */
 };
 
 enum at_anchor_instance_fd {

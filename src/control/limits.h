@@ -12,6 +12,7 @@ enum {
     AT_CONTROL_PATH_MAX = 4096,       /* a directory */
     AT_CONTROL_LIST_MAX = 4096,       /* missing walls, one a line */
     AT_CONTROL_RECORD_MAX = 60000,    /* what a supervisor stores under one name */
+    AT_CONTROL_UIDS_MAX = 4096,       /* the uids of all services, 4 bytes each */
     AT_CONTROL_EXITS_MAX = 512,       /* remembered exits of one instance: 64 times */
 };
 

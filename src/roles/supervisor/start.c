@@ -1,6 +1,7 @@
 #include "roles/supervisor/start.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -142,21 +143,48 @@ static void open_listeners(struct judge *j)
     }
 }
 
-static int make_sandbox(struct at_system *s, struct at_diag *diag)
+static int make_sandbox(struct at_system *s, const char *reaper, struct at_diag *diag)
 {
-    char reaper[PATH_MAX + 16];
+    int r = at_sandbox_new(s->plan.system, reaper, getenv("ATOLL_CGROUP"), &s->sandbox, diag);
+
+    if (r < 0 && diag->what[0] == '\0') {
+        at_diag_set(diag, "cages cannot be made on this machine: %s", strerrordesc_np(-r));
+    }
+    return r;
+}
+
+static int name_reaper(struct at_system *s, char *out, size_t cap, struct at_diag *diag)
+{
     int r = at_places_find_roles(s, diag);
 
     if (r < 0) {
         s->role_dir[0] = '\0';
         return r;
     }
+    (void)snprintf(out, cap, "%s/atoll-reaper", s->role_dir);
+    return 0;
+}
+
+static int find_sandbox(struct at_system *s, struct at_diag *diag)
+{
+    char reaper[PATH_MAX + 16];
+    int r = name_reaper(s, reaper, sizeof(reaper), diag);
+
+    return r < 0 ? r : make_sandbox(s, reaper, diag);
+}
+
+/* For supervisors after us, who may find it elsewhere, or not at all. */
+static void store_reaper(struct at_system *s)
+{
+    char reaper[PATH_MAX + 16];
+    at_auto_close
+    int fd = -1;
+
     (void)snprintf(reaper, sizeof(reaper), "%s/atoll-reaper", s->role_dir);
-    r = at_sandbox_new(s->plan.system, reaper, getenv("ATOLL_CGROUP"), &s->sandbox, diag);
-    if (r < 0 && diag->what[0] == '\0') {
-        at_diag_set(diag, "cages cannot be made on this machine: %s", strerrordesc_np(-r));
+    fd = open(reaper, O_PATH | O_CLOEXEC);
+    if (fd >= 0) {
+        at_vault_store(s, "reaper", at_bytes_of(s->role_dir), &fd, 1);
     }
-    return r;
 }
 
 static void open_desk(struct judge *j)
@@ -211,6 +239,7 @@ static void store_all(struct at_system *s)
     at_vault_store(s, "lock", (struct at_bytes){0}, &s->lock_fd, 1);
     at_vault_store(s, "socket", (struct at_bytes){0}, &s->listen_fd, 1);
     store_listeners(s);
+    store_reaper(s);
 }
 
 /* 0, or an enum at_operator_code with the sentence in text. */
@@ -219,7 +248,7 @@ static int prepare(struct at_system *s, char *text, size_t cap)
     struct judge j = {.s = s};
     struct at_diag diag = {0};
 
-    if (make_sandbox(s, &diag) < 0) {
+    if (find_sandbox(s, &diag) < 0) {
         object(&j, "", &diag);
     } else {
         at_sandbox_sweep(s->sandbox); /* what a killed system left behind */
@@ -395,6 +424,41 @@ static void restore_instance(struct at_instance *i, struct at_kept_list *kept)
     at_instance_adopt(i, &record, k->fds, k->fd_count);
 }
 
+/* The reaper that was opened at the start, wherever it lies by now. */
+static int restore_sandbox(struct at_system *s, struct at_kept_list *kept, struct at_diag *diag)
+{
+    const struct at_kept *k = find(kept, "reaper");
+    char reaper[64];
+
+    if (k == NULL || k->fd_count != 1 || k->record.len >= sizeof(s->role_dir)) {
+        return find_sandbox(s, diag);
+    }
+    (void)snprintf(s->role_dir, sizeof(s->role_dir), "%.*s", (int)k->record.len,
+                   k->record.len == 0 ? "" : (const char *)k->record.at);
+    (void)snprintf(reaper, sizeof(reaper), "/proc/self/fd/%d", k->fds[0]);
+    return make_sandbox(s, reaper, diag);
+}
+
+/* As they were allotted at the start: the file may have changed since. */
+static int restore_uids(struct at_system *s, struct at_kept_list *kept, struct at_diag *diag)
+{
+    const struct at_kept *k = find(kept, "system");
+    struct at_anchor_system record;
+    uint16_t type;
+    struct at_bytes body;
+    int r = 0;
+
+    if (k != NULL && at_message_open(k->record, &type, &body) == 0 &&
+        at_message_unpack(&at_anchor_system_kind, body, &record) == 0 &&
+        at_vault_unpack_uids(s, record.uids) == 0) {
+        return 0;
+    }
+    for (uint32_t i = 0; r == 0 && i < s->plan.service_count; i++) {
+        r = allot_uid(s, i, diag);
+    }
+    return r;
+}
+
 int at_start_resume(struct at_system *s, struct at_kept_list *kept)
 {
     struct at_diag diag = {0};
@@ -412,10 +476,10 @@ int at_start_resume(struct at_system *s, struct at_kept_list *kept)
         r = make_tables(s);
     }
     if (r == 0) {
-        r = make_sandbox(s, &diag);
+        r = restore_sandbox(s, kept, &diag);
     }
-    for (uint32_t i = 0; r == 0 && i < s->plan.service_count; i++) {
-        r = allot_uid(s, i, &diag);
+    if (r == 0) {
+        r = restore_uids(s, kept, &diag);
     }
     if (r == 0 && s->listen_fd >= 0) {
         r = at_desk_open(s);

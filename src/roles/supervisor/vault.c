@@ -23,7 +23,7 @@
 #include "roles/supervisor/system.h"
 #include "sandbox/sandbox.h"
 
-enum { ANCHOR_PATIENCE_MS = 5000, NAME_ROOM = AT_CONTROL_NAME_MAX * 2 };
+enum { ANCHOR_PATIENCE_MS = 5000, NAME_ROOM = AT_CONTROL_NAME_MAX * 2, UID_BYTES = 4 };
 
 /* The anchor reads at once; one that is stopped is waited for a little. */
 static int say(struct at_system *s, const struct at_message_kind *kind, const void *message,
@@ -73,8 +73,32 @@ void at_vault_finished(struct at_system *s, int code)
     (void)say(s, &at_anchor_finished_kind, &finished, NULL, 0);
 }
 
+static struct at_bytes pack_uids(const struct at_system *s, uint8_t *room, size_t cap)
+{
+    struct at_writer w = at_writer_over(room, cap);
+
+    for (size_t i = 0; s->uids != NULL && i < s->plan.service_count; i++) {
+        at_write_le(&w, s->uids[i], UID_BYTES);
+    }
+    return w.failed ? (struct at_bytes){0} : at_writer_bytes(&w);
+}
+
+int at_vault_unpack_uids(struct at_system *s, struct at_bytes packed)
+{
+    struct at_reader r = at_reader_over(packed.at, packed.len);
+
+    if (packed.len != s->plan.service_count * UID_BYTES) {
+        return -EPROTO;
+    }
+    for (size_t i = 0; i < s->plan.service_count; i++) {
+        s->uids[i] = (uid_t)at_read_le(&r, UID_BYTES);
+    }
+    return 0;
+}
+
 static void store_record(struct at_system *s, const char *name, const int *fds, size_t n)
 {
+    uint8_t uids[AT_CONTROL_UIDS_MAX];
     struct at_anchor_system record = {
         .next_generation = s->next_generation,
         .started_wall_ns = s->started_wall_ns,
@@ -84,8 +108,9 @@ static void store_record(struct at_system *s, const char *name, const int *fds, 
         .grace_ns = s->grace_ns,
         .state = s->state,
         .run_dir = at_bytes_of(s->run_dir),
+        .uids = pack_uids(s, uids, sizeof(uids)),
     };
-    uint8_t room[PATH_MAX + 256];
+    uint8_t room[PATH_MAX + AT_CONTROL_UIDS_MAX + 256];
     struct at_writer w = at_writer_over(room, sizeof(room));
 
     if (at_message_pack(&at_anchor_system_kind, &record, &w) == 0) {

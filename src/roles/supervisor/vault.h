@@ -36,6 +36,9 @@ void at_vault_kept_deinit(struct at_kept_list *list);
 /* The orphan may be one of our instances' reapers: then its end is known. */
 void at_vault_tell_exit(struct at_system *s, const struct at_anchor_exited *exited);
 
+/* The uids of the record "system" into s->uids. -EPROTO: not as many as the plan has services. */
+int at_vault_unpack_uids(struct at_system *s, struct at_bytes packed);
+
 void at_vault_store(struct at_system *s, const char *name, struct at_bytes record, const int *fds,
                     size_t n);
 void at_vault_drop(struct at_system *s, const char *name);

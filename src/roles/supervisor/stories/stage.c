@@ -119,7 +119,7 @@ static void run_daemon(const struct stage *t, int fd)
     (void)snprintf(number, sizeof(number), "%d", fd);
     (void)fcntl(fd, F_SETFD, 0);
     (void)setenv("ATOLL_OPERATOR_FD", number, 1);
-    (void)setenv("ATOLL_LIBEXEC", REAPER_DIR, 1);
+    (void)setenv("ATOLL_LIBEXEC", t->libexec == NULL ? REAPER_DIR : t->libexec, 1);
     (void)setenv("ATOLL_UIDS_FILE", t->uids, 1);
     if (getenv("STORY_LOUD") == NULL) {
         int null = open("/dev/null", O_WRONLY | O_CLOEXEC);

@@ -27,7 +27,8 @@ struct stage {
     char project[64];
     char actor[96];
     char uids[96];
-    const char *daemon; /* path of atolld; NULL: the one of this build */
+    const char *daemon;  /* path of atolld; NULL: the one of this build */
+    const char *libexec; /* where atoll-reaper is; NULL: in this build */
     pid_t anchor;
     int operator_fd;
     struct at_message *message;

@@ -245,6 +245,47 @@ TEST(a_program_that_only_calls_keeps_its_channels_over_the_death_of_the_supervis
     stage_close(&t);
 }
 
+TEST(files_that_moved_since_the_start_do_not_matter_to_the_next_supervisor)
+{
+    struct stage t;
+    struct stage_row cart;
+    struct stage_row stock;
+    pid_t anchor;
+    pid_t supervisor;
+    char libexec[128];
+    char elsewhere[160];
+    at_auto_free
+    char *reaper = NULL;
+    size_t len = 0;
+
+    if (!stage_open(&t)) {
+        return;
+    }
+    two_services(&t);
+    (void)snprintf(libexec, sizeof(libexec), "%s/libexec", t.project);
+    (void)snprintf(elsewhere, sizeof(elsewhere), "%s/atoll-reaper", libexec);
+    CHECK_INT(mkdir(libexec, 0755), 0);
+    CHECK_INT(at_fd_read_file(AT_FDCWD, REAPER_DIR "/atoll-reaper", 64 << 20, &reaper, &len), 0);
+    CHECK_INT(at_fd_write_file(AT_FDCWD, elsewhere, at_bytes_over(reaper, len), 0755), 0);
+    CHECK_INT(chmod(elsewhere, 0755), 0);
+    t.libexec = libexec;
+    CHECK_INT((long)stage_up(&t), AT_OPERATOR_OK);
+    CHECK(stage_heard(&t, "cart.1", "open client stock.1"));
+    cart = stage_wait_for(&t, "cart.1", AT_LIFE_READY);
+    stock = stage_wait_for(&t, "stock.1", AT_LIFE_READY);
+    (void)snprintf(elsewhere, sizeof(elsewhere), "%s/elsewhere", t.project);
+    CHECK_INT(rename(libexec, elsewhere), 0);
+    CHECK_INT(unlink(t.uids), 0);
+    CHECK_INT(mkdir(t.uids, 0755), 0); /* nothing can be allotted any more */
+    stage_pids(&t, &anchor, &supervisor);
+    replace_supervisor(&t, supervisor, "cart.1");
+    CHECK_INT((long)stage_wait_for(&t, "cart.1", AT_LIFE_READY).pid, (long)cart.pid);
+    CHECK_INT(kill((pid_t)stock.pid, SIGKILL), 0);
+    (void)stage_wait_for_other(&t, "stock.1", stock.pid); /* with the reaper that was kept */
+    CHECK_INT(stage_down(&t), 0);
+    stage_close(&t);
+}
+
 TEST(what_a_starting_instance_says_while_no_supervisor_listens_is_not_held_against_it)
 {
     struct stage t;
