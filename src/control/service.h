@@ -92,12 +92,15 @@ struct at_service_ready {
     struct at_bytes status; /* free text */
 };
 
-/* One of service or contract is given. Asked once per target; stays in force. */
+/*
+ * One of service or contract is given. Stays in force; said again after RESUME, and after a channel
+ * of it has ended, because not every supervisor opens one that was given up unasked.
+ */
 struct at_service_want {
     uint64_t request;         /* chosen by the asker, not 0 */
     struct at_bytes service;  /* "stock" */
     struct at_bytes contract; /* "shop.stock.v1.StockService" */
-    struct at_bytes have;     /* after RESUME: channel ids still open, decimal, one a line */
+    struct at_bytes have;     /* when said again: channel ids still open, decimal, one a line */
 };
 
 enum at_service_side { AT_SIDE_CLIENT = 1, AT_SIDE_SERVER = 2 };
