@@ -229,6 +229,13 @@ static int be_slow(struct actor *a)
     return listen_on(a);
 }
 
+static bool is_first_instance(void)
+{
+    const char *instance = getenv("ATOLL_INSTANCE");
+
+    return instance != NULL && strstr(instance, ".1") != NULL;
+}
+
 int main(int argc, char **argv)
 {
     static struct actor a = {.contracts = "", .version_max = AT_CONTROL_VERSION};
@@ -270,7 +277,7 @@ int main(int argc, char **argv)
     } else if (strcmp(play, "slow") == 0) {
         a.wants = with;
         return be_slow(&a);
-    } else if (strcmp(play, "twin") == 0 && strstr(getenv("ATOLL_INSTANCE"), ".1") == NULL) {
+    } else if (strcmp(play, "twin") == 0 && !is_first_instance()) {
         return 1;
     } else if (strcmp(play, "twin") == 0 || strcmp(play, "late") == 0 ||
                strcmp(play, "mute") == 0) {
