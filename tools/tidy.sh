@@ -12,7 +12,7 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 if ! git ls-files 'src/*.c' 'examples/*.c' | grep -vE '_test\.c$|/test_[a-z]*\.c$|^src/sandbox/reaper' |
     xargs -P "$(nproc)" -n 4 clang-tidy-19 -p "$build" --quiet >"$log" 2>&1; then
-    grep -vE '^[0-9]+ warnings? generated|^Suppressed|^Use -header-filter' "$log"
+    grep -vE '^\[[0-9]+/|^[0-9]+ warnings? generated|^Suppressed|^Use -header-filter' "$log"
     exit 1
 fi
 echo "$(git ls-files 'src/*.c' 'examples/*.c' | grep -vcE '_test\.c$|/test_[a-z]*\.c$|^src/sandbox/reaper') files are clean"
