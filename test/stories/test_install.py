@@ -86,14 +86,12 @@ def test_a_service_of_thirty_lines_outside_the_tree(prefix):
     s = installed(harness.System("outside"), prefix)
     port = harness.free_ports(1)[0]
     try:
-        flags = pkg_config(prefix, "--cflags", "--libs")
-        libdir = next(flag[2:] for flag in flags if flag.startswith("-L"))
-        shutil.copy(os.path.join(libdir, "libatoll.so.0"), s.dir)
+        # Nothing but what pkg-config says.
         harness.build_program(
             s.dir, "hello", SERVICE, {"demo/hello/v1/hello.proto": PROTO},
-            flags=[*flags, "-Wl,-rpath,$ORIGIN"],
-            generator=os.path.join(prefix, "bin", "protoc-gen-atoll"),
-            proto_root=os.path.join(prefix, "share", "atoll", "proto"))
+            flags=pkg_config(prefix, "--cflags", "--libs"),
+            generator=pkg_config(prefix, "--variable=protoc_plugin")[0],
+            proto_root=pkg_config(prefix, "--variable=protodir")[0])
         s.write("atoll.yaml", f"name: {s.name}\nservices:\n  hello:\n    command: ./hello\n"
                 "gateway:\n  listen:\n"
                 f"    - {{address: \"127.0.0.1:{port}\", services: [hello]}}\n")
