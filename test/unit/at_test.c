@@ -140,6 +140,10 @@ int at_test_main(const char *suite_name)
         tcase_add_loop_test(tc, &shared[i], i, i + 1);
         suite_add_tcase(suite, tc);
     }
+    if (only != NULL && suite_tcase(suite, only) == 0) {
+        (void)fprintf(stderr, "no test of %s is called %s\n", suite_name, only);
+        return EXIT_FAILURE;
+    }
     srunner_set_tap(runner, "-");
     srunner_run_all(runner, CK_SILENT);
     failed = srunner_ntests_failed(runner);
