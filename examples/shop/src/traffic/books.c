@@ -68,6 +68,13 @@ static int attach(sqlite3 *db, const char *directory, const char *service, const
     if (n < 0 || (size_t)n >= sizeof(sql)) {
         return -ENAMETOOLONG;
     }
+    if (strpbrk(directory, "'?#%") != NULL) {
+        (void)fprintf(stderr,
+                      "shop-traffic: %s: a folder with ' ? # or %% in its name cannot be"
+                      " named in a file: URI\n",
+                      directory);
+        return -EINVAL;
+    }
     if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK) {
         (void)fprintf(stderr, "shop-traffic: %s/%s/%s.db: %s\n", directory, service, service,
                       sqlite3_errmsg(db));
