@@ -30,6 +30,20 @@ def refused(door, data, status, words):
 HEAD = "POST /echo HTTP/1.1\r\nHost: h\r\n"
 
 
+def test_a_request_that_was_never_understood_is_found_in_the_log_with_its_sender(tmp_path):
+    with open(tmp_path / "log", "w+", encoding="utf-8") as log:
+        noted = Door(log=log)
+        with noted.connect() as c:
+            port = c.socket.getsockname()[1]
+            problem = c.send(HEAD + "Content-Length: 104857600\r\n\r\n").answer().json
+        assert noted.stop() == 0
+        log.seek(0)
+        text = log.read()
+    assert "\0" not in text
+    line = next(line for line in text.splitlines() if " status=413 " in line)
+    assert f" trace_id={problem['trace_id']} client=127.0.0.1:{port} " in line
+
+
 @pytest.mark.parametrize("data, words", [
     (HEAD + "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "both"),
     (HEAD + "Transfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n{}", "both"),

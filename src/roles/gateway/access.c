@@ -122,6 +122,9 @@ void at_access_add(struct at_access *a, const struct at_access_entry *e)
     if (e->request_id.len > 0 && !at_bytes_equal(e->request_id, e->trace_id)) {
         add_text(&w, " request_id=", e->request_id);
     }
+    if (e->client.len > 0) {
+        add_text(&w, " client=", e->client);
+    }
     if (e->why.len > 0) {
         add_text(&w, " why=", e->why);
     }

@@ -28,7 +28,8 @@ struct at_access_entry {
     struct at_bytes rpc; /* "shop.cart.v1.CartService/AddItem"; empty: none was found */
     struct at_bytes trace_id;
     struct at_bytes request_id;
-    struct at_bytes why; /* of failures */
+    struct at_bytes client; /* ADDRESS:PORT of who asked; empty: not known */
+    struct at_bytes why;    /* of failures */
     unsigned status;
     const char *code; /* "OK", "NOT_FOUND" … */
     uint64_t wall_ns;

@@ -15,6 +15,7 @@ static struct at_access_entry entry(void)
                                     .rpc = AT_LIT("shop.cart.v1.CartService/GetCart"),
                                     .trace_id = AT_LIT("4bf9"),
                                     .request_id = AT_LIT("r1"),
+                                    .client = AT_LIT("[::1]:4711"),
                                     .status = 200,
                                     .code = "OK",
                                     .wall_ns = UINT64_C(1500000000000000000),
@@ -51,7 +52,7 @@ TEST(a_request_is_one_line_of_logfmt)
     CHECK(read(fds[0], line, sizeof(line) - 1) > 0);
     CHECK_STR(line, "time=2017-07-14T02:40:00.000Z level=info role=door msg=request method=GET "
                     "path=/cart status=200 code=OK rpc=shop.cart.v1.CartService/GetCart us=812 "
-                    "in=100 out=200 trace_id=4bf9 request_id=r1\n");
+                    "in=100 out=200 trace_id=4bf9 request_id=r1 client=[::1]:4711\n");
     done_with(a, fds);
 }
 

@@ -37,6 +37,7 @@ static void log_request(struct at_session *s, const struct at_reply *r, size_t b
                                      .rpc = rpc_of(s),
                                      .trace_id = trace_id(s),
                                      .request_id = at_bytes_over(s->request_id, s->request_id_len),
+                                     .client = at_bytes_over(s->client, s->client_len),
                                      .why = r->why,
                                      .status = r->status,
                                      .code = at_status_name(r->code),

@@ -1,10 +1,13 @@
 #include "roles/gateway/session.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/bytes.h"
 #include "base/fd.h"
@@ -17,6 +20,7 @@
 #include "roles/gateway/limits.h"
 #include "roles/gateway/problem.h"
 #include "roles/gateway/session_inner.h"
+#include "roles/gateway/trace.h"
 #include "wire/http1.h"
 #include "wire/limits.h"
 
@@ -85,10 +89,13 @@ static void time_out(struct at_session *s, const char *detail)
                                               .reason = AT_LIT("CLIENT_TOO_SLOW")});
 }
 
-/* A request that was never understood has no ids of its own. */
+/* A request that was never understood has no ids of its own: the door makes them. */
 static void forget_request(struct at_session *s)
 {
-    s->request_id_len = 0;
+    at_trace_begin(&s->door->trace, (struct at_bytes){0}, &s->trace);
+    at_trace_id_text(&s->trace, s->trace_id);
+    memcpy(s->request_id, s->trace_id, sizeof(s->trace_id));
+    s->request_id_len = sizeof(s->trace_id);
     s->method_len = 0;
     s->path_len = 0;
     s->keep_alive = false;
@@ -356,6 +363,31 @@ void at_session_go_on(struct at_session *s)
     }
 }
 
+/* "192.0.2.1:4711" or "[2001:db8::1]:4711"; nothing when it is neither. */
+static size_t client_text(int fd, char room[AT_SESSION_CLIENT_MAX])
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } peer = {.any = {.sa_family = AF_UNSPEC}};
+    socklen_t len = sizeof(peer);
+    char host[INET6_ADDRSTRLEN];
+    int n = 0;
+
+    if (getpeername(fd, &peer.any, &len) < 0) {
+        return 0;
+    }
+    if (peer.any.sa_family == AF_INET &&
+        inet_ntop(AF_INET, &peer.v4.sin_addr, host, sizeof(host)) != NULL) {
+        n = snprintf(room, AT_SESSION_CLIENT_MAX, "%s:%u", host, ntohs(peer.v4.sin_port));
+    } else if (peer.any.sa_family == AF_INET6 &&
+               inet_ntop(AF_INET6, &peer.v6.sin6_addr, host, sizeof(host)) != NULL) {
+        n = snprintf(room, AT_SESSION_CLIENT_MAX, "[%s]:%u", host, ntohs(peer.v6.sin6_port));
+    }
+    return n > 0 ? (size_t)n : 0;
+}
+
 void at_session_open(struct at_door_listener *listener, int fd)
 {
     struct at_session *s = calloc(1, sizeof(*s));
@@ -366,6 +398,7 @@ void at_session_open(struct at_door_listener *listener, int fd)
     }
     s->door = listener->door;
     s->listener = listener;
+    s->client_len = client_text(fd, s->client);
     at_text_init(&s->head);
     at_text_init(&s->body);
     if (at_stream_new(s->door->net, fd, &ops, s, &s->stream) < 0) {

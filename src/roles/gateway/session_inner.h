@@ -10,7 +10,7 @@ enum at_session_phase { AT_SESSION_IDLE, AT_SESSION_HEAD, AT_SESSION_BODY, AT_SE
 /* What the door answers by itself. */
 enum at_session_builtin { AT_BUILTIN_NONE, AT_BUILTIN_ALIVE, AT_BUILTIN_READY };
 
-enum { AT_SESSION_METHOD_MAX = 32 };
+enum { AT_SESSION_METHOD_MAX = 32, AT_SESSION_CLIENT_MAX = 56 /* "[IPv6]:PORT" and a NUL */ };
 
 struct at_session {
     struct at_list link; /* in door->sessions */
@@ -28,6 +28,8 @@ struct at_session {
     struct at_text head; /* a copy while the body is still coming */
     struct at_text body;
     size_t counted; /* what head and body take of the budget */
+    size_t client_len;
+    char client[AT_SESSION_CLIENT_MAX]; /* its address, for the log */
 
     /* The request being worked on. */
     enum at_session_builtin builtin;

@@ -199,4 +199,30 @@ TEST(a_body_over_the_budget_is_answered_503_with_when_to_come_again)
     tear_down(f);
 }
 
+TEST(a_request_that_was_never_understood_gets_a_trace_id_of_its_own_in_answer_and_log)
+{
+    static const char *const bad[] = {
+        "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 104857600\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a b\r\n\r\n",
+        "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "\x16\x03\x01garbage\r\n\r\n",
+    };
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct fixture *f = set_up();
+        char logged[64] = " trace_id=";
+        const char *id;
+
+        say(f, bad[i]);
+        CHECK(says(f, "HTTP/1.1 4", "\"trace_id\":\""));
+        id = strstr(f->got, "\"trace_id\":\"") + strlen("\"trace_id\":\"");
+        CHECK_INT(strspn(id, "0123456789abcdef"), AT_TRACE_ID_TEXT);
+        memcpy(logged + strlen(logged), id, AT_TRACE_ID_TEXT);
+        f->door.access.lines[f->door.access.len] = 0;
+        CHECK(strstr(f->door.access.lines, logged) != NULL);
+        CHECK(strstr(f->got, "traceparent: 00-") != NULL);
+        tear_down(f);
+    }
+}
+
 TEST_MAIN("roles/gateway/session")
