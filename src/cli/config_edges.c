@@ -309,14 +309,14 @@ static void read_condition(struct at_config *c, const struct at_yaml_node *value
     struct at_config_error *e;
     const char *near;
 
-    if (at_bytes_equal(value->text, AT_LIT("service_healthy"))) {
-        d->condition = AT_PLAN_HEALTHY;
+    if (at_bytes_equal(value->text, AT_LIT("service_started"))) {
+        d->condition = AT_PLAN_STARTED;
     } else if (at_bytes_equal(value->text, AT_LIT("service_completed_successfully"))) {
         e = at_config_say(c->errors, AT_CONFIG_NOT_HONOURED, value->place, path,
                           "condition: service_completed_successfully cannot be honoured: atoll "
                           "runs services, not tasks that end");
         at_config_hint(c->errors, e, "run the task before `atoll up`, or at the service's start");
-    } else if (!at_bytes_equal(value->text, AT_LIT("service_started"))) {
+    } else if (!at_bytes_equal(value->text, AT_LIT("service_healthy"))) {
         near = at_text_nearest(value->text, names, 2);
         e = at_config_say(c->errors, AT_CONFIG_VALUE, value->place, path,
                           "condition must be service_started or service_healthy, not “%s”",
@@ -389,7 +389,7 @@ static void resolve_dependency(struct at_config *c, const struct at_config_servi
     const struct at_yaml_node *text = dependency_at(s->depends_on, i, &map);
     const char *path =
         at_arena_printf(&c->arena, "%s.depends_on.%s", s->path, (const char *)text->text.at);
-    struct dependency d = {AT_PLAN_STARTED, false};
+    struct dependency d = {AT_PLAN_HEALTHY, false}; /* what the order of a list means */
     struct at_config_service *to;
 
     path = path == NULL ? s->path : path;

@@ -174,10 +174,12 @@ static const struct at_config_key service_keys[] = {
     {.name = "depends_on",
      .type = AT_TYPE_DEPENDS,
      SERVICE(depends_on),
-     .doc = "Services that are started before it: a list, or a map to {condition: "
-            "service_started} or {condition: service_healthy}. Healthy means ready. It orders the "
-            "start only; calls to a service that is not ready wait anyway.",
-     .example = "depends_on: {stock: {condition: service_healthy}}"},
+     .doc = "Services that must be ready before it is started: a list, or a map to {condition: "
+            "service_healthy}, which is the same, or {condition: service_started}, which is what a "
+            "list means in Compose. A service without a contract is ready when it has lived for "
+            "200 ms or has exited with 0. It orders the start only; calls to a service that is "
+            "not ready wait anyway.",
+     .example = "depends_on: [stock]"},
     {.name = "contract",
      .type = AT_TYPE_TEXT,
      SERVICE(contract),
@@ -265,9 +267,7 @@ static const struct at_config_key service_keys[] = {
     REFUSE("volumes_from", "state directories are not shared between services",
            "let one service own the data and serve it"),
     REFUSE("tmpfs", "an instance has a /tmp of its own already", delete_it),
-    REFUSE("healthcheck", no_healthcheck,
-           "delete the key; depends_on with condition: "
-           "service_healthy waits for readiness"),
+    REFUSE("healthcheck", no_healthcheck, "delete the key; depends_on waits for readiness"),
     REFUSE("configs", "files of the project directory are visible to the service, read-only",
            "put the file there and name it in command or environment"),
     REFUSE("secrets", not_yet, "use env_file with a file that only you may read"),

@@ -57,7 +57,7 @@ TEST(every_key_reaches_the_plan)
                             "    command: /bin/true --name 'two words' \"a\\\"b\" c\\ d ''\n"
                             "    working_dir: sub/../dir\n"
                             "    uses: [stock, price]\n"
-                            "    depends_on: {stock: {condition: service_healthy}, price: }\n"
+                            "    depends_on: {stock: , price: {condition: service_started}}\n"
                             "    environment: {B: 22:22, A: no, C: }\n"
                             "    restart: on-failure:3\n"
                             "    backoff: {min: 50ms, max: 5s, exits: 4, window: 1m}\n"
@@ -280,7 +280,7 @@ TEST(the_override_file_is_laid_on_as_compose_does)
                "  a:\n"
                "    command: [/bin/true, over]\n"
                "    environment: [B=over, C=over]\n"
-               "    depends_on: {c: {condition: service_healthy}}\n"
+               "    depends_on: {c: {condition: service_started}}\n"
                "    uses: [b, c]\n"
                "    deploy: {resources: {limits: {memory: 64M}}}\n"
                "    env_file: b.env\n"
@@ -312,8 +312,8 @@ TEST(the_override_file_is_laid_on_as_compose_does)
     CHECK_STR(env_of(a, "D"), "base");
     CHECK_STR(env_of(a, "E"), "over");
     CHECK_INT(a->depends_on.count, 2);
-    CHECK_INT(a->depends_on.at[0].condition, AT_PLAN_STARTED);
-    CHECK_INT(a->depends_on.at[1].condition, AT_PLAN_HEALTHY);
+    CHECK_INT(a->depends_on.at[0].condition, AT_PLAN_HEALTHY);
+    CHECK_INT(a->depends_on.at[1].condition, AT_PLAN_STARTED);
     CHECK_INT(a->uses.count, 2);
     CHECK_INT(a->replicas, 3);
     CHECK_INT(a->pids, 9);

@@ -31,7 +31,7 @@ static const char starter[] =
     "    # environment:\n"
     "    #   GREETING: hello\n"
     "    # uses: [other]          # the services it may call: its address book and its fence\n"
-    "    # depends_on: [other]    # started first, and ready first\n"
+    "    # depends_on: [other]    # ready before this one starts\n"
     "    # stop_grace_period: 10s\n"
     "    deploy:\n"
     "      replicas: 1\n"
