@@ -15,8 +15,9 @@
  *
  *   int status = shop_stock_v1_StockService_get_item(call, &request, &reply);
  *
- * The functions never abort the process, never write to its stdout or stderr, and never touch its
- * signal handlers except where said. Times are nanoseconds, deadlines absolute CLOCK_MONOTONIC.
+ * The functions never abort the process and never write to its stdout or stderr, with one exception:
+ * atoll_serve() says on stderr why it cannot serve, or why it did not end cleanly. They never touch
+ * its signal handlers except where said. Times are nanoseconds, deadlines absolute CLOCK_MONOTONIC.
  */
 #ifndef ATOLL_ATOLL_H
 #define ATOLL_ATOLL_H

@@ -44,7 +44,9 @@ static const struct at_config_key limits_keys[] = {
     {.name = "pids",
      .type = AT_TYPE_COUNT,
      SERVICE(pids),
-     .doc = "How many processes and threads each instance may have, its reaper included.",
+     .doc =
+         "How many processes and threads of its own each instance may have; atoll's reaper beside "
+         "them is not counted.",
      .example = "pids: 16",
      .min = 2,
      .max = AT_PLAN_PIDS_MAX},
@@ -103,7 +105,9 @@ static const struct at_config_key backoff_keys[] = {
     {.name = "exits",
      .type = AT_TYPE_COUNT,
      SERVICE(backoff_exits),
-     .doc = "More exits than this within the window, and the instance has failed.",
+     .doc =
+         "More exits than this within the window, and each further one counts as bad, as an exit "
+         "before ready does: the rests grow, and when one would pass max the instance has failed.",
      .more = "10",
      .min = 1,
      .max = 1000000,
@@ -375,7 +379,10 @@ static const struct at_config_key defaults_keys[] = {
     {.name = "deadline",
      .type = AT_TYPE_DURATION,
      SYSTEM(deadline_ns),
-     .doc = "How long a call may take when its caller sets no deadline.",
+     .doc =
+         "How long a call through the gateway may take when its caller sets no deadline. It does "
+         "not reach services that call by themselves: a context of atoll_call_new() without a "
+         "deadline gives each call 10 s.",
      .more = "30s",
      .min = 1000000,
      .example = "policies: {defaults: {deadline: 2s}}"},

@@ -87,7 +87,7 @@ struct at_plan_service {
     uint64_t backoff_min_ns;                /* the second restart in a row waits that long … */
     uint64_t backoff_max_ns;                /* … doubled each time, up to this */
     uint32_t backoff_exits;                 /* more exits than this … */
-    uint64_t backoff_window_ns;             /* … within this: failed */
+    uint64_t backoff_window_ns;             /* … within this: each is a bad one */
     uint64_t start_timeout_ns;              /* from exec to ready; > 0 */
     uint32_t stop_signal;                   /* 1..64 */
     uint64_t stop_grace_ns;                 /* from stop_signal to SIGKILL */
@@ -120,7 +120,7 @@ struct at_plan {
     struct at_arena arena; /* owns everything below */
     const char *system;
     const char *project_dir; /* absolute, without symlinks */
-    uint64_t deadline_ns;    /* for calls that set none (policies.defaults.deadline); > 0 */
+    uint64_t deadline_ns;    /* of the gateway's calls that set none; > 0 */
     struct at_plan_service *services;
     size_t service_count;
     struct at_plan_listener *listeners;
