@@ -60,7 +60,7 @@ static bool judge_contracts(struct at_instance *i, struct at_bytes contracts)
         }
         (void)snprintf(reason, sizeof(reason),
                        "it wants to serve the contract %.*s, which service \"%s\" does not have in "
-                       "its configuration",
+                       "its configuration; add `contract: FILE`, or run the program directly",
                        (int)(one.len > AT_CONTROL_CONTRACT_MAX ? AT_CONTROL_CONTRACT_MAX : one.len),
                        (const char *)one.at, p->name);
         refuse(i, reason);
