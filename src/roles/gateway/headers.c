@@ -85,6 +85,23 @@ int at_headers_pack(const struct at_http1_request *r, struct at_bytes request_id
     return out->failed ? AT_HEADERS_TOO_BIG : AT_HEADERS_OK;
 }
 
+const char *at_headers_twice(const struct at_http1_request *r)
+{
+    static const char *const single[] = {"X-User-Id", "Idempotency-Key"};
+
+    for (size_t i = 0; i < sizeof(single) / sizeof(single[0]); i++) {
+        size_t seen = 0;
+
+        for (size_t j = 0; j < r->field_count; j++) {
+            seen += at_bytes_equal_nocase(r->fields[j].name, at_bytes_of(single[i]));
+        }
+        if (seen > 1) {
+            return single[i];
+        }
+    }
+    return NULL;
+}
+
 /* gRPC over HTTP/2, "Timeout": at most 8 digits and a unit. */
 static bool parse_grpc_timeout(struct at_bytes b, uint64_t *ret_ns)
 {

@@ -21,6 +21,9 @@ enum at_headers_result {
 int at_headers_pack(const struct at_http1_request *r, struct at_bytes request_id,
                     struct at_writer *out);
 
+/* Name of a header that says who asks or which request it is, and came twice; NULL: none. */
+const char *at_headers_twice(const struct at_http1_request *r);
+
 enum at_headers_timeout {
     AT_HEADERS_NO_TIMEOUT = 0,
     AT_HEADERS_TIMEOUT = 1,

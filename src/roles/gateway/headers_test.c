@@ -88,6 +88,19 @@ TEST(more_headers_than_a_service_takes_are_refused)
     CHECK_INT(pack(), AT_HEADERS_TOO_BIG);
 }
 
+TEST(a_second_user_or_idempotency_key_is_seen_in_any_case_and_with_any_value)
+{
+    add("X-User-Id", "ann");
+    add("Idempotency-Key", "k1");
+    add("Accept-Language", "de");
+    add("Accept-Language", "en");
+    CHECK(at_headers_twice(&request) == NULL);
+    add("idempotency-key", "k1");
+    CHECK_STR(at_headers_twice(&request), "Idempotency-Key");
+    add("x-user-id", "bob");
+    CHECK_STR(at_headers_twice(&request), "X-User-Id");
+}
+
 static int timeout_of(const char *name, const char *value, uint64_t *ret)
 {
     request.field_count = 0;

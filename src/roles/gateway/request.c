@@ -176,6 +176,24 @@ static void say_ready(struct at_session *s)
     at_text_deinit(&waiting);
 }
 
+/* Two users or two keys: services would each take another one. 0, or 1: the answer was given. */
+static int judge_headers(struct at_session *s, const struct at_http1_request *r)
+{
+    const char *twice = at_headers_twice(r);
+    char detail[64];
+    int n;
+
+    if (twice == NULL) {
+        return 0;
+    }
+    n = snprintf(detail, sizeof(detail), "the %s header is given more than once", twice);
+    at_session_problem(s, (struct at_problem){.status = 400,
+                                              .code = AT_STATUS_INVALID_ARGUMENT,
+                                              .detail = at_bytes_over(detail, (size_t)n),
+                                              .reason = AT_LIT("HEADER_TWICE")});
+    return 1;
+}
+
 /* The media type without its parameters. */
 static struct at_bytes media_type(struct at_bytes value)
 {
@@ -362,7 +380,7 @@ void at_session_run(struct at_session *s, const struct at_http1_request *r, stru
         (s->builtin == AT_BUILTIN_ALIVE ? say_alive : say_ready)(s);
         return;
     }
-    if (judge_type(s, r) != 0) {
+    if (judge_headers(s, r) != 0 || judge_type(s, r) != 0) {
         return;
     }
     result = at_transcode_request(
