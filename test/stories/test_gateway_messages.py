@@ -57,6 +57,22 @@ def test_malformed_json_is_refused_with_its_place(door, body, words, line):
     bad(door.post("/echo", body), words, line=line)
 
 
+@pytest.mark.parametrize("query, words", [
+    ("i32=2&i32=3", "i32"), ("i32=2&i32=3", "more than once"), ("=1", "a parameter without a name"),
+])
+def test_a_query_has_one_reading_or_none(door, query, words):
+    answer = door.get("/echo?" + query)
+    assert answer.status == 400
+    assert words in answer.body.decode(), answer
+
+
+@pytest.mark.parametrize("name", ["X-User-Id", "Idempotency-Key"])
+def test_a_header_that_says_who_asks_comes_once(door, name):
+    answer = door.get("/echo/a", f"{name}: a\r\n{name.lower()}: b\r\n")
+    assert answer.status == 400
+    assert answer.json["detail"] == f"the {name} header is given more than once"
+
+
 def test_a_million_brackets_cost_nothing(door):
     bad(door.post("/echo", "[" * 1_000_000), "")
     bad(door.post("/echo", '{"part":{"parts":[' * 100_000), "")

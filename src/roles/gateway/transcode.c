@@ -1,6 +1,7 @@
 #include "roles/gateway/transcode.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -181,12 +182,76 @@ static const char *taken_by(const struct at_binding *b, struct at_bytes key)
     return NULL;
 }
 
+static const struct atoll_field_desc *cut_field(const struct atoll_message_desc **desc,
+                                                struct at_bytes *path)
+{
+    struct at_bytes name;
+    const struct atoll_field_desc *f =
+        *desc != NULL && at_bytes_cut(path, '.', &name) ? at_pb_field_by_name(*desc, name) : NULL;
+
+    *desc = f != NULL && f->type == ATOLL_TYPE_MESSAGE ? f->of.message : NULL;
+    return f;
+}
+
+/* Do two paths, in whichever of its names each says a field, end at one that holds one value? */
+static bool is_one_value(const struct atoll_message_desc *in, struct at_bytes a, struct at_bytes b)
+{
+    const struct atoll_message_desc *in_a = in;
+    const struct atoll_message_desc *in_b = in;
+    const struct atoll_field_desc *f;
+
+    do {
+        f = cut_field(&in_a, &a);
+        if (f == NULL || f != cut_field(&in_b, &b)) {
+            return false;
+        }
+    } while (a.len > 0 && b.len > 0);
+    return a.len == 0 && b.len == 0 && f->mode != ATOLL_MODE_REPEATED;
+}
+
+/* A parameter seen before. Equal paths have equal marks, so that few paths are compared. */
+struct seen {
+    struct at_bytes key;
+    uint64_t mark;
+};
+
+static uint64_t mark_of(const struct atoll_message_desc *in, struct at_bytes path)
+{
+    const struct atoll_field_desc *f;
+    uint64_t mark = 0;
+
+    do {
+        f = cut_field(&in, &path);
+        mark = mark * UINT64_C(0x100000001b3) + (f == NULL ? 0 : f->number);
+    } while (f != NULL && path.len > 0);
+    return mark;
+}
+
+/* Why seen[count], the newest, is not taken; NULL: it is. */
+static const char *refuse_key(const struct at_binding *b, struct seen *seen, size_t count)
+{
+    const struct atoll_message_desc *in = b->method->input;
+    struct seen *it = &seen[count];
+
+    if (it->key.len == 0) {
+        return "the query has a parameter without a name";
+    }
+    it->mark = mark_of(in, it->key);
+    for (size_t i = 0; i < count; i++) {
+        if (seen[i].mark == it->mark && is_one_value(in, seen[i].key, it->key)) {
+            return "the query gives this field more than once, and it holds one value";
+        }
+    }
+    return taken_by(b, it->key);
+}
+
 static int fill_from_query(struct at_transcode *t, const struct at_transcode_source *s,
                            void *message, struct at_pb_fault *fault)
 {
     const struct at_binding *b = s->match->binding;
     struct at_http1_query q = {.rest = s->query, .cap = s->query.len};
-    int count = 0;
+    struct seen seen[AT_HTTP1_QUERY_FIELDS_MAX];
+    size_t count = 0;
 
     if (s->query.len == 0) {
         return AT_TRANSCODE_OK;
@@ -208,10 +273,11 @@ static int fill_from_query(struct at_transcode *t, const struct at_transcode_sou
         if (!more) {
             return AT_TRANSCODE_OK;
         }
-        if (++count > AT_HTTP1_QUERY_FIELDS_MAX) {
+        if (count == AT_HTTP1_QUERY_FIELDS_MAX) {
             return blame(fault, key, "the query has more than 256 parameters");
         }
-        taken = taken_by(b, key);
+        seen[count].key = key;
+        taken = refuse_key(b, seen, count++);
         if (taken != NULL) {
             return blame(fault, key, taken);
         }

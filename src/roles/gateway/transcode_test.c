@@ -216,6 +216,34 @@ TEST(a_fault_in_a_body_that_is_one_field_names_what_the_client_wrote)
     tear_down(f);
 }
 
+TEST(a_second_value_of_a_singular_field_in_the_query_is_refused)
+{
+    struct fixture *f = set_up();
+    static const char *const twice[][2] = {
+        {"i32=2&i32=3", "i32"},
+        {"i32=2&tags=a&i32=2", "i32"},
+        {"part.id=a&part.quantity=1&part.id=b", "part.id"},
+    };
+
+    for (size_t i = 0; i < sizeof(twice) / sizeof(twice[0]); i++) {
+        CHECK_INT(request(f, "GET", "/echo", twice[i][0], ""), AT_TRANSCODE_BAD);
+        CHECK_STR(f->fault.field, twice[i][1]);
+        CHECK(strstr(f->fault.what, "more than once") != NULL);
+    }
+    CHECK_INT(request(f, "GET", "/echo", "tags=a&tags=b&i32=1&i64=1&part.id=a&part.quantity=1", ""),
+              AT_TRANSCODE_OK);
+    tear_down(f);
+}
+
+TEST(a_query_parameter_without_a_name_is_told)
+{
+    struct fixture *f = set_up();
+
+    CHECK_INT(request(f, "GET", "/echo", "=1", ""), AT_TRANSCODE_BAD);
+    CHECK(strstr(f->fault.what, "a parameter without a name") != NULL);
+    tear_down(f);
+}
+
 TEST(more_query_parameters_than_the_limit_are_refused)
 {
     struct fixture *f = set_up();
