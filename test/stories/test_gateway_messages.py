@@ -195,6 +195,13 @@ def test_a_failure_says_why_in_both_languages(door, code, name, status):
     assert problem["title"] and problem["type"] == "about:blank" and problem["reason"] == name
 
 
+def test_a_failure_without_a_reason_names_who_gave_none(door):
+    answer = door.get("/echo/fail:5:")
+    assert answer.status == 404
+    assert answer.json["detail"] == \
+        "test.door.v1.EchoService/Echo answered NOT_FOUND without a reason"
+
+
 def test_an_answer_that_is_no_message_is_the_services_fault(door):
     answer = door.get("/echo/lie")
     assert answer.status == 500

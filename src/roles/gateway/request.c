@@ -272,6 +272,23 @@ static void blame_service(struct at_session *s, int result, const struct at_pb_f
                                               .field = at_bytes_of(fault->field)});
 }
 
+/* The service's words; those of the door for a service that gave none. */
+static void pass_failure(struct at_session *s, const struct at_call_result *result)
+{
+    char instead[512];
+    struct at_bytes detail = result->reason;
+
+    if (detail.len == 0) {
+        int n = snprintf(instead, sizeof(instead), "%.380s answered %s without a reason",
+                         s->binding->method->full_name, at_status_name(result->status));
+
+        detail = at_bytes_over(instead, (size_t)n);
+    }
+    at_session_problem(s, (struct at_problem){.status = at_problem_http_status(result->status),
+                                              .code = result->status,
+                                              .detail = detail});
+}
+
 static void answer_call(struct at_session *s, const struct at_call_result *result)
 {
     struct at_pb_fault fault = {.offset = 0};
@@ -279,9 +296,7 @@ static void answer_call(struct at_session *s, const struct at_call_result *resul
     int r = AT_TRANSCODE_OK;
 
     if (result->status != AT_STATUS_OK) {
-        at_session_problem(s, (struct at_problem){.status = at_problem_http_status(result->status),
-                                                  .code = result->status,
-                                                  .detail = result->reason});
+        pass_failure(s, result);
         return;
     }
     if (!s->protobuf) {
