@@ -72,7 +72,7 @@ static const struct {
     [AT_HTTP1_TOO_MANY_FIELDS] = {431, "there are more than 100 headers"},
     [AT_HTTP1_BODY_TOO_LARGE] = {413, "the body is larger than what is accepted here"},
     [AT_HTTP1_BAD_CHUNK_SIZE] = {400, "a chunk size is not 1 to 16 hex digits"},
-    [AT_HTTP1_BAD_CHUNK_EXTENSION] = {400, "a chunk extension holds a control character or is too long"},
+    [AT_HTTP1_BAD_CHUNK_EXTENSION] = {400, "a chunk extension holds a control character or an open quote, or is too long"},
     [AT_HTTP1_BAD_CHUNK_END] = {400, "a chunk is not followed by CR LF"},
     [AT_HTTP1_CHUNK_OVERHEAD_TOO_LARGE] = {400, "the chunk lines outweigh the data"},
     [AT_HTTP1_BAD_TRAILER] = {400, "a trailer line is malformed"},

@@ -10,6 +10,8 @@ enum state {
     DATA,      /* `left` bytes of the body or of a chunk */
     SIZE,      /* hex digits */
     EXTENSION, /* behind ';' up to CR */
+    QUOTED,    /* in it, up to the closing quote: one that stays open is no extension */
+    QUOTED_PAIR,
     SIZE_LF,
     DATA_CR,
     DATA_LF,
@@ -59,13 +61,31 @@ static int step_size(struct at_http1_body *b, uint8_t c)
     return AT_HTTP1_OK;
 }
 
+static int judge_extension(uint8_t c)
+{
+    return (c >= ' ' && c != 0x7f) || c == '\t' ? AT_HTTP1_OK : AT_HTTP1_BAD_CHUNK_EXTENSION;
+}
+
 static int step_extension(struct at_http1_body *b, uint8_t c)
 {
     if (c == '\r') {
         b->state = SIZE_LF;
         return AT_HTTP1_OK;
     }
-    return (c >= ' ' && c != 0x7f) || c == '\t' ? AT_HTTP1_OK : AT_HTTP1_BAD_CHUNK_EXTENSION;
+    b->state = c == '"' ? QUOTED : EXTENSION;
+    return judge_extension(c);
+}
+
+static int step_quoted(struct at_http1_body *b, uint8_t c)
+{
+    b->state = c == '"' ? EXTENSION : c == '\\' ? QUOTED_PAIR : QUOTED;
+    return judge_extension(c);
+}
+
+static int step_quoted_pair(struct at_http1_body *b, uint8_t c)
+{
+    b->state = QUOTED;
+    return judge_extension(c);
 }
 
 /* The chunk line is complete: is its size bearable, and worth its line? (CVE-2023-39326) */
@@ -153,6 +173,8 @@ static int step_last_lf(struct at_http1_body *b, uint8_t c)
 static int (*const steps[])(struct at_http1_body *b, uint8_t c) = {
     [SIZE] = step_size,
     [EXTENSION] = step_extension,
+    [QUOTED] = step_quoted,
+    [QUOTED_PAIR] = step_quoted_pair,
     [SIZE_LF] = step_size_lf,
     [DATA_CR] = step_data_cr,
     [DATA_LF] = step_data_lf,

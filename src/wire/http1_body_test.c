@@ -128,6 +128,15 @@ TEST(bare_line_ends_inside_a_chunked_body_are_refused)
     CHECK_INT(read_chunked("0\r\n A: b\r\n\r\n"), AT_HTTP1_BAD_TRAILER);
 }
 
+TEST(an_extension_with_an_open_quote_is_refused)
+{
+    CHECK_INT(read_chunked("2;a=\"b\r\nhi\r\n0\r\n\r\n"), AT_HTTP1_BAD_CHUNK_EXTENSION);
+    CHECK_INT(read_chunked("2;a=\"b\\\"\r\nhi\r\n0\r\n\r\n"), AT_HTTP1_BAD_CHUNK_EXTENSION);
+    CHECK_INT(read_chunked("2;a=\"b\\\r\nhi\r\n0\r\n\r\n"), AT_HTTP1_BAD_CHUNK_EXTENSION);
+    CHECK_INT(read_chunked("2;a=\"b\";c=\"\\\"\\\\\";d\r\nhi\r\n0\r\n\r\n"), AT_HTTP1_OK);
+    CHECK_BYTES(at_bytes_over(got, got_len), "hi");
+}
+
 TEST(extensions_may_not_outweigh_the_data)
 {
     char *text = calloc(1, 200000);

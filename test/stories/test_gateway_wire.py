@@ -87,6 +87,7 @@ def test_a_request_that_two_readers_could_read_differently_is_refused(door, data
     ("00000000000000002\r\n{}", "chunk size"), ("2\n{}\r\n", "chunk size"),
     ("2\r\n{}0\r\n\r\n", "CR LF"), ("2\r\n{}\n0\r\n\r\n", "CR LF"), ("2;a\nb\r\n{}\r\n", "extension"),
     ("2;\0\r\n{}\r\n", "extension"), ("0\r\nA : b\r\n\r\n", "trailer"), ("0\r\n A: b\r\n\r\n", "trailer"),
+    ('2;a="b\r\n{}\r\n0\r\n\r\n', "open quote"),
     ("2;" + "x" * 5000 + "\r\n{}\r\n", "extension"),
     (("1;" + "x" * 2000 + "\r\n \r\n") * 20, "outweigh"),
 ])
