@@ -289,8 +289,10 @@ static void take_result(struct up *up)
     snprintf(up->verdict, sizeof(up->verdict), "%s", answer.text);
     int code = AT_EXIT_NOT_READY;
 
-    if (up->problems == 0 || answer.code == AT_OPERATOR_BUSY) {
+    if (up->problems == 0) {
         code = at_oplink_verdict(up->cli, 0, &answer);
+    } else if (answer.code == AT_OPERATOR_BUSY) {
+        code = AT_EXIT_FAILURE; /* the problem said who has it */
     } else if (answer.code == AT_OPERATOR_BAD_PLAN) {
         code = AT_EXIT_USAGE;
     }

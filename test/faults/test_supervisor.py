@@ -27,7 +27,7 @@ def halves(shop):
     """Pids of anchor and supervisor; None while one is being replaced."""
     try:
         with open(f"/run/atoll/{shop.name}/lock", encoding="ascii") as f:
-            anchor = int(f.read())
+            anchor = int(f.read().partition(" ")[0])
         with open(f"/proc/{anchor}/task/{anchor}/children", encoding="ascii") as f:
             supervisors = [int(pid) for pid in f.read().split() if is_supervisor(int(pid))]
     except (OSError, ValueError):

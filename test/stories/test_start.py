@@ -155,9 +155,34 @@ def test_a_second_up_is_refused_and_names_the_first(system):
     first = s.ps()["sleeper.1"]["pid"]
     anchor = json.loads(s.atoll("status", "-o", "json", check=0).stdout)["anchor_pid"]
     done = s.atoll("up", "-d", check=1)
-    assert f'system "{s.name}" already runs (atolld pid {anchor})' in done.stderr, done.stderr
+    assert f'system "{s.name}" already runs (atolld pid {anchor}) from {s.dir}' in done.stderr
+    assert f"stop it with `atoll -p {s.name} down`" in done.stderr, done.stderr
     assert s.ps()["sleeper.1"]["pid"] == first
     s.down()
+    nothing_left(s)
+
+
+def test_one_folder_runs_one_system_at_a_time(system):
+    s = named(system("start"), SLEEPER)
+    s.up()
+    status = json.loads(s.atoll("status", "-o", "json", check=0).stdout)
+    anchor, other = status["anchor_pid"], s.name + "-b"
+
+    def refuses():
+        done = s.atoll("-p", other, "up", "-d", check=1)
+        assert (f'system "{s.name}" (atolld pid {anchor}) already uses this folder\'s .atoll; one '
+                "folder runs one system at a time") in done.stderr, done.stderr
+        assert f"stop it with `atoll -p {s.name} down`, or copy the project" in done.stderr
+        assert s.atoll("-p", other, "ps").returncode == 3
+    refuses()
+    os.kill(status["supervisor_pid"], signal.SIGKILL)
+    harness.wait_for("the next supervisor", lambda: s.atoll("ps").returncode == 0)
+    refuses()
+    s.down()
+    try:
+        s.atoll("-p", other, "up", "-d", check=0)
+    finally:
+        s.atoll("-p", other, "down")
     nothing_left(s)
 
 

@@ -21,7 +21,9 @@
 #include "roles/supervisor/limits.h"
 #include "roles/supervisor/system.h"
 
-enum { LOCK_TRIES = 8, PID_TEXT_MAX = 32 };
+enum { LOCK_TRIES = 8, HOLDER_TEXT_MAX = PATH_MAX + 64 };
+
+static int open_dir(int at, const char *name, mode_t mode, int *ret_fd);
 
 /* ---- run directory ---- */
 
@@ -66,16 +68,41 @@ static int make_run_dir(struct at_system *s)
     return make_own_dir(s->run_dir, 0700);
 }
 
+/* What a holder wrote: its pid and, behind a blank, the name or folder that says more. */
+static void read_holder(int fd, char *text, size_t cap, const char **ret_pid, const char **ret_more)
+{
+    ssize_t n = pread(fd, text, cap - 1, 0);
+    char *blank;
+
+    text[n > 0 ? n : 0] = '\0';
+    text[strcspn(text, "\n")] = '\0';
+    blank = strchr(text, ' ');
+    if (blank != NULL) {
+        *blank = '\0';
+    }
+    *ret_pid = text[0] == '\0' ? "unknown" : text;
+    *ret_more = blank == NULL ? "?" : blank + 1;
+}
+
+static int write_holder(const struct at_system *s, int fd, const char *more)
+{
+    char text[HOLDER_TEXT_MAX];
+    int n = snprintf(text, sizeof(text), "%u %s\n", s->anchor_pid, more);
+
+    return ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)n, 0) != n ? -EIO : 0;
+}
+
 static void name_holder(struct at_system *s, int fd, struct at_diag *diag)
 {
-    char pid[PID_TEXT_MAX] = "";
-    ssize_t n = pread(fd, pid, sizeof(pid) - 1, 0);
+    char text[HOLDER_TEXT_MAX];
+    const char *pid;
+    const char *folder;
 
-    pid[n > 0 ? n : 0] = '\0';
-    pid[strcspn(pid, "\n")] = '\0';
-    at_diag_set(diag, "system \"%s\" already runs (atolld pid %s)", s->plan.system,
-                pid[0] == '\0' ? "unknown" : pid);
-    at_diag_hint(diag, "stop it with `atoll down`, or give this one another name");
+    read_holder(fd, text, sizeof(text), &pid, &folder);
+    at_diag_set(diag, "system \"%s\" already runs (atolld pid %s) from %.600s", s->plan.system, pid,
+                folder);
+    at_diag_hint(diag, "stop it with `atoll -p %s down`, or give this one another name",
+                 s->plan.system);
 }
 
 /* The end of a system unlinks the file that we may just have locked: then ours is not the lock. */
@@ -92,8 +119,6 @@ static int lock_once(struct at_system *s, const char *path, struct at_diag *diag
 {
     at_auto_close
     int fd = -1;
-    char pid[PID_TEXT_MAX];
-    int n;
     int r = make_run_dir(s);
 
     if (r < 0) {
@@ -113,12 +138,11 @@ static int lock_once(struct at_system *s, const char *path, struct at_diag *diag
     if (!is_still_there(fd, path)) {
         return -EAGAIN;
     }
-    n = snprintf(pid, sizeof(pid), "%u\n", s->anchor_pid);
-    if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, (size_t)n, 0) != n) {
-        return -errno;
+    r = write_holder(s, fd, s->plan.project_dir);
+    if (r == 0) {
+        s->lock_fd = at_take_fd(&fd);
     }
-    s->lock_fd = at_take_fd(&fd);
-    return 0;
+    return r;
 }
 
 int at_places_lock(struct at_system *s, struct at_diag *diag)
@@ -143,6 +167,79 @@ int at_places_lock(struct at_system *s, struct at_diag *diag)
         at_diag_hint(diag, "it must be a directory of uid %u", (unsigned)geteuid());
     }
     return r;
+}
+
+/* A link, or a second name of somebody's file, would be written through. */
+static int open_folder_lock(const struct at_system *s, int *ret_fd)
+{
+    at_auto_close
+    int project = open(s->plan.project_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    at_auto_close
+    int atoll = -1;
+    struct stat st;
+    int r = project < 0 ? -errno : open_dir(project, ".atoll", 0755, &atoll);
+
+    if (r < 0) {
+        return r;
+    }
+    *ret_fd = openat(atoll, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+    if (*ret_fd < 0 || fstat(*ret_fd, &st) < 0) {
+        return -errno;
+    }
+    return S_ISREG(st.st_mode) && st.st_nlink == 1 ? 0 : -EPERM;
+}
+
+static void name_folder_holder(int fd, struct at_diag *diag)
+{
+    char text[HOLDER_TEXT_MAX];
+    const char *pid;
+    const char *name;
+
+    read_holder(fd, text, sizeof(text), &pid, &name);
+    at_diag_set(diag,
+                "system \"%.64s\" (atolld pid %.16s) already uses this folder's .atoll; one folder "
+                "runs one system at a time",
+                name, pid);
+    at_diag_hint(diag, "stop it with `atoll -p %.64s down`, or copy the project", name);
+}
+
+int at_places_lock_folder(struct at_system *s, struct at_diag *diag)
+{
+    at_auto_close
+    int fd = -1;
+    int r;
+
+    if (s->folder_fd >= 0) {
+        return 0; /* the supervisor before us locked it */
+    }
+    r = open_folder_lock(s, &fd);
+    if (r == 0 && flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        r = -errno;
+    }
+    if (r == -EWOULDBLOCK) {
+        name_folder_holder(fd, diag);
+        return AT_PLACES_BUSY;
+    }
+    if (r == 0) {
+        r = write_holder(s, fd, s->plan.system);
+    }
+    if (r < 0) {
+        at_diag_set(diag, "%.900s/.atoll/lock cannot be made or written: %s", s->plan.project_dir,
+                    strerrordesc_np(-r));
+        at_diag_hint(diag, "the project directory must be writable for who runs atoll");
+        return r;
+    }
+    s->folder_fd = at_take_fd(&fd);
+    return 0;
+}
+
+void at_places_unlock_folder(struct at_system *s)
+{
+    /* Of every copy at once: the anchor's may live a moment longer than the answer to `down`. */
+    if (s->folder_fd >= 0) {
+        (void)flock(s->folder_fd, LOCK_UN);
+    }
+    at_close(&s->folder_fd);
 }
 
 /* ---- programs ---- */

@@ -9,7 +9,7 @@
 struct at_system;
 
 enum at_places_result {
-    AT_PLACES_BUSY = 1, /* the system already runs; the diag names the pid */
+    AT_PLACES_BUSY = 1, /* somebody else has it; the diag names the pid */
 };
 
 /*
@@ -17,6 +17,13 @@ enum at_places_result {
  * of the descriptor does: the anchor holds one. 0, AT_PLACES_BUSY, -errno.
  */
 int at_places_lock(struct at_system *s, struct at_diag *diag);
+/*
+ * Locks .atoll of the project, where state, uids and logs lie: one system at a time. s->folder_fd,
+ * held as the other lock. 0; AT_PLACES_BUSY: the diag names who holds it; -errno.
+ */
+int at_places_lock_folder(struct at_system *s, struct at_diag *diag);
+/* Nothing happens when it is not held. */
+void at_places_unlock_folder(struct at_system *s);
 /* Finds where the roles' programs lie: s->role_dir. -ENOENT with a sentence. */
 int at_places_find_roles(struct at_system *s, struct at_diag *diag);
 /* Is the program of the service there and executable? */

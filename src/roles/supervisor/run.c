@@ -38,6 +38,7 @@ static void init(struct at_system *s, int anchor_fd)
     s->plan_fd = -1;
     s->contracts_fd = -1;
     s->lock_fd = -1;
+    s->folder_fd = -1;
     s->listen_fd = -1;
     s->next_generation = 1;
     s->state = AT_LIFE_DOWN;

@@ -237,6 +237,7 @@ static void store_all(struct at_system *s)
 
     at_vault_store(s, "plan", (struct at_bytes){0}, plan, 2);
     at_vault_store(s, "lock", (struct at_bytes){0}, &s->lock_fd, 1);
+    at_vault_store(s, "folder", (struct at_bytes){0}, &s->folder_fd, 1);
     at_vault_store(s, "socket", (struct at_bytes){0}, &s->listen_fd, 1);
     store_listeners(s);
     store_reaper(s);
@@ -272,14 +273,16 @@ static int take_lock(struct at_system *s, char *text, size_t cap)
     struct at_diag diag = {0};
     int r = at_places_lock(s, &diag);
 
+    if (r == AT_PLACES_BUSY) {
+        s->run_dir[0] = '\0'; /* it is the other one's */
+    }
+    if (r == 0) {
+        r = at_places_lock_folder(s, &diag);
+    }
     if (r == 0) {
         return 0;
     }
-    if (r == AT_PLACES_BUSY) {
-        s->run_dir[0] = '\0'; /* it is the other one's */
-    } else {
-        at_desk_problem(s, "", &diag);
-    }
+    at_desk_problem(s, "", &diag);
     (void)snprintf(text, cap, "%s", diag.what);
     return r == AT_PLACES_BUSY ? AT_OPERATOR_BUSY : AT_OPERATOR_CANNOT;
 }
@@ -375,6 +378,7 @@ static int restore_system(struct at_system *s, struct at_kept_list *kept, const 
 static void restore_fds(struct at_system *s, struct at_kept_list *kept)
 {
     s->lock_fd = take_kept_fd(kept, "lock", 0);
+    s->folder_fd = take_kept_fd(kept, "folder", 0);
     s->listen_fd = take_kept_fd(kept, "socket", 0);
     for (size_t i = 0; i < s->plan.listener_count; i++) {
         char name[32];

@@ -19,6 +19,7 @@
 #include "roles/supervisor/edges.h"
 #include "roles/supervisor/instance.h"
 #include "roles/supervisor/life.h"
+#include "roles/supervisor/places.h"
 #include "roles/supervisor/vault.h"
 #include "sandbox/sandbox.h"
 
@@ -328,6 +329,7 @@ void at_system_clear(struct at_system *s)
         at_sandbox_sweep(s->sandbox);
         s->sandbox = at_sandbox_free(s->sandbox);
     }
+    at_places_unlock_folder(s);
     if (s->run_dir[0] == '\0' || s->lock_fd < 0) {
         return;
     }

@@ -56,6 +56,7 @@ struct at_system {
     uint64_t grace_ns; /* DOWN may shorten every service's own; 0: theirs */
     char run_dir[PATH_MAX];
     int lock_fd;
+    int folder_fd; /* .atoll/lock of the project */
     int listen_fd; /* control.sock */
     struct at_io *listen_io;
     int listeners[AT_PLAN_LISTENERS_MAX]; /* the gateway's; -1: none */
