@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -58,6 +59,7 @@ int main(int argc, char **argv)
     enum at_log_level least = getenv("ATOLL_DEBUG") == NULL ? AT_LOG_WARN : AT_LOG_DEBUG;
 
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)prctl(PR_SET_NAME, "atolld"); /* the supervisor was executed as /proc/self/exe */
     at_error_trace(getenv("ATOLL_TRACE_ERRORS") != NULL);
     if (argc == 2 && strcmp(argv[1], "--supervisor") == 0) {
         at_log_init("supervisor", least);
