@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -141,6 +142,34 @@ int at_oplink_connect(struct at_cli *cli, const struct at_place *place, struct a
         return at_cli_diag(cli, r == -ETIMEDOUT ? AT_EXIT_TIMEOUT : AT_EXIT_FAILURE, &diag);
     }
     return 0;
+}
+
+const char *at_oplink_stranger(const struct at_cli *cli, const struct at_oplink *link,
+                               const struct at_place *place)
+{
+    const char *project = (const char *)link->welcome.project.at; /* with a NUL, see keep() */
+    struct stat here;
+    struct stat there;
+
+    if (cli->project != NULL || link->welcome.project.len == 0 ||
+        strcmp(project, place->project_dir) == 0) {
+        return NULL;
+    }
+    if (stat(project, &there) < 0 || stat(place->project_dir, &here) < 0) {
+        return NULL;
+    }
+    return there.st_ino == here.st_ino && there.st_dev == here.st_dev ? NULL : project;
+}
+
+void at_oplink_warn_stranger(struct at_cli *cli, const struct at_oplink *link,
+                             const struct at_place *place)
+{
+    const char *stranger = at_oplink_stranger(cli, link, place);
+
+    if (stranger != NULL) {
+        at_cli_say(cli, "warning: this %s runs from %s, not from %s", place->system, stranger,
+                   place->project_dir);
+    }
 }
 
 void at_oplink_close(struct at_oplink *link)

@@ -38,6 +38,16 @@ int at_oplink_open(struct at_oplink *link, int sock, uint64_t deadline_ns, struc
  * (AT_EXIT_NOT_RUNNING when it does not run).
  */
 int at_oplink_connect(struct at_cli *cli, const struct at_place *place, struct at_oplink *ret);
+/*
+ * The folder that the system runs from when that is not the place's, which was found without -p: a
+ * copy of the project has the name of a stranger's system. NULL: it is ours, or was named. A folder
+ * that is no more (the project was moved) is nobody's.
+ */
+const char *at_oplink_stranger(const struct at_cli *cli, const struct at_oplink *link,
+                               const struct at_place *place);
+/* Says so on stderr. */
+void at_oplink_warn_stranger(struct at_cli *cli, const struct at_oplink *link,
+                             const struct at_place *place);
 void at_oplink_close(struct at_oplink *link);
 
 /* A fresh number for a request. */

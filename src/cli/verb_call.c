@@ -434,6 +434,7 @@ static int call_method(struct run *run)
     if (code != 0) {
         return code;
     }
+    at_oplink_warn_stranger(run->cli, &run->link, &run->load.place);
     code = become_caller(run);
     if (code == 0) {
         code = invoke(run, method, in);

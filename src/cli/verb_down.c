@@ -95,6 +95,15 @@ int at_verb_down(struct at_cli *cli)
     if (code != 0) {
         return code;
     }
+    const char *stranger = at_oplink_stranger(cli, &link, &place);
+
+    if (stranger != NULL) {
+        code = at_cli_fail(cli, AT_EXIT_FAILURE,
+                           "%s runs from %s; stop it there, or name it: atoll -p %s down",
+                           place.system, stranger, place.system);
+        at_oplink_close(&link);
+        return code;
+    }
     struct stopping s = {.cli = cli};
 
     at_text_init(&s.stopped);

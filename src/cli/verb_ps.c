@@ -58,6 +58,7 @@ int at_verb_ps(struct at_cli *cli)
     if (code != 0) {
         return code;
     }
+    at_oplink_warn_stranger(cli, &link, &place);
     code = print_rows(cli, &link);
     at_oplink_close(&link);
     return code;

@@ -432,6 +432,17 @@ static int show(struct page *p)
     return at_rows_print(p->cli, &p->rows);
 }
 
+/* Its logs are shown too: those of the folder that it runs from. */
+static void adopt_project(struct page *p)
+{
+    struct at_bytes project = p->link.welcome.project;
+
+    if (project.len > 0 && project.len < sizeof(p->place.project_dir)) {
+        (void)snprintf(p->place.project_dir, sizeof(p->place.project_dir), "%s",
+                       (const char *)project.at);
+    }
+}
+
 int at_verb_status(struct at_cli *cli)
 {
     const char *lines = at_cli_value(cli, "lines");
@@ -453,6 +464,8 @@ int at_verb_status(struct at_cli *cli)
         code = at_oplink_connect(cli, &p->place, &p->link);
     }
     if (code == 0) {
+        at_oplink_warn_stranger(cli, &p->link, &p->place);
+        adopt_project(p);
         at_rows_init(&p->rows);
         at_arena_init(&p->arena, ARENA_FIRST, ARENA_MAX);
         code = show(p);

@@ -186,6 +186,29 @@ def test_one_folder_runs_one_system_at_a_time(system):
     nothing_left(s)
 
 
+def test_a_copy_of_the_project_does_not_take_a_running_system_for_its_own(system):
+    s = named(system("start"), SLEEPER)
+    s.up()
+    home, copy = s.dir, os.path.join(s.dir, "copy")
+    os.makedirs(copy)
+    shutil.copy(os.path.join(home, "atoll.yaml"), copy)
+    warning = f"warning: this {s.name} runs from {home}, not from {copy}"
+    s.dir = copy
+    try:
+        refusal = s.atoll("down", check=1).stderr
+        assert (f"{s.name} runs from {home}; stop it there, or name it: atoll -p {s.name} down"
+                in refusal), refusal
+        assert f") from {home}" in s.atoll("up", "-d", check=1).stderr
+        assert warning in s.atoll("ps", check=0).stderr
+        status = s.atoll("status", "-o", "json", check=0)
+        assert warning in status.stderr and json.loads(status.stdout)["project"] == home
+        assert "warning" not in s.atoll("-p", s.name, "ps", check=0).stderr
+        s.atoll("-p", s.name, "down", check=0)
+    finally:
+        s.dir = home
+    nothing_left(s)
+
+
 def run_in(s, unshare, script):
     return lambda: subprocess.run(["unshare", *unshare, "sh", "-c", script, harness.ATOLL],
                                   cwd=s.dir, env=s.env, capture_output=True, text=True,
