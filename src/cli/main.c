@@ -1,4 +1,5 @@
 /* atoll: the operator's command. */
+#include <errno.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -26,6 +27,20 @@ static bool reader_is_gone(void)
     return poll(&p, 1, 0) == 1 && (p.revents & POLLERR) != 0;
 }
 
+/* A full disk is a failure; a reader that went away (`atoll logs | head`) is none. */
+static int flush_data(struct at_cli *cli, int code)
+{
+    errno = 0;
+    bool lost = fflush(stdout) != 0;
+    int error = errno;
+
+    if ((!lost && !ferror(stdout)) || code != 0 || reader_is_gone()) {
+        return code; /* a verb that failed has said why */
+    }
+    return at_cli_fail(cli, AT_EXIT_FAILURE, "stdout: %s",
+                       error == 0 ? "not everything could be written" : strerror(error));
+}
+
 int main(int argc, char **argv)
 {
     static struct at_cli cli;
@@ -45,9 +60,5 @@ int main(int argc, char **argv)
         code = cli.verb->run(&cli);
     }
     at_cli_finish(&cli, code);
-    /* A full disk is a failure; a reader that went away (`atoll logs | head`) is none. */
-    if ((fflush(stdout) != 0 || ferror(stdout)) && code == 0 && !reader_is_gone()) {
-        code = AT_EXIT_FAILURE;
-    }
-    return code;
+    return flush_data(&cli, code);
 }

@@ -323,6 +323,12 @@ def test_a_reader_that_goes_away_is_no_failure(system):
     assert full.returncode == 1 and "No space left" in full.stderr
 
 
+def test_ps_onto_a_full_disk_says_so(shop):
+    full = subprocess.run(f"{harness.ATOLL} ps >/dev/full", shell=True, cwd=shop.dir, env=shop.env,
+                          capture_output=True, text=True, timeout=30, check=False)
+    assert full.returncode == 1 and "stdout: No space left on device" in full.stderr, full.stderr
+
+
 def test_ps_q_prints_the_pids_of_what_was_named_and_nothing_else(shop):
     rows = shop.instances()
     assert shop.atoll("ps", "-q", "cart.1", check=0).stdout == f"{rows['cart.1']['pid']}\n"
