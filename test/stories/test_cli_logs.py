@@ -3,6 +3,8 @@ import json
 import os
 import time
 
+import pytest
+
 import harness
 
 
@@ -35,6 +37,7 @@ def test_both_streams_long_lines_and_binary_bytes_arrive(system):
     s.down()
 
 
+@pytest.mark.timed  # a sanitizer build may be too slow to flood anybody
 def test_a_flood_neither_blocks_itself_nor_others_and_is_owned_up_to(system):
     s = started(system, "block = b'y' * 99 + b'\\n'\nblock *= 600\nend = time.monotonic() + 2\n"
                 "sent = 0\nwhile time.monotonic() < end:\n    sent += os.write(1, block)\n"

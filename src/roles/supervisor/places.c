@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/checks.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "control/operator.h"
@@ -182,6 +183,7 @@ static int open_folder_lock(const struct at_system *s, int *ret_fd)
     if (r < 0) {
         return r;
     }
+    at_check(atoll >= 0);
     *ret_fd = openat(atoll, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
     if (*ret_fd < 0 || fstat(*ret_fd, &st) < 0) {
         return -errno;
