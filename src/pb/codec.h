@@ -15,7 +15,9 @@
 #ifndef AT_PB_CODEC_H
 #define AT_PB_CODEC_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <atoll/message.h>
 
@@ -75,6 +77,62 @@ static inline const struct atoll_field_desc *at_pb_field(const struct atoll_mess
                                                          size_t i)
 {
     return (const struct atoll_field_desc *)((const char *)desc->fields + i * desc->field_stride);
+}
+
+/*
+ * What a field is: for everything but the inner loops. `desc` is the message that has the field.
+ */
+static inline uint32_t at_pb_number(const struct atoll_field_desc *field)
+{
+    return field->number;
+}
+
+static inline enum atoll_type at_pb_type(const struct atoll_field_desc *field)
+{
+    return (enum atoll_type)field->type;
+}
+
+/* Also of packed fields and maps. */
+static inline bool at_pb_is_repeated(const struct atoll_field_desc *field)
+{
+    return field->mode == ATOLL_MODE_REPEATED;
+}
+
+static inline bool at_pb_is_map(const struct atoll_field_desc *field)
+{
+    return (field->flags & ATOLL_FIELD_MAP) != 0;
+}
+
+/* The type of a message field; NULL when it is none. */
+static inline const struct atoll_message_desc *
+at_pb_message_of(const struct atoll_message_desc *desc, const struct atoll_field_desc *field)
+{
+    (void)desc;
+    return field->type == ATOLL_TYPE_MESSAGE ? field->of.message : NULL;
+}
+
+/* The type of an enum field; NULL when it is none. */
+static inline const struct atoll_enum_desc *at_pb_enum_of(const struct atoll_message_desc *desc,
+                                                          const struct atoll_field_desc *field)
+{
+    (void)desc;
+    return field->type == ATOLL_TYPE_ENUM ? field->of.enumeration : NULL;
+}
+
+/* "item_id"; ends with a NUL behind its length. */
+static inline struct at_bytes at_pb_name(const struct atoll_message_desc *desc,
+                                         const struct atoll_field_desc *field)
+{
+    (void)desc;
+    return at_bytes_over(field->name, field->name_len);
+}
+
+/* "itemId"; ends with a NUL behind its length. */
+static inline struct at_bytes at_pb_json_name(const struct atoll_message_desc *desc,
+                                              const struct atoll_field_desc *field)
+{
+    (void)desc;
+    return at_bytes_over(field->json_name, field->json_name_len);
 }
 
 /* NULL when the number has no name. */
