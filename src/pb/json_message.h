@@ -20,13 +20,15 @@
 #include "pb/json.h"
 
 enum at_json_read_flags {
-    AT_JSON_IGNORE_UNKNOWN = 1, /* members that the message does not have are stepped over */
+    AT_JSON_IGNORE_UNKNOWN =
+        1, /* members and names of enum values that are not known: as if absent */
 };
 
 enum at_json_write_flags {
     AT_JSON_PRINT_DEFAULTS = 1, /* fields without presence even when 0, false or empty */
     AT_JSON_ORIGINAL_NAMES = 2, /* item_id instead of itemId */
     AT_JSON_ENUM_NUMBERS = 4,
+    AT_JSON_MASK_SENSITIVE = 8, /* fields marked (atoll.field).sensitive are "***" */
 };
 
 enum at_json_result {
@@ -34,6 +36,35 @@ enum at_json_result {
     AT_JSON_BAD_TEXT = 1,  /* not JSON */
     AT_JSON_BAD_VALUE = 2, /* JSON, but not this message */
 };
+
+/*
+ * Where the types come from that a google.protobuf.Any names. find is given the part of the type
+ * URL behind the last slash, "shop.cart.v1.Cart", and answers NULL when it knows none of that name.
+ */
+struct at_json_types {
+    const struct atoll_message_desc *(*find)(void *ctx, struct at_bytes full_name);
+    void *ctx;
+};
+
+/* How to read or to write; all zero: strictly, by the rules, without Any. */
+struct at_json_how {
+    uint32_t flags;                    /* enum at_json_read_flags or at_json_write_flags */
+    const struct at_json_types *types; /* NULL: an Any with a content is refused */
+    struct at_pb_fault *fault;         /* NULL: nobody wants to know */
+};
+
+/* The four ways between JSON and messages, as the four below that take only flags. */
+int at_json_read_message(const struct at_json_how *how, const struct atoll_message_desc *desc,
+                         struct at_bytes json, struct at_arena *arena, void *message);
+int at_json_read_field(const struct at_json_how *how, const struct atoll_message_desc *desc,
+                       const struct atoll_field_desc *field, struct at_bytes json,
+                       struct at_arena *arena, void *message);
+/* fault->what says why an Any could not be written; its places are 0. */
+int at_json_write_message(const struct at_json_how *how, const struct atoll_message_desc *desc,
+                          const void *message, struct at_json_writer *out);
+int at_json_write_field(const struct at_json_how *how, const struct atoll_message_desc *desc,
+                        const struct atoll_field_desc *field, const void *message,
+                        struct at_json_writer *out);
 
 /*
  * JSON text into a message of desc->struct_size bytes, zeroed first. Strings without escapes borrow
