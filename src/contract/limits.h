@@ -1,0 +1,14 @@
+/* What a descriptor set may ask of this room. Each line names the attack that it stops. */
+#ifndef AT_CONTRACT_LIMITS_H
+#define AT_CONTRACT_LIMITS_H
+
+enum {
+    AT_SET_FILES_MAX = 4096,       /* files of one set: quadratic comparing */
+    AT_SET_SYMBOLS_MAX = 1 << 17,  /* types and services: a set as a memory bomb */
+    AT_SET_NEST_MAX = 32,          /* types declared within types: names without end */
+    AT_SET_NAME_MAX = 1024,        /* bytes of a full name: nested names grow quadratically */
+    AT_SET_BYTES_MAX = 64 << 20,   /* bytes of a set */
+    AT_SET_MEMORY_MAX = 512 << 20, /* what callers should allow the arena of one set */
+};
+
+#endif
