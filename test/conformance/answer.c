@@ -1,0 +1,229 @@
+#include "answer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <atoll/message.h>
+
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/text.h"
+#include "conformance.atoll.h"
+#include "pb/codec.h"
+#include "pb/fault.h"
+#include "pb/json.h"
+#include "pb/json_message.h"
+#include "pb/pool.h"
+
+#define REQUEST(member) conformance_ConformanceRequest_##member##_payload_number
+#define RESULT(member) conformance_ConformanceResponse_##member##_number
+
+enum { SET_MAX = 1 << 20 };
+
+/* One test on its way through. */
+struct question {
+    const struct answerer *answerer;
+    const struct conformance_ConformanceRequest *asked;
+    const struct atoll_message_desc *desc;
+    void *message;
+    struct at_arena *arena;
+    struct at_pb_fault fault;
+    struct conformance_ConformanceResponse said;
+};
+
+static struct at_bytes bytes_of(struct atoll_str s)
+{
+    return at_bytes_over(s.at, s.len);
+}
+
+static void say(struct question *q, uint32_t member, struct at_bytes text)
+{
+    q->said.result_case = member;
+    q->said.result.parse_error.at = (const char *)text.at;
+    q->said.result.parse_error.len = text.len;
+}
+
+static void say_result(struct question *q, uint32_t member, int result)
+{
+    const char *what = result < 0 ? "out of memory" : q->fault.what;
+
+    say(q, member, at_bytes_of(what[0] != '\0' ? what : "refused"));
+}
+
+static const struct atoll_message_desc *find_table(const struct answerer *a, struct at_bytes name)
+{
+    if (a->tables == TABLES_OF_POOL) {
+        return at_pool_message(a->pool, name);
+    }
+    return NULL;
+}
+
+/* ---- in ---- */
+
+static int read_protobuf(struct question *q)
+{
+    return at_pb_decode(q->desc, bytes_of(q->asked->payload.protobuf_payload), q->arena, q->message,
+                        &q->fault);
+}
+
+static int read_json(struct question *q)
+{
+    uint32_t flags = q->asked->test_category == CONFORMANCE_JSON_IGNORE_UNKNOWN_PARSING_TEST
+                         ? AT_JSON_IGNORE_UNKNOWN
+                         : 0;
+
+    return at_json_to_message(q->desc, bytes_of(q->asked->payload.json_payload), flags, q->arena,
+                              q->message, &q->fault);
+}
+
+/* ---- out ---- */
+
+static void write_protobuf(struct question *q)
+{
+    struct at_bytes wire;
+    int r = at_pb_encode_in_arena(q->desc, q->message, q->arena, &wire);
+
+    if (r != 0) {
+        say_result(q, RESULT(serialize_error), r);
+        return;
+    }
+    say(q, RESULT(protobuf_payload), wire);
+}
+
+/* Hands a text over to the arena, as the payload. */
+static void say_text(struct question *q, uint32_t member, struct at_text *text, int result)
+{
+    char *copy = at_arena_copy(q->arena, at_text_bytes(text));
+
+    if (result != 0 || text->failed || copy == NULL) {
+        say_result(q, RESULT(serialize_error), result);
+    } else {
+        say(q, member, at_bytes_over(copy, text->len));
+    }
+    at_text_deinit(text);
+}
+
+static void write_json(struct question *q)
+{
+    struct at_json_writer w;
+    struct at_text text;
+
+    at_text_init(&text);
+    at_json_writer_init(&w, &text, 0);
+    say_text(q, RESULT(json_payload), &text, at_json_from_message(q->desc, q->message, 0, &w));
+}
+
+/* ---- the question as a whole ---- */
+
+static const struct {
+    uint32_t payload;
+    int (*read)(struct question *q);
+} readers[] = {
+    {REQUEST(protobuf), read_protobuf},
+    {REQUEST(json), read_json},
+};
+
+static const struct {
+    int32_t format;
+    void (*write)(struct question *q);
+} writers[] = {
+    {CONFORMANCE_PROTOBUF, write_protobuf},
+    {CONFORMANCE_JSON, write_json},
+};
+
+/* True when the message was read. */
+static bool read_payload(struct question *q)
+{
+    for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++) {
+        if (readers[i].payload == q->asked->payload_case) {
+            int r = readers[i].read(q);
+
+            if (r != 0) {
+                say_result(q, RESULT(parse_error), r);
+            }
+            return r == 0;
+        }
+    }
+    say(q, RESULT(skipped), AT_LIT("there is no reader for this format"));
+    return false;
+}
+
+static void write_payload(struct question *q)
+{
+    for (size_t i = 0; i < sizeof(writers) / sizeof(writers[0]); i++) {
+        if (writers[i].format == q->asked->requested_output_format) {
+            writers[i].write(q);
+            return;
+        }
+    }
+    say(q, RESULT(skipped), AT_LIT("there is no writer for this format"));
+}
+
+static void answer(struct question *q)
+{
+    struct at_bytes name = bytes_of(q->asked->message_type);
+
+    if (at_bytes_equal(name, AT_LIT("conformance.FailureSet"))) {
+        say(q, RESULT(protobuf_payload), (struct at_bytes){0}); /* the list is the runner's */
+        return;
+    }
+    q->desc = find_table(q->answerer, name);
+    if (q->desc == NULL) {
+        say(q, RESULT(skipped), AT_LIT("there is no table of this name"));
+        return;
+    }
+    q->message = at_arena_zalloc(q->arena, 1, q->desc->struct_size);
+    if (q->message == NULL) {
+        say(q, RESULT(runtime_error), AT_LIT("out of memory"));
+    } else if (read_payload(q)) {
+        write_payload(q);
+    }
+}
+
+bool answer_request(const struct answerer *a, struct at_bytes request, struct at_arena *arena,
+                    struct at_bytes *ret)
+{
+    struct conformance_ConformanceRequest asked;
+    struct question q = {.answerer = a, .asked = &asked, .arena = arena};
+
+    if (at_pb_decode(&conformance_ConformanceRequest_desc, request, arena, &asked, NULL) != 0) {
+        return false;
+    }
+    answer(&q);
+    return at_pb_encode_in_arena(&conformance_ConformanceResponse_desc, &q.said, arena, ret) == 0;
+}
+
+/* ---- tables ---- */
+
+static bool add_set(struct at_pool *pool, const char *path)
+{
+    char *set = malloc(SET_MAX);
+    FILE *in = fopen(path, "rbe");
+    struct at_diag diag = {0};
+    size_t len = set != NULL && in != NULL ? fread(set, 1, SET_MAX, in) : 0;
+    int r = pool != NULL && len > 0 && len < SET_MAX
+                ? at_pool_add(pool, at_bytes_over(set, len), &diag)
+                : -1;
+
+    if (r != 0) {
+        (void)fprintf(stderr, "cannot take the descriptor set %s: %s\n", path, diag.what);
+    }
+    if (in != NULL) {
+        (void)fclose(in);
+    }
+    free(set);
+    return r == 0;
+}
+
+bool answerer_init(struct answerer *a, enum tables tables, const char *set_path)
+{
+    *a = (struct answerer){.pool = at_pool_new(), .tables = tables};
+    return add_set(a->pool, set_path);
+}
+
+void answerer_deinit(struct answerer *a)
+{
+    a->pool = at_pool_free(a->pool);
+}
