@@ -7,8 +7,6 @@
 enum {
     AT_GATEWAY_STREAMS_MAX = 10000,      /* connections at once; also bounded by RLIMIT_NOFILE */
     AT_GATEWAY_FDS_SPARE = 64,           /* descriptors kept for channels, log and contracts */
-    AT_GATEWAY_SEGMENTS_MAX = 64,        /* path segments: matching work per request */
-    AT_GATEWAY_VARIABLES_MAX = 16,       /* variables of one path template */
     AT_GATEWAY_METADATA_BYTES = 16000,   /* headers passed on to a service; fits AT_CALL_META_MAX */
     AT_GATEWAY_REQUEST_ID_MAX = 128,     /* X-Request-Id: log lines of any length */
     AT_GATEWAY_ARENA_BYTES = 64 << 20,   /* memory while one message is transcoded */

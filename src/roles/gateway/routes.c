@@ -14,8 +14,8 @@
 #include "base/text.h"
 #include "pb/codec.h"
 #include "pb/pool.h"
+#include "pb/template.h"
 #include "roles/gateway/limits.h"
-#include "roles/gateway/template.h"
 
 void at_routes_init(struct at_routes *routes, uint64_t seed)
 {

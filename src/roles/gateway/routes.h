@@ -18,8 +18,9 @@
 #include "base/error.h"
 #include "base/map.h"
 #include "base/text.h"
+#include "pb/limits.h"
 #include "pb/pool.h"
-#include "roles/gateway/template.h"
+#include "pb/template.h"
 
 /* What of the request's body is the message. */
 enum at_binding_body { AT_BINDING_NO_BODY, AT_BINDING_WHOLE, AT_BINDING_FIELD };
@@ -69,7 +70,7 @@ enum at_routes_result {
 
 struct at_match {
     const struct at_binding *binding;
-    struct at_bytes values[AT_GATEWAY_VARIABLES_MAX]; /* of binding->path.variables */
+    struct at_bytes values[AT_TEMPLATE_VARIABLES_MAX]; /* of binding->path.variables */
     struct at_template_path split;
 };
 

@@ -1,4 +1,4 @@
-#include "roles/gateway/template.h"
+#include "pb/template.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -6,7 +6,7 @@
 #include "at_test.h"
 
 static struct at_template tmpl;
-static struct at_bytes values[AT_GATEWAY_VARIABLES_MAX];
+static struct at_bytes values[AT_TEMPLATE_VARIABLES_MAX];
 
 static int compile(const char *text)
 {
@@ -97,7 +97,7 @@ TEST(templates_and_paths_over_their_limits_are_refused)
     static struct at_template_path split;
     char text[1024] = "";
 
-    for (int i = 0; i < AT_GATEWAY_SEGMENTS_MAX; i++) {
+    for (int i = 0; i < AT_TEMPLATE_SEGMENTS_MAX; i++) {
         (void)snprintf(text + strlen(text), 8, "/s");
     }
     CHECK_INT(compile(text), 0);
@@ -106,7 +106,7 @@ TEST(templates_and_paths_over_their_limits_are_refused)
     CHECK(compile(text) < 0);
     CHECK(!at_template_split(at_bytes_of(text), &split));
     text[0] = 0;
-    for (int i = 0; i <= AT_GATEWAY_VARIABLES_MAX; i++) {
+    for (int i = 0; i <= AT_TEMPLATE_VARIABLES_MAX; i++) {
         (void)snprintf(text + strlen(text), 8, "/{a}");
     }
     CHECK(compile(text) < 0);

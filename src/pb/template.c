@@ -1,4 +1,4 @@
-#include "roles/gateway/template.h"
+#include "pb/template.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -6,7 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
-#include "roles/gateway/limits.h"
+#include "pb/limits.h"
 
 struct parser {
     struct at_bytes text;
@@ -51,7 +51,7 @@ static int add_segment(struct parser *p, enum at_template_kind kind, struct at_b
 {
     struct at_template *t = p->out;
 
-    if (t->segment_count == AT_GATEWAY_SEGMENTS_MAX) {
+    if (t->segment_count == AT_TEMPLATE_SEGMENTS_MAX) {
         return fail(p, "too many segments");
     }
     if (t->segment_count > 0 && t->segments[t->segment_count - 1].kind == AT_TEMPLATE_REST) {
@@ -95,7 +95,7 @@ static int parse_variable(struct parser *p)
     if (v.field.len == 0) {
         return fail(p, "the name of a field is expected");
     }
-    if (t->variable_count == AT_GATEWAY_VARIABLES_MAX) {
+    if (t->variable_count == AT_TEMPLATE_VARIABLES_MAX) {
         return fail(p, "too many variables");
     }
     t->literal = false;
@@ -159,7 +159,7 @@ bool at_template_split(struct at_bytes path, struct at_template_path *ret)
         return true;
     }
     for (;;) {
-        if (ret->count == AT_GATEWAY_SEGMENTS_MAX) {
+        if (ret->count == AT_TEMPLATE_SEGMENTS_MAX) {
             return false;
         }
         slash = at_bytes_index(rest, '/');
@@ -202,7 +202,7 @@ static struct at_bytes join(const struct at_bytes *segments, size_t first, size_
 }
 
 bool at_template_match(const struct at_template *t, const struct at_template_path *path,
-                       struct at_bytes values[AT_GATEWAY_VARIABLES_MAX])
+                       struct at_bytes values[AT_TEMPLATE_VARIABLES_MAX])
 {
     struct at_template_path p;
     bool rest = t->segment_count > 0 && t->segments[t->segment_count - 1].kind == AT_TEMPLATE_REST;

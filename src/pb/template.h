@@ -8,8 +8,8 @@
  * STAR is one segment that is not empty, STAR STAR any number of them and the last one. Matching
  * happens on the normalised, decoded path (wire/http1_path.h), so there is one reading of it.
  */
-#ifndef AT_GATEWAY_TEMPLATE_H
-#define AT_GATEWAY_TEMPLATE_H
+#ifndef AT_PB_TEMPLATE_H
+#define AT_PB_TEMPLATE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,7 +18,7 @@
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "base/error.h"
-#include "roles/gateway/limits.h"
+#include "pb/limits.h"
 
 /* In the order of how exactly they match. */
 enum at_template_kind { AT_TEMPLATE_LITERAL, AT_TEMPLATE_ONE, AT_TEMPLATE_REST };
@@ -35,9 +35,9 @@ struct at_template_variable {
 };
 
 struct at_template {
-    struct at_template_segment segments[AT_GATEWAY_SEGMENTS_MAX];
+    struct at_template_segment segments[AT_TEMPLATE_SEGMENTS_MAX];
     size_t segment_count;
-    struct at_template_variable variables[AT_GATEWAY_VARIABLES_MAX];
+    struct at_template_variable variables[AT_TEMPLATE_VARIABLES_MAX];
     size_t variable_count;
     struct at_bytes verb; /* empty: none */
     bool literal;         /* only literals: the path is the template */
@@ -48,15 +48,15 @@ int at_template_compile(struct at_bytes text, struct at_template *ret, struct at
 
 /* A path cut into its segments; borrows it. */
 struct at_template_path {
-    struct at_bytes segments[AT_GATEWAY_SEGMENTS_MAX];
+    struct at_bytes segments[AT_TEMPLATE_SEGMENTS_MAX];
     size_t count;
 };
 
-/* False: more segments than AT_GATEWAY_SEGMENTS_MAX; nothing matches such a path. */
+/* False: more segments than AT_TEMPLATE_SEGMENTS_MAX; nothing matches such a path. */
 bool at_template_split(struct at_bytes path, struct at_template_path *ret);
 /* True and the variables' values (borrowed from the path) in template order. */
 bool at_template_match(const struct at_template *t, const struct at_template_path *path,
-                       struct at_bytes values[AT_GATEWAY_VARIABLES_MAX]);
+                       struct at_bytes values[AT_TEMPLATE_VARIABLES_MAX]);
 /* Which of two templates that match the same path is meant: negative when a is more exact. */
 int at_template_compare(const struct at_template *a, const struct at_template *b);
 
