@@ -24,7 +24,7 @@ enum { SET_MAX = 1 << 20 };
 
 /* One test on its way through. */
 struct question {
-    const struct answerer *answerer;
+    struct answerer *answerer;
     const struct conformance_ConformanceRequest *asked;
     const struct atoll_message_desc *desc;
     void *message;
@@ -52,12 +52,20 @@ static void say_result(struct question *q, uint32_t member, int result)
     say(q, member, at_bytes_of(what[0] != '\0' ? what : "refused"));
 }
 
-static const struct atoll_message_desc *find_table(const struct answerer *a, struct at_bytes name)
+static const struct atoll_message_desc *find_table(void *answerer, struct at_bytes name)
 {
+    const struct answerer *a = answerer;
+
     if (a->tables == TABLES_OF_POOL) {
         return at_pool_message(a->pool, name);
     }
     return NULL;
+}
+
+/* Where the types come from that an Any names. */
+static struct at_json_types types_of(const struct question *q)
+{
+    return (struct at_json_types){.find = find_table, .ctx = q->answerer};
 }
 
 /* ---- in ---- */
@@ -70,12 +78,13 @@ static int read_protobuf(struct question *q)
 
 static int read_json(struct question *q)
 {
-    uint32_t flags = q->asked->test_category == CONFORMANCE_JSON_IGNORE_UNKNOWN_PARSING_TEST
-                         ? AT_JSON_IGNORE_UNKNOWN
-                         : 0;
+    bool lenient = q->asked->test_category == CONFORMANCE_JSON_IGNORE_UNKNOWN_PARSING_TEST;
+    struct at_json_types types = types_of(q);
+    struct at_json_how how = {
+        .flags = lenient ? AT_JSON_IGNORE_UNKNOWN : 0, .types = &types, .fault = &q->fault};
 
-    return at_json_to_message(q->desc, bytes_of(q->asked->payload.json_payload), flags, q->arena,
-                              q->message, &q->fault);
+    return at_json_read_message(&how, q->desc, bytes_of(q->asked->payload.json_payload), q->arena,
+                                q->message);
 }
 
 /* ---- out ---- */
@@ -107,12 +116,16 @@ static void say_text(struct question *q, uint32_t member, struct at_text *text, 
 
 static void write_json(struct question *q)
 {
+    struct at_json_types types = types_of(q);
+    struct at_json_how how = {.types = &types, .fault = &q->fault};
     struct at_json_writer w;
     struct at_text text;
+    int r;
 
     at_text_init(&text);
     at_json_writer_init(&w, &text, 0);
-    say_text(q, RESULT(json_payload), &text, at_json_from_message(q->desc, q->message, 0, &w));
+    r = at_json_write_message(&how, q->desc, q->message, &w);
+    say_text(q, RESULT(json_payload), &text, r);
 }
 
 /* ---- the question as a whole ---- */
@@ -182,7 +195,7 @@ static void answer(struct question *q)
     }
 }
 
-bool answer_request(const struct answerer *a, struct at_bytes request, struct at_arena *arena,
+bool answer_request(struct answerer *a, struct at_bytes request, struct at_arena *arena,
                     struct at_bytes *ret)
 {
     struct conformance_ConformanceRequest asked;

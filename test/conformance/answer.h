@@ -25,7 +25,7 @@ bool answerer_init(struct answerer *a, enum tables tables, const char *set_path)
 void answerer_deinit(struct answerer *a);
 
 /* The answer lives in the arena. False: not a request, or out of memory. */
-bool answer_request(const struct answerer *a, struct at_bytes request, struct at_arena *arena,
+bool answer_request(struct answerer *a, struct at_bytes request, struct at_arena *arena,
                     struct at_bytes *ret);
 
 #endif

@@ -44,7 +44,7 @@ static bool write_response(struct at_bytes response)
            fwrite(response.at, 1, response.len, stdout) == response.len && fflush(stdout) == 0;
 }
 
-static int serve(const struct answerer *a, uint8_t *room)
+static int serve(struct answerer *a, uint8_t *room)
 {
     struct at_arena arena;
     size_t len = 0;
