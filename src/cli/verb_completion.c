@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "cli/cli.h"
 #include "cli/out.h"
+#include "cli/proto.h"
 
 /* "-f --follow -n --tail" */
 static void add_flags(struct at_text *out, const struct at_cli_option *o)
@@ -34,6 +35,7 @@ static const char *words_of(enum at_cli_words words)
     case AT_WORDS_METHODS: return "$(atoll call --list 2>/dev/null)";
     case AT_WORDS_VERBS: return "$verbs";
     case AT_WORDS_SHELLS: return "bash zsh fish";
+    case AT_WORDS_PROTO: /* at_proto_add_names() */
     case AT_WORDS_NONE: break;
     }
     return "";
@@ -46,7 +48,11 @@ static void add_cases(struct at_text *out)
     for (const struct at_cli_verb *v = at_cli_verbs(); v->name != NULL; v++) {
         at_text_addf(out, "    %s) flags=\"", v->name);
         add_flags(out, v->options);
-        at_text_addf(out, "$flags\"; names=\"%s\" ;;\n", words_of(v->words));
+        at_text_addf(out, "$flags\"; names=\"%s", words_of(v->words));
+        if (v->words == AT_WORDS_PROTO) {
+            at_proto_add_names(out);
+        }
+        at_text_add_str(out, "\" ;;\n");
     }
     at_text_add_str(out, "    *) names=\"$verbs\" ;;\n  esac\n");
 }
@@ -141,6 +147,12 @@ static void add_fish(struct at_text *out)
                 "complete -c atoll -n '__fish_seen_subcommand_from %s' -a '(%s 2>/dev/null)'\n",
                 v->name,
                 v->words == AT_WORDS_SERVICES ? "atoll config --services" : "atoll call --list");
+        }
+        if (v->words == AT_WORDS_PROTO) {
+            at_text_addf(out, "complete -c atoll -F -n '__fish_seen_subcommand_from %s' -a '",
+                         v->name);
+            at_proto_add_names(out);
+            at_text_add_str(out, "'\n");
         }
     }
 }

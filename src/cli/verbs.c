@@ -130,6 +130,29 @@ static const struct at_cli_exit_note call_exits[] = {
     END_EXITS,
 };
 
+static const struct at_cli_option proto_options[] = {
+    {.name = "proto-path", .letter = 'I', .value = "FOLDER", .env = "ATOLL_PROTO_PATH",
+     .what = "Imports of .proto files are relative to this folder; may be given again."},
+    {.name = "except", .value = "RULE",
+     .what = "check, diff: leave this rule out; may be given again."},
+    {.name = "against", .value = "LEVEL", .choice = "wire|json|source",
+     .what = "diff: what must not break: wire is the binary encoding alone, json is that and JSON, source is both and "
+             "programs made from the contract (source)."},
+    END_OPTIONS,
+};
+static const struct at_cli_example proto_examples[] = {
+    {.command = "atoll proto check", .what = "lint the contracts of the system of atoll.yaml"},
+    {.command = "atoll proto check proto", .what = "lint every .proto below a folder"},
+    {.command = "atoll proto diff old/ proto/ --against wire", .what = "see what would break old peers"},
+    {.command = "atoll proto diff bin/cart-v1 bin/cart", .what = "compare the contracts in two programs"},
+    END_EXAMPLES,
+};
+static const struct at_cli_exit_note proto_exits[] = {
+    {.code = AT_EXIT_FAILURE, .what = "check, diff: something was found"},
+    {.code = AT_EXIT_USAGE, .what = "a contract could not be read, so there is no verdict"},
+    END_EXITS,
+};
+
 static const struct at_cli_option schema_options[] = {
     {.name = "man", .what = "Print the manual page atoll.yaml(5) as roff instead."},
     END_OPTIONS,
@@ -225,6 +248,15 @@ static const struct at_cli_verb verbs[] = {
               "merged result with variables filled in. With mistakes, -o json prints them as an array of: code, "
               "severity, file, line, col, field, message, hint.",
      .options = config_options, .examples = config_examples},
+    {.name = "proto", .usage = "check|diff [PATH...]", .run = at_verb_proto, .words_min = 1, .words_max = ANY_WORDS,
+     .words = AT_WORDS_PROTO, .summary = "check and compare contracts",
+     .about = "A PATH is a .proto file or a folder of them (protoc must be installed), a descriptor set in a file, a "
+              "program made with protoc-gen-atoll, or an atoll.yaml with all its services. Without one it is the "
+              "system of atoll.yaml.\n\n"
+              "check [PATH...] finds what makes contracts hard to use or to change, by the rules that buf calls "
+              "STANDARD.\n\n"
+              "diff OLD [NEW] finds the changes that break peers, JSON clients or programs of the old contract.",
+     .options = proto_options, .examples = proto_examples, .exits = proto_exits},
     {.name = "schema", .usage = "", .run = at_verb_schema,
      .summary = "print the JSON Schema of atoll.yaml",
      .about = "For editors that complete and check YAML by a schema.", .options = schema_options},
