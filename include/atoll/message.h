@@ -1,8 +1,12 @@
 /*
  * Messages, services and their tables: what generated code (protoc-gen-atoll) and libatoll share.
  *
- * ABI: tables only grow. Each table struct begins with its own size as the generator knew it, so
- * that a service built last year runs with a library of today. Fields are added at the end.
+ * ABI, once 1.0 is out. A struct that begins with its own size may grow at its end: a reader looks
+ * at a member only when the size says that the generator knew it, so a service built last year runs
+ * with a library of today, and with last year's library a newer service does, for what it may
+ * leave out. Structs without a size (a field, a name, a value: they stand in arrays that calls walk
+ * through) never change; what newer generators know of a field goes into one more array, named at
+ * the end of atoll_message_desc. Numbers of enums keep their meaning and are only added to.
  */
 #ifndef ATOLL_MESSAGE_H
 #define ATOLL_MESSAGE_H
@@ -35,82 +39,94 @@ struct atoll_unknown {
 
 /* The type of a field; numbers as in google.protobuf.FieldDescriptorProto.Type. */
 enum atoll_type {
-    ATOLL_TYPE_DOUBLE = 1,   /* double */
-    ATOLL_TYPE_FLOAT = 2,    /* float */
-    ATOLL_TYPE_INT64 = 3,    /* int64_t */
-    ATOLL_TYPE_UINT64 = 4,   /* uint64_t */
-    ATOLL_TYPE_INT32 = 5,    /* int32_t */
-    ATOLL_TYPE_FIXED64 = 6,  /* uint64_t */
-    ATOLL_TYPE_FIXED32 = 7,  /* uint32_t */
-    ATOLL_TYPE_BOOL = 8,     /* bool */
-    ATOLL_TYPE_STRING = 9,   /* struct atoll_str, UTF-8 */
-    ATOLL_TYPE_GROUP = 10,   /* not made by this generator */
+    ATOLL_TYPE_DOUBLE = 1,  /* double */
+    ATOLL_TYPE_FLOAT = 2,   /* float */
+    ATOLL_TYPE_INT64 = 3,   /* int64_t */
+    ATOLL_TYPE_UINT64 = 4,  /* uint64_t */
+    ATOLL_TYPE_INT32 = 5,   /* int32_t */
+    ATOLL_TYPE_FIXED64 = 6, /* uint64_t */
+    ATOLL_TYPE_FIXED32 = 7, /* uint32_t */
+    ATOLL_TYPE_BOOL = 8,    /* bool */
+    ATOLL_TYPE_STRING = 9,  /* struct atoll_str, UTF-8 */
+    ATOLL_TYPE_GROUP = 10, /* as MESSAGE; on the wire between two tags instead of behind a length */
     ATOLL_TYPE_MESSAGE = 11, /* pointer; NULL is absent. Repeated: the structs themselves */
     ATOLL_TYPE_BYTES = 12,   /* struct atoll_str */
     ATOLL_TYPE_UINT32 = 13,  /* uint32_t */
-    ATOLL_TYPE_ENUM = 14,    /* int32_t; a number without a name is kept */
+    ATOLL_TYPE_ENUM = 14,    /* int32_t; a number without a name is kept, see ATOLL_FIELD_CLOSED */
     ATOLL_TYPE_SFIXED32 = 15,
     ATOLL_TYPE_SFIXED64 = 16,
     ATOLL_TYPE_SINT32 = 17,
     ATOLL_TYPE_SINT64 = 18,
 };
 
-/* How a field stands in its struct. */
-enum atoll_mode {
-    ATOLL_MODE_IMPLICIT = 0, /* the value; zero or empty is not sent. Messages: the pointer */
-    ATOLL_MODE_OPTIONAL = 1, /* a bool at presence_offset says whether it is there */
-    ATOLL_MODE_ONEOF = 2,    /* a uint32_t at presence_offset holds the number of the set member */
-    ATOLL_MODE_REPEATED = 3, /* struct { T *at; size_t count; } */
+/* How a field stands in its struct, and how it is sent. */
+enum atoll_form {
+    ATOLL_FORM_IMPLICIT = 0, /* the value; zero or empty is not sent. Messages: the pointer */
+    ATOLL_FORM_OPTIONAL = 1, /* a bool at `presence` says whether it is there (not for messages) */
+    ATOLL_FORM_ONEOF = 2,    /* a uint32_t at `presence` holds the number of the set member */
+    ATOLL_FORM_REPEATED = 3, /* struct { T *at; size_t count; } */
+    ATOLL_FORM_PACKED = 4,   /* the same; goes out packed. Both are read from either form */
+    ATOLL_FORM_MAP = 5,      /* the same, of entries: messages with fields 1 (key) and 2 (value) */
 };
 
 enum atoll_field_flags {
-    ATOLL_FIELD_PACKED = 1, /* repeated scalars go out packed; both forms are read */
-    ATOLL_FIELD_MAP = 2,    /* repeated map entries: messages with fields 1 (key) and 2 (value) */
-    ATOLL_FIELD_DEPRECATED = 4,
-    ATOLL_FIELD_REQUIRED = 8,
-    ATOLL_FIELD_ANY_BYTES = 16, /* a string that is not checked for UTF-8 (proto2) */
+    ATOLL_FIELD_DEPRECATED = 1,
+    ATOLL_FIELD_REQUIRED = 2,  /* decoding and encoding fail when it is absent */
+    ATOLL_FIELD_ANY_BYTES = 4, /* a string that is not checked for UTF-8 (proto2) */
+    ATOLL_FIELD_CLOSED = 8,    /* an enum of proto2: a number without a name is an unknown field */
+    ATOLL_FIELD_EXTENSION = 16,
+    ATOLL_FIELD_SENSITIVE = 32, /* (atoll.field).sensitive: tools and logs print "***" */
 };
 
 struct atoll_message_desc;
 struct atoll_enum_desc;
 
-/* One field. 64 bytes where pointers have 8: a field costs one cache line on the way of a call. */
+/* One field: what a call needs of it. 16 bytes, four to a cache line; never changes. */
 struct atoll_field_desc {
-    uint32_t size; /* of this struct, as the generator knew it: the step through the array */
-    uint32_t number;
-    uint32_t tag;             /* number << 3 | wire type, as it is sent */
-    uint32_t offset;          /* of the value in the message struct */
-    uint32_t presence_offset; /* see enum atoll_mode; else 0 */
-    uint16_t flags;           /* enum atoll_field_flags */
-    uint8_t type;             /* enum atoll_type */
-    uint8_t mode;             /* enum atoll_mode */
+    uint32_t tag;      /* number << 3 | wire type, as it is sent; a group's: where it begins */
+    uint32_t offset;   /* of the value in the message struct */
+    uint32_t presence; /* offset; see enum atoll_form; else 0 */
+    uint16_t of;       /* messages, groups and enums: index in the message's `types`; else 0 */
+    uint8_t kind;      /* enum atoll_form << 5 | enum atoll_type */
+    uint8_t flags;     /* enum atoll_field_flags */
+};
+
+#define ATOLL_KIND(form, type) (ATOLL_FORM_##form << 5 | ATOLL_TYPE_##type)
+
+/* What a field is called: places in the message's `text`, each also ended by a NUL. Never changes. */
+struct atoll_field_name {
+    uint32_t name_at; /* "item_id"; of an extension its full name */
+    uint32_t json_at; /* "itemId"; of an extension "[pkg.name]" */
     uint16_t name_len;
-    uint16_t json_name_len;
-    uint32_t reserved;     /* 0 */
-    const char *name;      /* "item_id" */
-    const char *json_name; /* "itemId" */
-    union {
-        const struct atoll_message_desc *message;  /* ATOLL_TYPE_MESSAGE */
-        const struct atoll_enum_desc *enumeration; /* ATOLL_TYPE_ENUM */
-    } of;
-    const void *default_value; /* NULL: zero or empty */
+    uint16_t json_len;
+};
+
+union atoll_type_ref {
+    const struct atoll_message_desc *message;
+    const struct atoll_enum_desc *enumeration;
 };
 
 enum atoll_message_flags {
     ATOLL_MESSAGE_MAP_ENTRY = 1,
     ATOLL_MESSAGE_DEPRECATED = 2,
+    ATOLL_MESSAGE_HAS_MAPS = 4,     /* a map field: equal keys are merged when it was read */
+    ATOLL_MESSAGE_HAS_REQUIRED = 8, /* a field of its own is required */
+    ATOLL_MESSAGE_SET = 16,         /* option message_set_wire_format */
 };
 
 struct atoll_message_desc {
-    size_t size;                           /* of this struct, as the generator knew it */
-    const char *full_name;                 /* "shop.stock.v1.GetItemRequest" */
-    const struct atoll_field_desc *fields; /* by ascending number */
+    uint32_t size;        /* of this struct, as the generator knew it */
+    uint32_t struct_size; /* of the message struct */
     uint32_t field_count;
-    uint32_t field_stride; /* sizeof(struct atoll_field_desc) as the generator knew it */
-    uint32_t dense_count;  /* fields[i].number == i + 1 for every i below it */
-    uint32_t struct_size;
-    uint32_t unknown_offset; /* of the struct atoll_unknown * in the message struct */
-    uint32_t flags;          /* enum atoll_message_flags */
+    uint32_t dense_count;                  /* field i has number i + 1 for every i below it */
+    uint32_t unknown_offset;               /* of the struct atoll_unknown * in the message struct */
+    uint32_t flags;                        /* enum atoll_message_flags */
+    const struct atoll_field_desc *fields; /* by ascending number */
+    const union atoll_type_ref *types;     /* the types that fields name by `of` */
+    const void *initial; /* an empty message with its defaults (proto2); NULL: all bytes zero */
+    const struct atoll_field_name *names; /* of the fields, in the same order */
+    const char *text;
+    const char *full_name; /* "shop.stock.v1.GetItemRequest" */
 };
 
 struct atoll_enum_value {

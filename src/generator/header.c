@@ -31,9 +31,9 @@ static void emit_note(const struct at_gen_field *f, struct at_text *out)
         at_text_addf(out, " /* enum %s */", f->of);
     } else if (f->proto->type == ATOLL_TYPE_BYTES) {
         at_text_add_str(out, " /* bytes */");
-    } else if ((f->flags & ATOLL_FIELD_MAP) != 0) {
+    } else if (f->form == ATOLL_FORM_MAP) {
         at_text_add_str(out, " /* map */");
-    } else if (f->proto->type == ATOLL_TYPE_MESSAGE && f->mode == ATOLL_MODE_IMPLICIT) {
+    } else if (f->proto->type == ATOLL_TYPE_MESSAGE && f->form == ATOLL_FORM_IMPLICIT) {
         at_text_add_str(out, " /* NULL: absent */");
     }
     at_text_add_char(out, '\n');
@@ -46,11 +46,11 @@ static void emit_field(const struct at_gen_file *file, const struct at_gen_field
     const char *type = message ? f->of : scalar_types[f->proto->type];
 
     at_gen_emit_comment(file, &f->path, indent, out);
-    if (f->mode == ATOLL_MODE_REPEATED) {
+    if (f->form >= ATOLL_FORM_REPEATED) {
         at_text_addf(out, "%sstruct {\n%s    %s%s *at;\n%s    size_t count;\n%s} %s;", indent,
                      indent, message ? "struct " : "", type, indent, indent, f->name);
     } else {
-        if (f->mode == ATOLL_MODE_OPTIONAL) {
+        if (f->form == ATOLL_FORM_OPTIONAL) {
             at_text_addf(out, "%sbool %s;\n", indent, f->presence);
         }
         at_text_addf(out, "%s%s%s%s%s;", indent, message ? "struct " : "", type,

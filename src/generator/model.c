@@ -98,15 +98,13 @@ static bool is_map_entry(const struct at_proto_message *m, const struct at_proto
     return false;
 }
 
-static uint16_t flags_of(const struct at_gen_file *file, const struct at_proto_message *m,
-                         const struct at_proto_field *f)
+static uint8_t form_of(const struct at_gen_file *file, const struct at_proto_message *m,
+                       const struct at_proto_field *f)
 {
-    uint16_t flags = at_proto_flags(f, at_proto_is_proto2(file->input->proto));
-
     if (f->label == AT_PROTO_REPEATED && is_map_entry(m, f)) {
-        flags = (uint16_t)(flags | ATOLL_FIELD_MAP);
+        return ATOLL_FORM_MAP;
     }
-    return flags;
+    return at_proto_form(f, at_proto_is_proto2(file->input->proto));
 }
 
 static int judge_field(const struct at_gen_message *m, const struct at_proto_field *f,
@@ -140,8 +138,8 @@ static bool name_fields(struct at_gen_file *file, struct at_gen_message *m, stru
 
         *f = (struct at_gen_field){
             .proto = proto,
-            .mode = at_proto_mode(proto, at_proto_is_proto2(file->input->proto)),
-            .flags = flags_of(file, m->proto, proto),
+            .form = form_of(file, m->proto, proto),
+            .flags = at_proto_flags(proto, at_proto_is_proto2(file->input->proto)),
             .path = {&m->path, MESSAGE_FIELDS, (int32_t)i},
         };
         f->name = name == NULL ? NULL : at_gen_claim(arena, used, name);
@@ -191,11 +189,11 @@ static bool name_helpers(struct at_gen_file *file, struct at_gen_message *m, str
     for (size_t i = 0; i < m->proto->fields.count; i++) {
         struct at_gen_field *f = &m->fields[i];
 
-        if (f->mode == ATOLL_MODE_OPTIONAL) {
+        if (f->form == ATOLL_FORM_OPTIONAL) {
             f->presence =
                 at_arena_printf(arena, "has_%.*s", (int)f->proto->name.len, f->proto->name.at);
             f->presence = f->presence == NULL ? NULL : at_gen_claim(arena, used, f->presence);
-        } else if (f->mode == ATOLL_MODE_ONEOF) {
+        } else if (f->form == ATOLL_FORM_ONEOF) {
             f->oneof = &m->oneofs[f->proto->oneof_index];
             f->presence = f->oneof->case_name;
             f->access = at_arena_printf(arena, "%s.%s", f->oneof->name, f->name);

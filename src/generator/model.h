@@ -40,8 +40,8 @@ struct at_gen_field {
     const char *of;                   /* C name of the message or enum type; NULL: scalar */
     const struct at_gen_oneof *oneof; /* NULL: in none */
     struct at_gen_path path;
-    uint8_t mode;   /* enum atoll_mode */
-    uint16_t flags; /* enum atoll_field_flags */
+    uint8_t form;  /* enum atoll_form */
+    uint8_t flags; /* enum atoll_field_flags */
 };
 
 struct at_gen_message {

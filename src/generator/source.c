@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/bytes.h"
+#include "base/map.h"
 #include "base/text.h"
 #include "generator/emit.h"
 #include "generator/model.h"
@@ -26,62 +27,156 @@ static const char *const type_names[] = {
     [ATOLL_TYPE_SINT64] = "SINT64",
 };
 
-static const char *const mode_names[] = {
-    [ATOLL_MODE_IMPLICIT] = "IMPLICIT",
-    [ATOLL_MODE_OPTIONAL] = "OPTIONAL",
-    [ATOLL_MODE_ONEOF] = "ONEOF",
-    [ATOLL_MODE_REPEATED] = "REPEATED",
+static const char *const form_names[] = {
+    [ATOLL_FORM_IMPLICIT] = "IMPLICIT", [ATOLL_FORM_OPTIONAL] = "OPTIONAL",
+    [ATOLL_FORM_ONEOF] = "ONEOF",       [ATOLL_FORM_REPEATED] = "REPEATED",
+    [ATOLL_FORM_PACKED] = "PACKED",     [ATOLL_FORM_MAP] = "MAP",
 };
 
-static const char *const flag_names[] = {"PACKED", "MAP", "DEPRECATED", "REQUIRED", "ANY_BYTES"};
+static const char *const flag_names[] = {"DEPRECATED", "REQUIRED",  "ANY_BYTES",
+                                         "CLOSED",     "EXTENSION", "SENSITIVE"};
 
-static void emit_flags(uint16_t flags, struct at_text *out)
+static void emit_flags(uint8_t flags, struct at_text *out)
 {
-    const char *between = "     .flags = ";
+    const char *between = "";
 
-    if (flags == 0) {
-        return;
-    }
     for (size_t i = 0; i < sizeof(flag_names) / sizeof(flag_names[0]); i++) {
         if ((flags >> i & 1) != 0) {
             at_text_addf(out, "%sATOLL_FIELD_%s", between, flag_names[i]);
             between = " | ";
         }
     }
-    at_text_add_str(out, ",\n");
+    at_text_add_str(out, flags == 0 ? "0" : "");
 }
 
-static void emit_field(const struct at_gen_message *m, const struct at_gen_field *f,
-                       struct at_text *out)
+/* The parts of a table that are made of all fields together, by ascending number. */
+struct table {
+    const struct at_gen_message *message;
+    const struct at_gen_field **fields;
+    size_t count;
+    struct at_map types; /* C name of a type to its place among the types of this table */
+    size_t type_count;
+    size_t text_len;
+};
+
+enum {
+    C_STRING_MAX = 4095, /* characters of a string literal that every compiler must take */
+};
+
+static int emit_types(struct table *t, struct at_arena *arena, struct at_text *out)
+{
+    for (size_t i = 0; i < t->count; i++) {
+        const struct at_gen_field *f = t->fields[i];
+        size_t *place;
+        int r;
+
+        if (f->of == NULL || at_map_get(&t->types, at_bytes_of(f->of)) != NULL) {
+            continue;
+        }
+        place = at_arena_alloc(arena, sizeof(*place), 8);
+        if (place == NULL) {
+            return -ENOMEM;
+        }
+        *place = t->type_count;
+        r = at_map_put(&t->types, at_bytes_of(f->of), place);
+        if (r < 0) {
+            return r;
+        }
+        if (t->type_count++ == 0) {
+            at_text_addf(out, "static const union atoll_type_ref %s_types[] = {\n",
+                         t->message->c_name);
+        }
+        at_text_addf(out, "    {.%s = &%s_desc},\n",
+                     f->proto->type == ATOLL_TYPE_ENUM ? "enumeration" : "message", f->of);
+    }
+    at_text_add_str(out, t->type_count > 0 ? "};\n" : "");
+    return 0;
+}
+
+static void emit_field(const struct table *t, const struct at_gen_field *f, struct at_text *out)
 {
     const struct at_proto_field *p = f->proto;
+    const size_t *of = f->of == NULL ? NULL : at_map_get(&t->types, at_bytes_of(f->of));
 
-    at_text_addf(out,
-                 "    {.size = sizeof(struct atoll_field_desc),\n"
-                 "     .number = %" PRId32 ",\n"
-                 "     .tag = %" PRIu32 ",\n"
-                 "     .type = ATOLL_TYPE_%s,\n"
-                 "     .mode = ATOLL_MODE_%s,\n"
-                 "     .offset = offsetof(struct %s, %s),\n",
-                 p->number, at_proto_tag(p, f->flags), type_names[p->type], mode_names[f->mode],
-                 m->c_name, f->access);
-    if (f->presence != NULL) {
-        at_text_addf(out, "     .presence_offset = offsetof(struct %s, %s),\n", m->c_name,
-                     f->presence);
+    at_text_addf(out, "    {%" PRIu32 ", offsetof(struct %s, %s),\n     ", at_proto_tag(p, f->form),
+                 t->message->c_name, f->access);
+    if (f->presence == NULL) {
+        at_text_add_str(out, "0");
+    } else {
+        at_text_addf(out, "offsetof(struct %s, %s)", t->message->c_name, f->presence);
     }
+    at_text_addf(out, ", %zu, ATOLL_KIND(%s, %s), ", of == NULL ? 0 : *of, form_names[f->form],
+                 type_names[p->type]);
     emit_flags(f->flags, out);
-    at_text_addf(out,
-                 "     .name_len = %zu,\n"
-                 "     .json_name_len = %zu,\n"
-                 "     .name = \"%.*s\",\n"
-                 "     .json_name = \"%.*s\"",
-                 p->name.len, p->json_name.len, (int)p->name.len, p->name.at, (int)p->json_name.len,
-                 p->json_name.at);
-    if (f->of != NULL) {
-        at_text_addf(out, ",\n     .of.%s = &%s_desc",
-                     p->type == ATOLL_TYPE_MESSAGE ? "message" : "enumeration", f->of);
-    }
     at_text_add_str(out, "},\n");
+}
+
+/* Text of a .proto inside of a C string: what is not plainly itself as three octal digits. */
+static void emit_escaped(struct at_bytes text, struct at_text *out)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.at[i];
+
+        if (c >= ' ' && c < 0x7F && c != '"' && c != '\\' && c != '?') {
+            at_text_add_char(out, (char)c);
+        } else {
+            at_text_addf(out, "\\%03o", c);
+        }
+    }
+}
+
+/* The JSON name stands apart only where it is another one. */
+static bool has_json_name(const struct at_proto_field *p)
+{
+    return !at_bytes_equal(at_bytes_over(p->name.at, p->name.len),
+                           at_bytes_over(p->json_name.at, p->json_name.len));
+}
+
+static void emit_names(struct table *t, struct at_text *out)
+{
+    at_text_addf(out, "static const struct atoll_field_name %s_names[] = {\n", t->message->c_name);
+    for (size_t i = 0; i < t->count; i++) {
+        const struct at_proto_field *p = t->fields[i]->proto;
+        size_t name_at = t->text_len;
+        size_t json_at = has_json_name(p) ? name_at + p->name.len + 1 : name_at;
+
+        at_text_addf(out, "    {%zu, %zu, %zu, %zu},\n", name_at, json_at, p->name.len,
+                     p->json_name.len);
+        t->text_len = json_at + (has_json_name(p) ? p->json_name.len : p->name.len) + 1;
+    }
+    at_text_add_str(out, "};\n");
+}
+
+/* One name and the NUL behind it: as a string, or as single characters where it gets too long. */
+static void emit_name(const struct table *t, struct atoll_str name, struct at_text *out)
+{
+    if (t->text_len <= C_STRING_MAX) {
+        at_text_add_str(out, "\n    \"");
+        emit_escaped(at_bytes_over(name.at, name.len), out);
+        at_text_add_str(out, "\\0\"");
+        return;
+    }
+    at_text_add_str(out, "\n    ");
+    for (size_t i = 0; i < name.len; i++) {
+        at_text_addf(out, "%d,", name.at[i]);
+    }
+    at_text_add_str(out, "0,");
+}
+
+static void emit_text(const struct table *t, struct at_text *out)
+{
+    bool whole = t->text_len <= C_STRING_MAX;
+
+    at_text_addf(out, "static const char %s_text[] =%s", t->message->c_name, whole ? "" : " {");
+    for (size_t i = 0; i < t->count; i++) {
+        const struct at_proto_field *p = t->fields[i]->proto;
+
+        emit_name(t, p->name, out);
+        if (has_json_name(p)) {
+            emit_name(t, p->json_name, out);
+        }
+    }
+    at_text_add_str(out, whole ? ";\n" : "\n};\n");
 }
 
 static int by_number(const void *a, const void *b)
@@ -92,47 +187,104 @@ static int by_number(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static int emit_message(const struct at_gen_file *file, const struct at_gen_message *m,
-                        struct at_text *out)
+static void emit_message_flags(const struct table *t, struct at_text *out)
 {
-    size_t n = m->proto->fields.count;
-    bool entry = m->proto->options != NULL && m->proto->options->map_entry;
-    const struct at_gen_field **sorted = at_arena_zalloc(file->run->arena, n, sizeof(*sorted));
+    const struct at_proto_message_options *options = t->message->proto->options;
+    bool maps = false;
+    bool required = false;
+    const struct {
+        bool set;
+        const char *name;
+    } flags[] = {
+        {options != NULL && options->map_entry, "MAP_ENTRY"},
+        {options != NULL && options->deprecated, "DEPRECATED"},
+        {options != NULL && options->message_set, "SET"},
+    };
+    const char *between = "";
+
+    for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+        if (flags[i].set) {
+            at_text_addf(out, "%sATOLL_MESSAGE_%s", between, flags[i].name);
+            between = " | ";
+        }
+    }
+    for (size_t i = 0; i < t->count; i++) {
+        maps = maps || t->fields[i]->form == ATOLL_FORM_MAP;
+        required = required || (t->fields[i]->flags & ATOLL_FIELD_REQUIRED) != 0;
+    }
+    if (maps) {
+        at_text_addf(out, "%sATOLL_MESSAGE_HAS_MAPS", between);
+        between = " | ";
+    }
+    if (required) {
+        at_text_addf(out, "%sATOLL_MESSAGE_HAS_REQUIRED", between);
+        between = " | ";
+    }
+    at_text_add_str(out, between[0] == '\0' ? "0" : "");
+}
+
+static void emit_desc(const struct table *t, struct at_text *out)
+{
+    const struct at_gen_message *m = t->message;
+    const char *fields = t->count > 0 ? m->c_name : "NULL";
     size_t dense = 0;
 
-    if (sorted == NULL) {
-        return -ENOMEM;
-    }
-    for (size_t i = 0; i < n; i++) {
-        sorted[i] = &m->fields[i];
-    }
-    qsort(sorted, n, sizeof(*sorted), by_number);
-    while (dense < n && sorted[dense]->proto->number == (int32_t)dense + 1) {
+    while (dense < t->count && t->fields[dense]->proto->number == (int32_t)dense + 1) {
         dense++;
-    }
-    if (n > 0) {
-        at_text_addf(out, "static const struct atoll_field_desc %s_fields[] = {\n", m->c_name);
-        for (size_t i = 0; i < n; i++) {
-            emit_field(m, sorted[i], out);
-        }
-        at_text_add_str(out, "};\n");
     }
     at_text_addf(out,
                  "const struct atoll_message_desc %s_desc = {\n"
                  "    .size = sizeof(struct atoll_message_desc),\n"
-                 "    .full_name = \"%s\",\n"
-                 "    .fields = %s%s,\n"
-                 "    .field_count = %zu,\n"
-                 "    .field_stride = sizeof(struct atoll_field_desc),\n"
-                 "    .dense_count = %zu,\n"
                  "    .struct_size = sizeof(struct %s),\n"
+                 "    .field_count = %zu,\n"
+                 "    .dense_count = %zu,\n"
                  "    .unknown_offset = offsetof(struct %s, %s),\n"
-                 "    .flags = %s,\n"
+                 "    .flags = ",
+                 m->c_name, m->c_name, t->count, dense, m->c_name, m->unknown_name);
+    emit_message_flags(t, out);
+    at_text_addf(out,
+                 ",\n"
+                 "    .fields = %s%s,\n"
+                 "    .types = %s%s,\n"
+                 "    .names = %s%s,\n"
+                 "    .text = %s%s,\n"
+                 "    .full_name = \"%s\",\n"
                  "};\n\n",
-                 m->c_name, m->full_name, n > 0 ? m->c_name : "NULL", n > 0 ? "_fields" : "", n,
-                 dense, m->c_name, m->c_name, m->unknown_name,
-                 entry ? "ATOLL_MESSAGE_MAP_ENTRY" : "0");
-    return 0;
+                 fields, t->count > 0 ? "_fields" : "", t->type_count > 0 ? m->c_name : "NULL",
+                 t->type_count > 0 ? "_types" : "", fields, t->count > 0 ? "_names" : "", fields,
+                 t->count > 0 ? "_text" : "", m->full_name);
+}
+
+static int emit_message(const struct at_gen_file *file, const struct at_gen_message *m,
+                        struct at_text *out)
+{
+    struct table t = {.message = m, .count = m->proto->fields.count};
+    int r;
+
+    t.fields = at_arena_zalloc(file->run->arena, t.count, sizeof(*t.fields));
+    if (t.fields == NULL) {
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < t.count; i++) {
+        t.fields[i] = &m->fields[i];
+    }
+    qsort(t.fields, t.count, sizeof(*t.fields), by_number);
+    at_map_init(&t.types, 0);
+    r = emit_types(&t, file->run->arena, out);
+    if (r == 0 && t.count > 0) {
+        at_text_addf(out, "static const struct atoll_field_desc %s_fields[] = {\n", m->c_name);
+        for (size_t i = 0; i < t.count; i++) {
+            emit_field(&t, t.fields[i], out);
+        }
+        at_text_add_str(out, "};\n");
+        emit_names(&t, out);
+        emit_text(&t, out);
+    }
+    if (r == 0) {
+        emit_desc(&t, out);
+    }
+    at_map_deinit(&t.types);
+    return r;
 }
 
 static int emit_enum(const struct at_gen_file *file, const struct at_gen_enum *e,

@@ -43,14 +43,20 @@ enum at_pb_result {
 /* "a field goes beyond the end of its message" …; static. */
 const char *at_pb_result_text(int result);
 
+/* An empty message: zeros, or the defaults that its .proto declares. */
+void at_pb_init(const struct atoll_message_desc *desc, void *message);
+
 /*
- * Decodes `in` into message, which has desc->struct_size bytes, aligned to 8, and is zeroed first.
- * 0, an at_pb_result, or -ENOMEM (the arena is full). On failure the message is half filled and
+ * Decodes `in` into message, which has desc->struct_size bytes, aligned to 8, and is made empty
+ * first. 0, an at_pb_result, or -ENOMEM (the arena is full). On failure the message is half filled and
  * safe to read; fault (may be NULL) says where.
  */
 int at_pb_decode(const struct atoll_message_desc *desc, struct at_bytes in, struct at_arena *arena,
                  void *message, struct at_pb_fault *fault);
-/* The same without zeroing: merges into what an earlier decode with the same arena left. */
+/*
+ * The same without making it empty: merges into what at_pb_init() or an earlier decode with the
+ * same arena left.
+ */
 int at_pb_merge(const struct atoll_message_desc *desc, struct at_bytes in, struct at_arena *arena,
                 void *message, struct at_pb_fault *fault);
 
@@ -76,7 +82,14 @@ const struct atoll_field_desc *at_pb_field_by_name(const struct atoll_message_de
 static inline const struct atoll_field_desc *at_pb_field(const struct atoll_message_desc *desc,
                                                          size_t i)
 {
-    return (const struct atoll_field_desc *)((const char *)desc->fields + i * desc->field_stride);
+    return &desc->fields[i];
+}
+
+/* Which field of its message it is: at_pb_field(desc, at_pb_index(desc, f)) is f. */
+static inline size_t at_pb_index(const struct atoll_message_desc *desc,
+                                 const struct atoll_field_desc *field)
+{
+    return (size_t)(field - desc->fields);
 }
 
 /*
@@ -84,55 +97,74 @@ static inline const struct atoll_field_desc *at_pb_field(const struct atoll_mess
  */
 static inline uint32_t at_pb_number(const struct atoll_field_desc *field)
 {
-    return field->number;
+    return field->tag >> 3;
 }
 
-static inline enum atoll_type at_pb_type(const struct atoll_field_desc *field)
+/* enum atoll_type; a plain number, so that a switch need not name them all. */
+static inline uint8_t at_pb_type(const struct atoll_field_desc *field)
 {
-    return (enum atoll_type)field->type;
+    return field->kind & 0x1F;
+}
+
+static inline enum atoll_form at_pb_form(const struct atoll_field_desc *field)
+{
+    return (enum atoll_form)(field->kind >> 5);
 }
 
 /* Also of packed fields and maps. */
 static inline bool at_pb_is_repeated(const struct atoll_field_desc *field)
 {
-    return field->mode == ATOLL_MODE_REPEATED;
+    return field->kind >= ATOLL_FORM_REPEATED << 5;
 }
 
 static inline bool at_pb_is_map(const struct atoll_field_desc *field)
 {
-    return (field->flags & ATOLL_FIELD_MAP) != 0;
+    return field->kind >> 5 == ATOLL_FORM_MAP;
 }
 
-/* The type of a message field; NULL when it is none. */
+/* Also of groups: their structs are the same. */
+static inline bool at_pb_is_message(const struct atoll_field_desc *field)
+{
+    return at_pb_type(field) == ATOLL_TYPE_MESSAGE || at_pb_type(field) == ATOLL_TYPE_GROUP;
+}
+
+/* The type of a field that is a message or a group. */
+static inline const struct atoll_message_desc *at_pb_sub(const struct atoll_message_desc *desc,
+                                                         const struct atoll_field_desc *field)
+{
+    return desc->types[field->of].message;
+}
+
+/* The type of a message field or a group; NULL when it is none. */
 static inline const struct atoll_message_desc *
 at_pb_message_of(const struct atoll_message_desc *desc, const struct atoll_field_desc *field)
 {
-    (void)desc;
-    return field->type == ATOLL_TYPE_MESSAGE ? field->of.message : NULL;
+    return at_pb_is_message(field) ? at_pb_sub(desc, field) : NULL;
 }
 
 /* The type of an enum field; NULL when it is none. */
 static inline const struct atoll_enum_desc *at_pb_enum_of(const struct atoll_message_desc *desc,
                                                           const struct atoll_field_desc *field)
 {
-    (void)desc;
-    return field->type == ATOLL_TYPE_ENUM ? field->of.enumeration : NULL;
+    return at_pb_type(field) == ATOLL_TYPE_ENUM ? desc->types[field->of].enumeration : NULL;
 }
 
 /* "item_id"; ends with a NUL behind its length. */
 static inline struct at_bytes at_pb_name(const struct atoll_message_desc *desc,
                                          const struct atoll_field_desc *field)
 {
-    (void)desc;
-    return at_bytes_over(field->name, field->name_len);
+    const struct atoll_field_name *name = &desc->names[at_pb_index(desc, field)];
+
+    return at_bytes_over(desc->text + name->name_at, name->name_len);
 }
 
 /* "itemId"; ends with a NUL behind its length. */
 static inline struct at_bytes at_pb_json_name(const struct atoll_message_desc *desc,
                                               const struct atoll_field_desc *field)
 {
-    (void)desc;
-    return at_bytes_over(field->json_name, field->json_name_len);
+    const struct atoll_field_name *name = &desc->names[at_pb_index(desc, field)];
+
+    return at_bytes_over(desc->text + name->json_at, name->json_len);
 }
 
 /* NULL when the number has no name. */

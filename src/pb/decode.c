@@ -41,16 +41,6 @@ static const uint8_t *fail(struct decoder *d, int result, const uint8_t *at)
     return NULL;
 }
 
-static void *zalloc(struct decoder *d, size_t size)
-{
-    void *p = at_arena_alloc(d->arena, size, 8);
-
-    if (p != NULL) {
-        memset(p, 0, size);
-    }
-    return p;
-}
-
 /* How many fields with this tag follow each other; p stands behind the first one's tag. */
 static size_t count_run(const uint8_t *p, const uint8_t *end, uint32_t tag)
 {
@@ -75,6 +65,7 @@ static size_t count_run(const uint8_t *p, const uint8_t *end, uint32_t tag)
 static void *append(struct decoder *d, const struct atoll_field_desc *f, struct at_pb_array *array,
                     const uint8_t *p, const uint8_t *end)
 {
+    const struct atoll_message_desc *desc = d->frames[d->depth].desc;
     size_t cap = array->at == NULL ? 0 : (size_t)((const uint64_t *)array->at)[-1];
     size_t expected = 4;
     void *slot;
@@ -83,7 +74,7 @@ static void *append(struct decoder *d, const struct atoll_field_desc *f, struct 
     if (array->count >= cap && (f->tag & 7) == AT_PB_WIRE_LENGTH) {
         expected = count_run(p, end, f->tag);
     }
-    r = at_pb_array_append(array, at_pb_value_size(f), expected, d->arena, &slot);
+    r = at_pb_array_append(array, at_pb_value_size(desc, f), expected, d->arena, &slot);
     if (r != 0) {
         d->result = r;
         d->wrong = p;
@@ -94,14 +85,14 @@ static void *append(struct decoder *d, const struct atoll_field_desc *f, struct 
 
 static inline void mark_present(const struct atoll_field_desc *f, uint8_t *message, uint8_t *value)
 {
-    if (f->mode == ATOLL_MODE_OPTIONAL) {
-        *(bool *)(message + f->presence_offset) = true;
-    } else if (f->mode == ATOLL_MODE_ONEOF) {
-        uint32_t *which = (uint32_t *)(message + f->presence_offset);
+    if (at_pb_form(f) == ATOLL_FORM_OPTIONAL) {
+        *(bool *)(message + f->presence) = true;
+    } else if (at_pb_form(f) == ATOLL_FORM_ONEOF) {
+        uint32_t *which = (uint32_t *)(message + f->presence);
 
-        if (*which != f->number) {
-            *which = f->number;
-            if (f->type == ATOLL_TYPE_MESSAGE) {
+        if (*which != at_pb_number(f)) {
+            *which = at_pb_number(f);
+            if (at_pb_type(f) == ATOLL_TYPE_MESSAGE) {
                 *(void **)value = NULL; /* what another member left in the union */
             }
         }
@@ -131,7 +122,7 @@ static const uint8_t *read_text(struct decoder *d, const struct atoll_field_desc
     if (p == NULL) {
         return fail(d, at_pb_why(at, end), at);
     }
-    if (f->type == ATOLL_TYPE_STRING && !at_pb_is_utf8(p, len) &&
+    if (at_pb_type(f) == ATOLL_TYPE_STRING && !at_pb_is_utf8(p, len) &&
         (f->flags & ATOLL_FIELD_ANY_BYTES) == 0) {
         return fail(d, AT_PB_BAD_UTF8, p);
     }
@@ -149,7 +140,7 @@ read_value(struct decoder *d, const struct atoll_field_desc *f, const uint8_t *p
     uint64_t v;
     size_t size = 4;
 
-    switch (f->type) {
+    switch (at_pb_type(f)) {
     case ATOLL_TYPE_STRING:
     case ATOLL_TYPE_BYTES: return read_text(d, f, p, end, value);
     case ATOLL_TYPE_DOUBLE:
@@ -168,8 +159,27 @@ read_value(struct decoder *d, const struct atoll_field_desc *f, const uint8_t *p
         if (p == NULL) {
             return fail(d, at_pb_why(at, end), at);
         }
-        store_varint(f->type, v, value);
+        store_varint(at_pb_type(f), v, value);
         return p;
+    }
+}
+
+static bool is_scalar(uint8_t type)
+{
+    return type != ATOLL_TYPE_STRING && type != ATOLL_TYPE_BYTES && type != ATOLL_TYPE_MESSAGE &&
+           type != ATOLL_TYPE_GROUP;
+}
+
+static uint32_t scalar_wire(uint8_t type)
+{
+    switch (type) {
+    case ATOLL_TYPE_DOUBLE:
+    case ATOLL_TYPE_FIXED64:
+    case ATOLL_TYPE_SFIXED64: return AT_PB_WIRE_FIXED64;
+    case ATOLL_TYPE_FLOAT:
+    case ATOLL_TYPE_FIXED32:
+    case ATOLL_TYPE_SFIXED32: return AT_PB_WIRE_FIXED32;
+    default: return AT_PB_WIRE_VARINT;
     }
 }
 
@@ -189,10 +199,8 @@ static const uint8_t *read_packed(struct decoder *d, const struct atoll_field_de
                                   const uint8_t *p, const uint8_t *end, struct at_pb_array *array)
 {
     const uint8_t *at = p;
-    size_t size = at_pb_value_size(f);
-    bool is_varint = f->type != ATOLL_TYPE_DOUBLE && f->type != ATOLL_TYPE_FLOAT &&
-                     f->type != ATOLL_TYPE_FIXED64 && f->type != ATOLL_TYPE_FIXED32 &&
-                     f->type != ATOLL_TYPE_SFIXED64 && f->type != ATOLL_TYPE_SFIXED32;
+    size_t size = at_pb_scalar_size(at_pb_type(f));
+    bool is_varint = scalar_wire(at_pb_type(f)) == AT_PB_WIRE_VARINT;
     size_t len;
     size_t n;
 
@@ -251,25 +259,6 @@ static const uint8_t *keep_unknown(struct decoder *d, const struct frame *frame,
     return p;
 }
 
-static bool is_scalar(uint8_t type)
-{
-    return type != ATOLL_TYPE_STRING && type != ATOLL_TYPE_BYTES && type != ATOLL_TYPE_MESSAGE &&
-           type != ATOLL_TYPE_GROUP;
-}
-
-static uint32_t scalar_wire(uint8_t type)
-{
-    switch (type) {
-    case ATOLL_TYPE_DOUBLE:
-    case ATOLL_TYPE_FIXED64:
-    case ATOLL_TYPE_SFIXED64: return AT_PB_WIRE_FIXED64;
-    case ATOLL_TYPE_FLOAT:
-    case ATOLL_TYPE_FIXED32:
-    case ATOLL_TYPE_SFIXED32: return AT_PB_WIRE_FIXED32;
-    default: return AT_PB_WIRE_VARINT;
-    }
-}
-
 /* A tag that is not what the table expects: packed otherwise than declared, or unknown. */
 static const uint8_t *read_odd(struct decoder *d, const struct atoll_field_desc *f,
                                const uint8_t *field_at, const uint8_t *p, uint64_t tag)
@@ -277,13 +266,13 @@ static const uint8_t *read_odd(struct decoder *d, const struct atoll_field_desc 
     const struct frame *frame = &d->frames[d->depth];
     void *slot;
 
-    if (f == NULL || f->mode != ATOLL_MODE_REPEATED || !is_scalar(f->type) || tag > UINT32_MAX) {
+    if (f == NULL || !at_pb_is_repeated(f) || !is_scalar(at_pb_type(f)) || tag > UINT32_MAX) {
         return keep_unknown(d, frame, field_at, p, tag);
     }
     if ((tag & 7) == AT_PB_WIRE_LENGTH) {
         return read_packed(d, f, p, frame->end, (struct at_pb_array *)(frame->message + f->offset));
     }
-    if ((tag & 7) != scalar_wire(f->type)) {
+    if ((tag & 7) != scalar_wire(at_pb_type(f))) {
         return keep_unknown(d, frame, field_at, p, tag);
     }
     slot = append(d, f, (struct at_pb_array *)(frame->message + f->offset), p, frame->end);
@@ -295,12 +284,13 @@ static const uint8_t *enter(struct decoder *d, const struct atoll_field_desc *f,
                             const uint8_t *end, void *value)
 {
     const uint8_t *at = p;
+    const struct atoll_message_desc *of = at_pb_sub(d->frames[d->depth].desc, f);
     struct frame *frame = &d->frames[d->depth + 1];
     size_t len;
     void *message = value;
 
-    if (f->mode == ATOLL_MODE_REPEATED) {
-        memset(message, 0, f->of.message->struct_size);
+    if (at_pb_is_repeated(f)) {
+        at_pb_init(of, message);
     } else {
         message = *(void **)value;
     }
@@ -312,13 +302,14 @@ static const uint8_t *enter(struct decoder *d, const struct atoll_field_desc *f,
         return fail(d, AT_PB_TOO_DEEP, at);
     }
     if (message == NULL) {
-        message = zalloc(d, f->of.message->struct_size);
+        message = at_arena_alloc(d->arena, of->struct_size, 8);
         if (message == NULL) {
             return fail(d, -ENOMEM, at);
         }
+        at_pb_init(of, message);
         *(void **)value = message;
     }
-    *frame = (struct frame){f->of.message, message, p + len, f};
+    *frame = (struct frame){of, message, p + len, f};
     d->depth++;
     return p;
 }
@@ -329,12 +320,13 @@ static uint8_t *place(struct decoder *d, const struct atoll_field_desc *f, uint8
 {
     uint8_t *value = message + f->offset;
 
-    if (f->mode != ATOLL_MODE_REPEATED) {
+    if (!at_pb_is_repeated(f)) {
         mark_present(f, message, value);
         return value;
     }
     value = append(d, f, (struct at_pb_array *)value, p, end);
-    if (value != NULL && (f->type == ATOLL_TYPE_STRING || f->type == ATOLL_TYPE_BYTES)) {
+    if (value != NULL &&
+        (at_pb_type(f) == ATOLL_TYPE_STRING || at_pb_type(f) == ATOLL_TYPE_BYTES)) {
         *(struct atoll_str *)value = (struct atoll_str){0};
     }
     return value;
@@ -347,8 +339,8 @@ read_field(struct decoder *d, const struct atoll_field_desc *f, const struct fra
 {
     uint8_t *value = frame->message + f->offset;
 
-    if (f->mode != ATOLL_MODE_IMPLICIT) {
-        if ((f->flags & ATOLL_FIELD_PACKED) != 0) {
+    if (at_pb_form(f) != ATOLL_FORM_IMPLICIT) {
+        if (at_pb_form(f) == ATOLL_FORM_PACKED) {
             return read_packed(d, f, p, frame->end, (struct at_pb_array *)value);
         }
         value = place(d, f, frame->message, p, frame->end);
@@ -356,7 +348,7 @@ read_field(struct decoder *d, const struct atoll_field_desc *f, const struct fra
             return NULL;
         }
     }
-    if (f->type == ATOLL_TYPE_MESSAGE) {
+    if (at_pb_type(f) == ATOLL_TYPE_MESSAGE) {
         *ret_entered = true;
         return enter(d, f, p, frame->end, value);
     }
@@ -412,18 +404,20 @@ static int decode(struct decoder *d, const uint8_t *p)
     }
 }
 
-static size_t add_step(char *out, size_t len, const struct atoll_field_desc *f,
-                       const uint8_t *message)
+static size_t add_step(char *out, size_t len, const struct frame *frame,
+                       const struct atoll_field_desc *f)
 {
+    struct at_bytes name = at_pb_name(frame->desc, f);
     int n;
 
     if (len >= AT_PB_FIELD_PATH_MAX - 1) {
         return len;
     }
-    n = snprintf(out + len, AT_PB_FIELD_PATH_MAX - len, "%s%s", len == 0 ? "" : ".", f->name);
+    n = snprintf(out + len, AT_PB_FIELD_PATH_MAX - len, "%s%.*s", len == 0 ? "" : ".",
+                 (int)name.len, (const char *)name.at);
     len += n < 0 ? 0 : (size_t)n;
-    if (f->mode == ATOLL_MODE_REPEATED && len < AT_PB_FIELD_PATH_MAX - 1) {
-        size_t count = ((const struct at_pb_array *)(message + f->offset))->count;
+    if (at_pb_is_repeated(f) && len < AT_PB_FIELD_PATH_MAX - 1) {
+        size_t count = ((const struct at_pb_array *)(frame->message + f->offset))->count;
 
         n = snprintf(out + len, AT_PB_FIELD_PATH_MAX - len, "[%zu]", count > 0 ? count - 1 : 0);
         len += n < 0 ? 0 : (size_t)n;
@@ -437,10 +431,10 @@ static void explain(const struct decoder *d, struct at_pb_fault *fault)
 
     *fault = (struct at_pb_fault){.offset = (size_t)(d->wrong - d->start)};
     for (size_t i = 1; i <= d->depth; i++) {
-        len = add_step(fault->field, len, d->frames[i].field, d->frames[i - 1].message);
+        len = add_step(fault->field, len, &d->frames[i - 1], d->frames[i].field);
     }
     if (d->wrong_field != NULL) {
-        len = add_step(fault->field, len, d->wrong_field, d->frames[d->depth].message);
+        len = add_step(fault->field, len, &d->frames[d->depth], d->wrong_field);
     }
     (void)snprintf(fault->what, sizeof(fault->what), "%s%s %s, at byte %zu",
                    len == 0 ? "the message " : "field ",
@@ -475,6 +469,6 @@ int at_pb_merge(const struct atoll_message_desc *desc, struct at_bytes in, struc
 int at_pb_decode(const struct atoll_message_desc *desc, struct at_bytes in, struct at_arena *arena,
                  void *message, struct at_pb_fault *fault)
 {
-    memset(message, 0, desc->struct_size);
+    at_pb_init(desc, message);
     return at_pb_merge(desc, in, arena, message, fault);
 }

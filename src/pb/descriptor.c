@@ -1,3 +1,8 @@
+/*
+ * Tables written by hand, as the generator that could make them needs them first. Each message is a
+ * list of its fields, F(struct, how, type, number, member, type of its own, name in the .proto),
+ * from which the parts of its table are made.
+ */
 #include "pb/descriptor.h"
 
 #include <stddef.h>
@@ -5,216 +10,273 @@
 
 #include <atoll/message.h>
 
-#define TAG(n, t)                                                                                  \
-    ((uint32_t)(n) << 3 |                                                                          \
-     ((t) == ATOLL_TYPE_STRING || (t) == ATOLL_TYPE_BYTES || (t) == ATOLL_TYPE_MESSAGE ? 2 : 0))
+/* Types that fields have, by index. */
+enum of {
+    OF_FIELD_OPTIONS,
+    OF_FIELD,
+    OF_ONEOF,
+    OF_ENUM_VALUE,
+    OF_ENUMERATION,
+    OF_MESSAGE_OPTIONS,
+    OF_RANGE,
+    OF_MESSAGE,
+    OF_HTTP_CUSTOM,
+    OF_HTTP_RULE,
+    OF_METHOD_OPTIONS,
+    OF_METHOD,
+    OF_SERVICE,
+    OF_LOCATION,
+    OF_SOURCE_INFO,
+    OF_PLUGIN_FILE,
+    OF_COUNT,
+    OF_NONE = 0,
+};
 
-#define NAMED(text)                                                                                \
-    .name = (text), .name_len = sizeof(text) - 1, .json_name = (text),                             \
-    .json_name_len = sizeof(text) - 1
+static const union atoll_type_ref types[OF_COUNT];
 
-#define FIELD(n, t, m, s, member)                                                                  \
-    .size = sizeof(struct atoll_field_desc), .number = (n), .tag = TAG(n, t), .type = (t),         \
-    .mode = (m), .offset = offsetof(struct s, member), NAMED(#member)
+#define FORM_PLAIN ATOLL_FORM_IMPLICIT
+#define FORM_HAS ATOLL_FORM_OPTIONAL
+#define FORM_MANY ATOLL_FORM_REPEATED
+#define FORM_PACKED ATOLL_FORM_PACKED
+#define FORM_PATTERN ATOLL_FORM_ONEOF
 
-#define TEXT(n, s, member) {FIELD(n, ATOLL_TYPE_STRING, ATOLL_MODE_IMPLICIT, s, member)}
-#define TEXTS(n, s, member) {FIELD(n, ATOLL_TYPE_STRING, ATOLL_MODE_REPEATED, s, member)}
-#define NUMBER(n, s, member) {FIELD(n, ATOLL_TYPE_INT32, ATOLL_MODE_IMPLICIT, s, member)}
-#define BOOL(n, s, member) {FIELD(n, ATOLL_TYPE_BOOL, ATOLL_MODE_IMPLICIT, s, member)}
-#define HAS(n, t, s, member)                                                                       \
-    {FIELD(n, t, ATOLL_MODE_OPTIONAL, s, member),                                                  \
-     .presence_offset = offsetof(struct s, has_##member)}
-#define PACKED(n, s, member)                                                                       \
-    {.size = sizeof(struct atoll_field_desc),                                                      \
-     .number = (n),                                                                                \
-     .tag = (n) << 3 | 2,                                                                          \
-     .type = ATOLL_TYPE_INT32,                                                                     \
-     .mode = ATOLL_MODE_REPEATED,                                                                  \
-     .flags = ATOLL_FIELD_PACKED,                                                                  \
+#define PRESENCE_PLAIN(s, member) 0
+#define PRESENCE_HAS(s, member) offsetof(struct s, has_##member)
+#define PRESENCE_MANY(s, member) 0
+#define PRESENCE_PACKED(s, member) 0
+#define PRESENCE_PATTERN(s, member) offsetof(struct s, pattern)
+
+#define WIRE(how, type)                                                                            \
+    (FORM_##how == ATOLL_FORM_PACKED || ATOLL_TYPE_##type == ATOLL_TYPE_STRING ||                  \
+             ATOLL_TYPE_##type == ATOLL_TYPE_BYTES || ATOLL_TYPE_##type == ATOLL_TYPE_MESSAGE      \
+         ? 2                                                                                       \
+         : 0)
+
+#define FIELD(s, how, type, n, member, sub, name)                                                  \
+    {.tag = (n) << 3 | WIRE(how, type),                                                            \
      .offset = offsetof(struct s, member),                                                         \
-     NAMED(#member)}
-#define ONE(n, s, member, d)                                                                       \
-    {FIELD(n, ATOLL_TYPE_MESSAGE, ATOLL_MODE_IMPLICIT, s, member), .of.message = &(d)}
-#define MANY(n, s, member, d)                                                                      \
-    {FIELD(n, ATOLL_TYPE_MESSAGE, ATOLL_MODE_REPEATED, s, member), .of.message = &(d)}
-#define PATTERN(n, t, member, d)                                                                   \
-    {FIELD(n, t, ATOLL_MODE_ONEOF, at_proto_http_rule, member),                                    \
-     .presence_offset = offsetof(struct at_proto_http_rule, pattern), .of.message = (d)}
+     .presence = PRESENCE_##how(s, member),                                                        \
+     .of = OF_##sub,                                                                               \
+     .kind = FORM_##how << 5 | ATOLL_TYPE_##type},
 
-#define MESSAGE(text, s, table, dense)                                                             \
+#define TEXT_MEMBER(s, how, type, n, member, sub, name) char member[sizeof(name)];
+#define TEXT(s, how, type, n, member, sub, name) .member = name,
+#define NAME(s, how, type, n, member, sub, name)                                                   \
+    {offsetof(struct s##_text, member), offsetof(struct s##_text, member), sizeof(name) - 1,       \
+     sizeof(name) - 1},
+
+#define PARTS(id, s, LIST)                                                                         \
+    static const struct atoll_field_desc id##_fields[] = {LIST(FIELD, s)};                         \
+    struct s##_text {                                                                              \
+        LIST(TEXT_MEMBER, s)                                                                       \
+    };                                                                                             \
+    static const struct s##_text id##_text = {LIST(TEXT, s)};                                      \
+    static const struct atoll_field_name id##_names[] = {LIST(NAME, s)}
+
+#define MESSAGE(id, s, full, dense)                                                                \
     {.size = sizeof(struct atoll_message_desc),                                                    \
-     .full_name = (text),                                                                          \
-     .fields = (table),                                                                            \
-     .field_count = sizeof(table) / sizeof((table)[0]),                                            \
-     .field_stride = sizeof(struct atoll_field_desc),                                              \
-     .dense_count = (dense),                                                                       \
      .struct_size = sizeof(struct s),                                                              \
-     .unknown_offset = offsetof(struct s, unknown)}
+     .field_count = sizeof(id##_fields) / sizeof(id##_fields[0]),                                  \
+     .dense_count = (dense),                                                                       \
+     .unknown_offset = offsetof(struct s, unknown),                                                \
+     .fields = id##_fields,                                                                        \
+     .types = types,                                                                               \
+     .names = id##_names,                                                                          \
+     .text = (const char *)&id##_text,                                                             \
+     .full_name = (full)}
 
 // clang-format off
-static const struct atoll_field_desc field_options_fields[] = {
-    HAS(2, ATOLL_TYPE_BOOL, at_proto_field_options, packed),
-    BOOL(3, at_proto_field_options, deprecated),
-};
+#define FIELD_OPTIONS_FIELDS(F, S) \
+    F(S, HAS, BOOL, 2, packed, NONE, "packed") \
+    F(S, PLAIN, BOOL, 3, deprecated, NONE, "deprecated")
+PARTS(field_options, at_proto_field_options, FIELD_OPTIONS_FIELDS);
 static const struct atoll_message_desc field_options =
-    MESSAGE("google.protobuf.FieldOptions", at_proto_field_options, field_options_fields, 0);
+    MESSAGE(field_options, at_proto_field_options, "google.protobuf.FieldOptions", 0);
 
-static const struct atoll_field_desc field_fields[] = {
-    TEXT(1, at_proto_field, name),
-    NUMBER(3, at_proto_field, number),
-    NUMBER(4, at_proto_field, label),
-    NUMBER(5, at_proto_field, type),
-    TEXT(6, at_proto_field, type_name),
-    HAS(7, ATOLL_TYPE_STRING, at_proto_field, default_value),
-    ONE(8, at_proto_field, options, field_options),
-    HAS(9, ATOLL_TYPE_INT32, at_proto_field, oneof_index),
-    TEXT(10, at_proto_field, json_name),
-    BOOL(17, at_proto_field, proto3_optional),
-};
+#define FIELD_FIELDS(F, S) \
+    F(S, PLAIN, STRING, 1, name, NONE, "name") \
+    F(S, PLAIN, STRING, 2, extendee, NONE, "extendee") \
+    F(S, PLAIN, INT32, 3, number, NONE, "number") \
+    F(S, PLAIN, INT32, 4, label, NONE, "label") \
+    F(S, PLAIN, INT32, 5, type, NONE, "type") \
+    F(S, PLAIN, STRING, 6, type_name, NONE, "type_name") \
+    F(S, HAS, STRING, 7, default_value, NONE, "default_value") \
+    F(S, PLAIN, MESSAGE, 8, options, FIELD_OPTIONS, "options") \
+    F(S, HAS, INT32, 9, oneof_index, NONE, "oneof_index") \
+    F(S, PLAIN, STRING, 10, json_name, NONE, "json_name") \
+    F(S, PLAIN, BOOL, 17, proto3_optional, NONE, "proto3_optional")
+PARTS(field, at_proto_field, FIELD_FIELDS);
 static const struct atoll_message_desc field =
-    MESSAGE("google.protobuf.FieldDescriptorProto", at_proto_field, field_fields, 1);
+    MESSAGE(field, at_proto_field, "google.protobuf.FieldDescriptorProto", 10);
 
-static const struct atoll_field_desc oneof_fields[] = {TEXT(1, at_proto_oneof, name)};
+#define ONEOF_FIELDS(F, S) \
+    F(S, PLAIN, STRING, 1, name, NONE, "name")
+PARTS(oneof, at_proto_oneof, ONEOF_FIELDS);
 static const struct atoll_message_desc oneof =
-    MESSAGE("google.protobuf.OneofDescriptorProto", at_proto_oneof, oneof_fields, 1);
+    MESSAGE(oneof, at_proto_oneof, "google.protobuf.OneofDescriptorProto", 1);
 
-static const struct atoll_field_desc enum_value_fields[] = {
-    TEXT(1, at_proto_enum_value, name),
-    NUMBER(2, at_proto_enum_value, number),
-};
+#define ENUM_VALUE_FIELDS(F, S) \
+    F(S, PLAIN, STRING, 1, name, NONE, "name") \
+    F(S, PLAIN, INT32, 2, number, NONE, "number")
+PARTS(enum_value, at_proto_enum_value, ENUM_VALUE_FIELDS);
 static const struct atoll_message_desc enum_value =
-    MESSAGE("google.protobuf.EnumValueDescriptorProto", at_proto_enum_value, enum_value_fields, 2);
+    MESSAGE(enum_value, at_proto_enum_value, "google.protobuf.EnumValueDescriptorProto", 2);
 
-static const struct atoll_field_desc enum_fields[] = {
-    TEXT(1, at_proto_enum, name),
-    MANY(2, at_proto_enum, values, enum_value),
-};
+#define ENUMERATION_FIELDS(F, S) \
+    F(S, PLAIN, STRING, 1, name, NONE, "name") \
+    F(S, MANY, MESSAGE, 2, values, ENUM_VALUE, "value")
+PARTS(enumeration, at_proto_enum, ENUMERATION_FIELDS);
 static const struct atoll_message_desc enumeration =
-    MESSAGE("google.protobuf.EnumDescriptorProto", at_proto_enum, enum_fields, 2);
+    MESSAGE(enumeration, at_proto_enum, "google.protobuf.EnumDescriptorProto", 2);
 
-static const struct atoll_field_desc message_options_fields[] = {
-    BOOL(3, at_proto_message_options, deprecated),
-    BOOL(7, at_proto_message_options, map_entry),
-};
-static const struct atoll_message_desc message_options = MESSAGE(
-    "google.protobuf.MessageOptions", at_proto_message_options, message_options_fields, 0);
+#define MESSAGE_OPTIONS_FIELDS(F, S) \
+    F(S, PLAIN, BOOL, 1, message_set, NONE, "message_set_wire_format") \
+    F(S, PLAIN, BOOL, 3, deprecated, NONE, "deprecated") \
+    F(S, PLAIN, BOOL, 7, map_entry, NONE, "map_entry")
+PARTS(message_options, at_proto_message_options, MESSAGE_OPTIONS_FIELDS);
+static const struct atoll_message_desc message_options =
+    MESSAGE(message_options, at_proto_message_options, "google.protobuf.MessageOptions", 1);
 
-static const struct atoll_message_desc message;
-static const struct atoll_field_desc message_fields[] = {
-    TEXT(1, at_proto_message, name),
-    MANY(2, at_proto_message, fields, field),
-    MANY(3, at_proto_message, nested, message),
-    MANY(4, at_proto_message, enums, enumeration),
-    ONE(7, at_proto_message, options, message_options),
-    MANY(8, at_proto_message, oneofs, oneof),
-};
+#define RANGE_FIELDS(F, S) \
+    F(S, PLAIN, INT32, 1, start, NONE, "start") \
+    F(S, PLAIN, INT32, 2, end, NONE, "end")
+PARTS(range, at_proto_range, RANGE_FIELDS);
+static const struct atoll_message_desc range =
+    MESSAGE(range, at_proto_range, "google.protobuf.DescriptorProto.ExtensionRange", 2);
+
+#define MESSAGE_FIELDS(F, S) \
+    F(S, PLAIN, STRING, 1, name, NONE, "name") \
+    F(S, MANY, MESSAGE, 2, fields, FIELD, "field") \
+    F(S, MANY, MESSAGE, 3, nested, MESSAGE, "nested_type") \
+    F(S, MANY, MESSAGE, 4, enums, ENUMERATION, "enum_type") \
+    F(S, MANY, MESSAGE, 5, extension_ranges, RANGE, "extension_range") \
+    F(S, MANY, MESSAGE, 6, extensions, FIELD, "extension") \
+    F(S, PLAIN, MESSAGE, 7, options, MESSAGE_OPTIONS, "options") \
+    F(S, MANY, MESSAGE, 8, oneofs, ONEOF, "oneof_decl")
+PARTS(message, at_proto_message, MESSAGE_FIELDS);
 static const struct atoll_message_desc message =
-    MESSAGE("google.protobuf.DescriptorProto", at_proto_message, message_fields, 4);
+    MESSAGE(message, at_proto_message, "google.protobuf.DescriptorProto", 8);
 
-static const struct atoll_field_desc http_custom_fields[] = {
-    TEXT(1, at_proto_http_custom, kind),
-    TEXT(2, at_proto_http_custom, path),
-};
+#define HTTP_CUSTOM_FIELDS(F, S) \
+    F(S, PLAIN, STRING, 1, kind, NONE, "kind") \
+    F(S, PLAIN, STRING, 2, path, NONE, "path")
+PARTS(http_custom, at_proto_http_custom, HTTP_CUSTOM_FIELDS);
 static const struct atoll_message_desc http_custom =
-    MESSAGE("google.api.CustomHttpPattern", at_proto_http_custom, http_custom_fields, 2);
+    MESSAGE(http_custom, at_proto_http_custom, "google.api.CustomHttpPattern", 2);
 
-static const struct atoll_message_desc http_rule;
-static const struct atoll_field_desc http_rule_fields[] = {
-    PATTERN(2, ATOLL_TYPE_STRING, get, NULL),
-    PATTERN(3, ATOLL_TYPE_STRING, put, NULL),
-    PATTERN(4, ATOLL_TYPE_STRING, post, NULL),
-    PATTERN(5, ATOLL_TYPE_STRING, delete_, NULL),
-    PATTERN(6, ATOLL_TYPE_STRING, patch, NULL),
-    TEXT(7, at_proto_http_rule, body),
-    PATTERN(8, ATOLL_TYPE_MESSAGE, custom, &http_custom),
-    MANY(11, at_proto_http_rule, additional, http_rule),
-    TEXT(12, at_proto_http_rule, response_body),
-};
+#define HTTP_RULE_FIELDS(F, S) \
+    F(S, PATTERN, STRING, 2, get, NONE, "get") \
+    F(S, PATTERN, STRING, 3, put, NONE, "put") \
+    F(S, PATTERN, STRING, 4, post, NONE, "post") \
+    F(S, PATTERN, STRING, 5, delete_, NONE, "delete") \
+    F(S, PATTERN, STRING, 6, patch, NONE, "patch") \
+    F(S, PLAIN, STRING, 7, body, NONE, "body") \
+    F(S, PATTERN, MESSAGE, 8, custom, HTTP_CUSTOM, "custom") \
+    F(S, MANY, MESSAGE, 11, additional, HTTP_RULE, "additional_bindings") \
+    F(S, PLAIN, STRING, 12, response_body, NONE, "response_body")
+PARTS(http_rule, at_proto_http_rule, HTTP_RULE_FIELDS);
 static const struct atoll_message_desc http_rule =
-    MESSAGE("google.api.HttpRule", at_proto_http_rule, http_rule_fields, 0);
+    MESSAGE(http_rule, at_proto_http_rule, "google.api.HttpRule", 0);
 
-static const struct atoll_field_desc method_options_fields[] = {
-    BOOL(33, at_proto_method_options, deprecated),
-    NUMBER(34, at_proto_method_options, idempotency),
-    ONE(72295728, at_proto_method_options, http, http_rule),
-};
+#define METHOD_OPTIONS_FIELDS(F, S) \
+    F(S, PLAIN, BOOL, 33, deprecated, NONE, "deprecated") \
+    F(S, PLAIN, INT32, 34, idempotency, NONE, "idempotency_level") \
+    F(S, PLAIN, MESSAGE, 72295728, http, HTTP_RULE, "(google.api.http)")
+PARTS(method_options, at_proto_method_options, METHOD_OPTIONS_FIELDS);
 static const struct atoll_message_desc method_options =
-    MESSAGE("google.protobuf.MethodOptions", at_proto_method_options, method_options_fields, 0);
+    MESSAGE(method_options, at_proto_method_options, "google.protobuf.MethodOptions", 0);
 
-static const struct atoll_field_desc method_fields[] = {
-    TEXT(1, at_proto_method, name),
-    TEXT(2, at_proto_method, input),
-    TEXT(3, at_proto_method, output),
-    ONE(4, at_proto_method, options, method_options),
-    BOOL(5, at_proto_method, client_streams),
-    BOOL(6, at_proto_method, server_streams),
-};
+#define METHOD_FIELDS(F, S) \
+    F(S, PLAIN, STRING, 1, name, NONE, "name") \
+    F(S, PLAIN, STRING, 2, input, NONE, "input_type") \
+    F(S, PLAIN, STRING, 3, output, NONE, "output_type") \
+    F(S, PLAIN, MESSAGE, 4, options, METHOD_OPTIONS, "options") \
+    F(S, PLAIN, BOOL, 5, client_streams, NONE, "client_streaming") \
+    F(S, PLAIN, BOOL, 6, server_streams, NONE, "server_streaming")
+PARTS(method, at_proto_method, METHOD_FIELDS);
 static const struct atoll_message_desc method =
-    MESSAGE("google.protobuf.MethodDescriptorProto", at_proto_method, method_fields, 6);
+    MESSAGE(method, at_proto_method, "google.protobuf.MethodDescriptorProto", 6);
 
-static const struct atoll_field_desc service_fields[] = {
-    TEXT(1, at_proto_service, name),
-    MANY(2, at_proto_service, methods, method),
-};
+#define SERVICE_FIELDS(F, S) \
+    F(S, PLAIN, STRING, 1, name, NONE, "name") \
+    F(S, MANY, MESSAGE, 2, methods, METHOD, "method")
+PARTS(service, at_proto_service, SERVICE_FIELDS);
 static const struct atoll_message_desc service =
-    MESSAGE("google.protobuf.ServiceDescriptorProto", at_proto_service, service_fields, 2);
+    MESSAGE(service, at_proto_service, "google.protobuf.ServiceDescriptorProto", 2);
 
-static const struct atoll_field_desc location_fields[] = {
-    PACKED(1, at_proto_location, path),
-    TEXT(3, at_proto_location, leading),
-    TEXT(4, at_proto_location, trailing),
-};
+#define LOCATION_FIELDS(F, S) \
+    F(S, PACKED, INT32, 1, path, NONE, "path") \
+    F(S, PLAIN, STRING, 3, leading, NONE, "leading_comments") \
+    F(S, PLAIN, STRING, 4, trailing, NONE, "trailing_comments")
+PARTS(location, at_proto_location, LOCATION_FIELDS);
 static const struct atoll_message_desc location =
-    MESSAGE("google.protobuf.SourceCodeInfo.Location", at_proto_location, location_fields, 1);
+    MESSAGE(location, at_proto_location, "google.protobuf.SourceCodeInfo.Location", 1);
 
-static const struct atoll_field_desc source_info_fields[] = {
-    MANY(1, at_proto_source_info, locations, location),
-};
+#define SOURCE_INFO_FIELDS(F, S) \
+    F(S, MANY, MESSAGE, 1, locations, LOCATION, "location")
+PARTS(source_info, at_proto_source_info, SOURCE_INFO_FIELDS);
 static const struct atoll_message_desc source_info =
-    MESSAGE("google.protobuf.SourceCodeInfo", at_proto_source_info, source_info_fields, 1);
+    MESSAGE(source_info, at_proto_source_info, "google.protobuf.SourceCodeInfo", 1);
 
-static const struct atoll_field_desc file_fields[] = {
-    TEXT(1, at_proto_file, name),
-    TEXT(2, at_proto_file, package),
-    TEXTS(3, at_proto_file, dependencies),
-    MANY(4, at_proto_file, messages, message),
-    MANY(5, at_proto_file, enums, enumeration),
-    MANY(6, at_proto_file, services, service),
-    ONE(9, at_proto_file, source_info, source_info),
-    TEXT(12, at_proto_file, syntax),
-};
-const struct atoll_message_desc at_proto_file_desc =
-    MESSAGE("google.protobuf.FileDescriptorProto", at_proto_file, file_fields, 6);
-
-static const struct atoll_field_desc file_set_fields[] = {
-    {FIELD(1, ATOLL_TYPE_BYTES, ATOLL_MODE_REPEATED, at_proto_file_set, files)},
-};
-const struct atoll_message_desc at_proto_file_set_desc =
-    MESSAGE("google.protobuf.FileDescriptorSet", at_proto_file_set, file_set_fields, 1);
-
-static const struct atoll_field_desc plugin_request_fields[] = {
-    TEXTS(1, at_proto_plugin_request, to_generate),
-    TEXT(2, at_proto_plugin_request, parameter),
-    {FIELD(15, ATOLL_TYPE_BYTES, ATOLL_MODE_REPEATED, at_proto_plugin_request, files)},
-};
-const struct atoll_message_desc at_proto_plugin_request_desc =
-    MESSAGE("google.protobuf.compiler.CodeGeneratorRequest", at_proto_plugin_request,
-            plugin_request_fields, 2);
-
-static const struct atoll_field_desc plugin_file_fields[] = {
-    TEXT(1, at_proto_plugin_file, name),
-    TEXT(15, at_proto_plugin_file, content),
-};
+#define PLUGIN_FILE_FIELDS(F, S) \
+    F(S, PLAIN, STRING, 1, name, NONE, "name") \
+    F(S, PLAIN, STRING, 15, content, NONE, "content")
+PARTS(plugin_file, at_proto_plugin_file, PLUGIN_FILE_FIELDS);
 static const struct atoll_message_desc plugin_file =
-    MESSAGE("google.protobuf.compiler.CodeGeneratorResponse.File", at_proto_plugin_file,
-            plugin_file_fields, 1);
+    MESSAGE(plugin_file, at_proto_plugin_file, "google.protobuf.compiler.CodeGeneratorResponse.File", 1);
 
-static const struct atoll_field_desc plugin_response_fields[] = {
-    TEXT(1, at_proto_plugin_response, error),
-    {FIELD(2, ATOLL_TYPE_UINT64, ATOLL_MODE_IMPLICIT, at_proto_plugin_response, features)},
-    MANY(15, at_proto_plugin_response, files, plugin_file),
-};
+#define FILE_FIELDS(F, S) \
+    F(S, PLAIN, STRING, 1, name, NONE, "name") \
+    F(S, PLAIN, STRING, 2, package, NONE, "package") \
+    F(S, MANY, STRING, 3, dependencies, NONE, "dependency") \
+    F(S, MANY, MESSAGE, 4, messages, MESSAGE, "message_type") \
+    F(S, MANY, MESSAGE, 5, enums, ENUMERATION, "enum_type") \
+    F(S, MANY, MESSAGE, 6, services, SERVICE, "service") \
+    F(S, MANY, MESSAGE, 7, extensions, FIELD, "extension") \
+    F(S, PLAIN, MESSAGE, 9, source_info, SOURCE_INFO, "source_code_info") \
+    F(S, PLAIN, STRING, 12, syntax, NONE, "syntax")
+PARTS(file, at_proto_file, FILE_FIELDS);
+const struct atoll_message_desc at_proto_file_desc =
+    MESSAGE(file, at_proto_file, "google.protobuf.FileDescriptorProto", 7);
+
+#define FILE_SET_FIELDS(F, S) \
+    F(S, MANY, BYTES, 1, files, NONE, "file")
+PARTS(file_set, at_proto_file_set, FILE_SET_FIELDS);
+const struct atoll_message_desc at_proto_file_set_desc =
+    MESSAGE(file_set, at_proto_file_set, "google.protobuf.FileDescriptorSet", 1);
+
+#define PLUGIN_REQUEST_FIELDS(F, S) \
+    F(S, MANY, STRING, 1, to_generate, NONE, "file_to_generate") \
+    F(S, PLAIN, STRING, 2, parameter, NONE, "parameter") \
+    F(S, MANY, BYTES, 15, files, NONE, "proto_file")
+PARTS(plugin_request, at_proto_plugin_request, PLUGIN_REQUEST_FIELDS);
+const struct atoll_message_desc at_proto_plugin_request_desc =
+    MESSAGE(plugin_request, at_proto_plugin_request, "google.protobuf.compiler.CodeGeneratorRequest", 2);
+
+#define PLUGIN_RESPONSE_FIELDS(F, S) \
+    F(S, PLAIN, STRING, 1, error, NONE, "error") \
+    F(S, PLAIN, UINT64, 2, features, NONE, "supported_features") \
+    F(S, MANY, MESSAGE, 15, files, PLUGIN_FILE, "file")
+PARTS(plugin_response, at_proto_plugin_response, PLUGIN_RESPONSE_FIELDS);
 const struct atoll_message_desc at_proto_plugin_response_desc =
-    MESSAGE("google.protobuf.compiler.CodeGeneratorResponse", at_proto_plugin_response,
-            plugin_response_fields, 2);
+    MESSAGE(plugin_response, at_proto_plugin_response, "google.protobuf.compiler.CodeGeneratorResponse", 2);
+
+static const union atoll_type_ref types[OF_COUNT] = {
+    [OF_FIELD_OPTIONS] = {.message = &field_options},
+    [OF_FIELD] = {.message = &field},
+    [OF_ONEOF] = {.message = &oneof},
+    [OF_ENUM_VALUE] = {.message = &enum_value},
+    [OF_ENUMERATION] = {.message = &enumeration},
+    [OF_MESSAGE_OPTIONS] = {.message = &message_options},
+    [OF_RANGE] = {.message = &range},
+    [OF_MESSAGE] = {.message = &message},
+    [OF_HTTP_CUSTOM] = {.message = &http_custom},
+    [OF_HTTP_RULE] = {.message = &http_rule},
+    [OF_METHOD_OPTIONS] = {.message = &method_options},
+    [OF_METHOD] = {.message = &method},
+    [OF_SERVICE] = {.message = &service},
+    [OF_LOCATION] = {.message = &location},
+    [OF_SOURCE_INFO] = {.message = &source_info},
+    [OF_PLUGIN_FILE] = {.message = &plugin_file},
+};
 // clang-format on

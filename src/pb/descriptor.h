@@ -33,6 +33,7 @@ struct at_proto_field_options {
 
 struct at_proto_field {
     struct atoll_str name;
+    struct atoll_str extendee; /* ".shop.stock.v1.Item": the message that this extends; else "" */
     int32_t number;
     int32_t label;
     int32_t type;
@@ -45,6 +46,11 @@ struct at_proto_field {
     bool proto3_optional;
     struct at_proto_field_options *options;
     struct atoll_unknown *unknown;
+};
+
+struct at_proto_fields {
+    struct at_proto_field *at;
+    size_t count;
 };
 
 struct at_proto_oneof {
@@ -68,17 +74,21 @@ struct at_proto_enum {
 };
 
 struct at_proto_message_options {
+    bool message_set;
     bool deprecated;
     bool map_entry;
     struct atoll_unknown *unknown;
 };
 
+struct at_proto_range {
+    int32_t start;
+    int32_t end; /* not in it */
+    struct atoll_unknown *unknown;
+};
+
 struct at_proto_message {
     struct atoll_str name;
-    struct {
-        struct at_proto_field *at;
-        size_t count;
-    } fields;
+    struct at_proto_fields fields;
     struct {
         struct at_proto_message *at;
         size_t count;
@@ -88,10 +98,15 @@ struct at_proto_message {
         size_t count;
     } enums;
     struct {
+        struct at_proto_range *at;
+        size_t count;
+    } extension_ranges;
+    struct at_proto_fields extensions; /* declared here, of whatever message */
+    struct at_proto_message_options *options;
+    struct {
         struct at_proto_oneof *at;
         size_t count;
     } oneofs;
-    struct at_proto_message_options *options;
     struct atoll_unknown *unknown;
 };
 
@@ -178,6 +193,7 @@ struct at_proto_file {
         struct at_proto_service *at;
         size_t count;
     } services;
+    struct at_proto_fields extensions;
     struct at_proto_source_info *source_info;
     struct atoll_str syntax; /* "" or "proto2", "proto3" */
     struct atoll_unknown *unknown;
@@ -217,12 +233,12 @@ struct at_proto_plugin_response {
 /* Declared inside of a oneof that the .proto has (not one that protoc made for proto3 optional). */
 bool at_proto_is_in_oneof(const struct at_proto_field *f);
 bool at_proto_is_proto2(const struct at_proto_file *file);
-/* enum atoll_mode. */
-uint8_t at_proto_mode(const struct at_proto_field *f, bool proto2);
-/* enum atoll_field_flags without ATOLL_FIELD_MAP, which needs the type. */
-uint16_t at_proto_flags(const struct at_proto_field *f, bool proto2);
+/* enum atoll_form; ATOLL_FORM_REPEATED for a map, which only its type can tell. */
+uint8_t at_proto_form(const struct at_proto_field *f, bool proto2);
+/* enum atoll_field_flags. */
+uint8_t at_proto_flags(const struct at_proto_field *f, bool proto2);
 /* The tag as it is sent. f->number and f->type have been judged. */
-uint32_t at_proto_tag(const struct at_proto_field *f, uint16_t flags);
+uint32_t at_proto_tag(const struct at_proto_field *f, uint8_t form);
 
 extern const struct atoll_message_desc at_proto_file_desc;
 extern const struct atoll_message_desc at_proto_file_set_desc;

@@ -101,13 +101,13 @@ ALWAYS_INLINE bool put_value(struct out *o, const struct atoll_field_desc *f, co
     const struct atoll_str *text = value;
     uint64_t v;
 
-    switch (f->type) {
+    switch (at_pb_type(f)) {
     case ATOLL_TYPE_STRING:
     case ATOLL_TYPE_BYTES:
         if (text->len == 0 && !zero_too) {
             return false;
         }
-        if (!o->dry && f->type == ATOLL_TYPE_STRING &&
+        if (!o->dry && at_pb_type(f) == ATOLL_TYPE_STRING &&
             !at_pb_is_utf8((const uint8_t *)text->at, text->len) &&
             (f->flags & ATOLL_FIELD_ANY_BYTES) == 0) {
             o->result = AT_PB_BAD_UTF8;
@@ -132,7 +132,7 @@ ALWAYS_INLINE bool put_value(struct out *o, const struct atoll_field_desc *f, co
         put_bytes(o, value, 4);
         return true;
     default:
-        v = load_varint(f->type, value);
+        v = load_varint(at_pb_type(f), value);
         if (v == 0 && !zero_too) {
             return false;
         }
@@ -144,8 +144,8 @@ ALWAYS_INLINE bool put_value(struct out *o, const struct atoll_field_desc *f, co
 static inline __attribute__((always_inline)) void
 put_repeated(struct out *o, const struct atoll_field_desc *f, const struct at_pb_array *array)
 {
-    size_t size = at_pb_value_size(f);
-    bool packed = (f->flags & ATOLL_FIELD_PACKED) != 0;
+    size_t size = at_pb_scalar_size(at_pb_type(f));
+    bool packed = at_pb_form(f) == ATOLL_FORM_PACKED;
     size_t end = o->len;
 
     for (size_t i = array->count; i > 0 && o->result == AT_PB_OK; i--) {
@@ -188,10 +188,10 @@ ALWAYS_INLINE void put_unknown(struct out *o, const struct frame *frame)
 
 ALWAYS_INLINE bool is_set(const struct atoll_field_desc *f, const uint8_t *message)
 {
-    if (f->mode == ATOLL_MODE_OPTIONAL) {
-        return *(message + f->presence_offset) != 0;
+    if (at_pb_form(f) == ATOLL_FORM_OPTIONAL) {
+        return *(message + f->presence) != 0;
     }
-    return *(const uint32_t *)(message + f->presence_offset) == f->number;
+    return *(const uint32_t *)(message + f->presence) == at_pb_number(f);
 }
 
 /*
@@ -203,10 +203,10 @@ ALWAYS_INLINE const uint8_t *put_field(struct out *o, struct frame *frame,
 {
     const uint8_t *value = frame->message + f->offset;
 
-    if (f->mode == ATOLL_MODE_REPEATED) {
+    if (at_pb_is_repeated(f)) {
         const struct at_pb_array *array = (const struct at_pb_array *)value;
 
-        if (f->type != ATOLL_TYPE_MESSAGE) {
+        if (at_pb_type(f) != ATOLL_TYPE_MESSAGE) {
             put_repeated(o, f, array);
             return NULL;
         }
@@ -214,16 +214,16 @@ ALWAYS_INLINE const uint8_t *put_field(struct out *o, struct frame *frame,
             return NULL;
         }
         frame->left = array->count - 1;
-        return (const uint8_t *)array->at + frame->left * f->of.message->struct_size;
+        return (const uint8_t *)array->at + frame->left * at_pb_value_size(frame->desc, f);
     }
-    if (f->mode != ATOLL_MODE_IMPLICIT && !is_set(f, frame->message)) {
+    if (at_pb_form(f) != ATOLL_FORM_IMPLICIT && !is_set(f, frame->message)) {
         return NULL;
     }
-    if (f->type == ATOLL_TYPE_MESSAGE) {
+    if (at_pb_type(f) == ATOLL_TYPE_MESSAGE) {
         frame->left = 0;
         return *(const uint8_t *const *)value;
     }
-    if (put_value(o, f, value, f->mode != ATOLL_MODE_IMPLICIT)) {
+    if (put_value(o, f, value, at_pb_form(f) != ATOLL_FORM_IMPLICIT)) {
         put_varint(o, f->tag);
     }
     return NULL;
@@ -241,7 +241,7 @@ ALWAYS_INLINE const uint8_t *close_nested(struct out *o, struct frame *parent, s
         return NULL;
     }
     parent->left--;
-    return (const uint8_t *)array->at + parent->left * f->of.message->struct_size;
+    return (const uint8_t *)array->at + parent->left * at_pb_value_size(parent->desc, f);
 }
 
 ALWAYS_INLINE int encode(struct out *o, const struct atoll_message_desc *desc,
@@ -278,8 +278,9 @@ ALWAYS_INLINE int encode(struct out *o, const struct atoll_message_desc *desc,
         if (frame == &frames[AT_PB_DEPTH_MAX - 1]) {
             return AT_PB_TOO_DEEP;
         }
+        desc = at_pb_sub(frame->desc, f);
         frame++;
-        *frame = (struct frame){f->of.message, nested, o->len, f->of.message->field_count, 0};
+        *frame = (struct frame){desc, nested, o->len, desc->field_count, 0};
         put_unknown(o, frame);
     }
 }

@@ -49,6 +49,13 @@ static int refuse(struct parser *p, const char *why)
     return AT_JSON_BAD_VALUE;
 }
 
+/* Ends with a NUL. */
+static const char *json_name(const struct atoll_message_desc *desc,
+                             const struct atoll_field_desc *f)
+{
+    return (const char *)at_pb_json_name(desc, f).at;
+}
+
 static int push(struct parser *p, const struct atoll_message_desc *desc, void *message)
 {
     struct frame *frame;
@@ -70,8 +77,7 @@ static int push(struct parser *p, const struct atoll_message_desc *desc, void *m
 
 static bool mark_seen(struct frame *frame, const struct atoll_field_desc *f)
 {
-    size_t i =
-        (size_t)((const char *)f - (const char *)frame->desc->fields) / frame->desc->field_stride;
+    size_t i = at_pb_index(frame->desc, f);
     uint64_t *word = frame->seen == NULL ? &frame->seen_few : &frame->seen[i / 64];
     uint64_t bit = 1ULL << (i % 64);
     bool was = (*word & bit) != 0;
@@ -87,7 +93,7 @@ static struct at_pb_array *array_of(const struct frame *frame)
 
 static int append(struct parser *p, struct frame *frame, void **ret)
 {
-    size_t size = at_pb_value_size(frame->field);
+    size_t size = at_pb_value_size(frame->desc, frame->field);
     int r = at_pb_array_append(array_of(frame), size, 4, p->arena, ret);
 
     if (r > 0) {
@@ -100,42 +106,46 @@ static int append(struct parser *p, struct frame *frame, void **ret)
 }
 
 /* A value of the field's own type (of an element's, when repeated) goes to value. */
-static int read_value(struct parser *p, const struct atoll_field_desc *f,
-                      const struct at_json_token *token, void *value)
+static int read_value(struct parser *p, const struct atoll_message_desc *desc,
+                      const struct atoll_field_desc *f, const struct at_json_token *token,
+                      void *value)
 {
+    const struct atoll_message_desc *of;
     void *message = value;
 
-    if (f->type != ATOLL_TYPE_MESSAGE) {
-        return at_json_read_scalar(f, token, p->arena, value, p->why);
+    if (!at_pb_is_message(f)) {
+        return at_json_read_scalar(desc, f, token, p->arena, value, p->why);
     }
     if (token->kind != AT_JSON_OBJECT) {
         return refuse(p, "expected an object");
     }
-    if (f->mode != ATOLL_MODE_REPEATED) {
-        message = at_arena_zalloc(p->arena, 1, f->of.message->struct_size);
+    of = at_pb_sub(desc, f);
+    if (!at_pb_is_repeated(f)) {
+        message = at_arena_alloc(p->arena, of->struct_size, 8);
         if (message == NULL) {
             return -ENOMEM;
         }
         *(void **)value = message;
     }
-    return push(p, f->of.message, message);
+    at_pb_init(of, message);
+    return push(p, of, message);
 }
 
 static int mark_present(struct parser *p, struct frame *frame, const struct atoll_field_desc *f)
 {
-    uint32_t *which = (uint32_t *)(frame->message + f->presence_offset);
+    uint32_t *which = (uint32_t *)(frame->message + f->presence);
 
-    if (f->mode == ATOLL_MODE_OPTIONAL) {
-        *(bool *)(frame->message + f->presence_offset) = true;
-    } else if (f->mode == ATOLL_MODE_ONEOF) {
+    if (at_pb_form(f) == ATOLL_FORM_OPTIONAL) {
+        *(bool *)(frame->message + f->presence) = true;
+    } else if (at_pb_form(f) == ATOLL_FORM_ONEOF) {
         const struct atoll_field_desc *other = at_pb_find(frame->desc, *which);
 
-        if (*which != 0 && *which != f->number) {
+        if (*which != 0 && *which != at_pb_number(f)) {
             (void)snprintf(p->why, sizeof(p->why), "%s is there already, only one of them may be",
-                           other == NULL ? "another" : other->json_name);
+                           other == NULL ? "another" : json_name(frame->desc, other));
             return AT_JSON_BAD_VALUE;
         }
-        *which = f->number;
+        *which = at_pb_number(f);
     }
     return 0;
 }
@@ -150,8 +160,8 @@ static int read_field(struct parser *p, struct frame *frame, const struct atoll_
     if (token->kind == AT_JSON_NULL) {
         return 0;
     }
-    if (f->mode == ATOLL_MODE_REPEATED) {
-        bool map = (f->flags & ATOLL_FIELD_MAP) != 0;
+    if (at_pb_is_repeated(f)) {
+        bool map = at_pb_is_map(f);
 
         if (token->kind != (map ? AT_JSON_OBJECT : AT_JSON_ARRAY)) {
             return refuse(p, map ? "expected an object" : "expected a list");
@@ -160,7 +170,7 @@ static int read_field(struct parser *p, struct frame *frame, const struct atoll_
         return 0;
     }
     r = mark_present(p, frame, f);
-    return r != 0 ? r : read_value(p, f, token, frame->message + f->offset);
+    return r != 0 ? r : read_value(p, frame->desc, f, token, frame->message + f->offset);
 }
 
 static int step_message(struct parser *p, struct frame *frame)
@@ -214,21 +224,21 @@ static int step_list(struct parser *p, struct frame *frame)
         return 0;
     }
     r = append(p, frame, &slot);
-    return r != 0 ? r : read_value(p, frame->field, &token, slot);
+    return r != 0 ? r : read_value(p, frame->desc, frame->field, &token, slot);
 }
 
 /* In proto2 key and value have presence. */
 static void mark_entry(const struct atoll_field_desc *f, uint8_t *entry)
 {
-    if (f->mode == ATOLL_MODE_OPTIONAL) {
-        *(bool *)(entry + f->presence_offset) = true;
+    if (at_pb_form(f) == ATOLL_FORM_OPTIONAL) {
+        *(bool *)(entry + f->presence) = true;
     }
 }
 
 /* One entry: the key is text, whatever its type; the value as if it were the entry's field. */
 static int step_map(struct parser *p, struct frame *frame)
 {
-    const struct atoll_message_desc *entry = frame->field->of.message;
+    const struct atoll_message_desc *entry = at_pb_sub(frame->desc, frame->field);
     const struct atoll_field_desc *key = at_pb_field(entry, 0);
     const struct atoll_field_desc *value = at_pb_field(entry, 1);
     struct at_json_token token;
@@ -250,7 +260,7 @@ static int step_map(struct parser *p, struct frame *frame)
         r = at_json_token_string(&token, p->arena, &name);
     }
     if (r == 0) {
-        r = at_json_read_text(key, at_bytes_over(name.at, name.len), p->arena,
+        r = at_json_read_text(entry, key, at_bytes_over(name.at, name.len), p->arena,
                               (uint8_t *)slot + key->offset, p->why);
     }
     if (r != 0) {
@@ -261,7 +271,7 @@ static int step_map(struct parser *p, struct frame *frame)
     }
     return token.kind == AT_JSON_NULL
                ? refuse(p, "null cannot stand in a map")
-               : read_value(p, value, &token, (uint8_t *)slot + value->offset);
+               : read_value(p, entry, value, &token, (uint8_t *)slot + value->offset);
 }
 
 /* Until the frames are done: all of them, or with field_only the value of the field. */
@@ -323,7 +333,7 @@ static size_t add_step(char *out, size_t len, const struct frame *frame, bool na
     if (frame->field == NULL) {
         return len;
     }
-    len = nameless ? len : add_name(out, len, frame->field->json_name);
+    len = nameless ? len : add_name(out, len, json_name(frame->desc, frame->field));
     if (frame->inside != IN_MESSAGE && len < AT_PB_FIELD_PATH_MAX - 1) {
         size_t count = array_of(frame)->count;
 
@@ -344,7 +354,7 @@ static void explain_name(const struct atoll_message_desc *desc, struct at_bytes 
     char shown[NAME_SHOWN_MAX + 1];
 
     for (size_t i = 0; i < n; i++) {
-        names[i] = at_pb_field(desc, i)->json_name;
+        names[i] = json_name(desc, at_pb_field(desc, i));
     }
     show_name(name, shown);
     nearest = at_text_nearest(name, names, n);
@@ -398,7 +408,7 @@ int at_json_to_message(const struct atoll_message_desc *desc, struct at_bytes js
     int r;
 
     init(&p, json, flags, arena);
-    memset(message, 0, desc->struct_size);
+    at_pb_init(desc, message);
     if (at_json_next(&p.reader, &token) == AT_JSON_ERROR) {
         r = AT_JSON_BAD_TEXT;
     } else if (token.kind != AT_JSON_OBJECT) {
@@ -438,48 +448,58 @@ int at_json_to_field(const struct atoll_message_desc *desc, const struct atoll_f
 }
 
 /* Steps into the sub-message that a part of a path names, making it when it is absent. */
-static int descend(const struct atoll_field_desc *f, struct at_arena *arena, uint8_t **message)
+static int descend(const struct atoll_message_desc *of, const struct atoll_field_desc *f,
+                   struct at_arena *arena, uint8_t **message)
 {
     uint8_t *value = *message + f->offset;
 
-    if (f->mode == ATOLL_MODE_ONEOF) {
-        uint32_t *which = (uint32_t *)(*message + f->presence_offset);
+    if (at_pb_form(f) == ATOLL_FORM_ONEOF) {
+        uint32_t *which = (uint32_t *)(*message + f->presence);
 
-        if (*which != f->number) {
-            *which = f->number;
+        if (*which != at_pb_number(f)) {
+            *which = at_pb_number(f);
             *(void **)value = NULL;
         }
     }
     if (*(void **)value == NULL) {
-        *(void **)value = at_arena_zalloc(arena, 1, f->of.message->struct_size);
+        void *made = at_arena_alloc(arena, of->struct_size, 8);
+
+        if (made == NULL) {
+            return -ENOMEM;
+        }
+        at_pb_init(of, made);
+        *(void **)value = made;
     }
     *message = *(uint8_t **)value;
-    return *message == NULL ? -ENOMEM : 0;
+    return 0;
 }
 
-static int set_text(const struct atoll_field_desc *f, struct at_bytes text, struct at_arena *arena,
-                    uint8_t *message, char why[AT_JSON_WHY_MAX])
+static int set_text(const struct atoll_message_desc *desc, const struct atoll_field_desc *f,
+                    struct at_bytes text, struct at_arena *arena, uint8_t *message,
+                    char why[AT_JSON_WHY_MAX])
 {
     void *value = message + f->offset;
     int r;
 
-    if (f->type == ATOLL_TYPE_MESSAGE) {
+    if (at_pb_is_message(f)) {
         (void)snprintf(why, AT_JSON_WHY_MAX, "is a message and has no plain text form");
         return AT_JSON_BAD_VALUE;
     }
-    if (f->mode == ATOLL_MODE_REPEATED) {
-        r = at_pb_array_append((struct at_pb_array *)value, at_pb_value_size(f), 4, arena, &value);
+    if (at_pb_is_repeated(f)) {
+        size_t size = at_pb_value_size(desc, f);
+
+        r = at_pb_array_append((struct at_pb_array *)value, size, 4, arena, &value);
         if (r != 0) {
             (void)snprintf(why, AT_JSON_WHY_MAX, "has too many values");
             return r < 0 ? r : AT_JSON_BAD_VALUE;
         }
-        memset(value, 0, at_pb_value_size(f));
-    } else if (f->mode == ATOLL_MODE_OPTIONAL) {
-        *(bool *)(message + f->presence_offset) = true;
-    } else if (f->mode == ATOLL_MODE_ONEOF) {
-        *(uint32_t *)(message + f->presence_offset) = f->number;
+        memset(value, 0, size);
+    } else if (at_pb_form(f) == ATOLL_FORM_OPTIONAL) {
+        *(bool *)(message + f->presence) = true;
+    } else if (at_pb_form(f) == ATOLL_FORM_ONEOF) {
+        *(uint32_t *)(message + f->presence) = at_pb_number(f);
     }
-    return at_json_read_text(f, text, arena, value, why);
+    return at_json_read_text(desc, f, text, arena, value, why);
 }
 
 int at_json_set_from_text(const struct atoll_message_desc *desc, struct at_bytes path,
@@ -503,19 +523,19 @@ int at_json_set_from_text(const struct atoll_message_desc *desc, struct at_bytes
             return AT_JSON_BAD_VALUE;
         }
         if (rest.len == 0) {
-            r = set_text(f, text, arena, here, why);
+            r = set_text(desc, f, text, arena, here, why);
             break;
         }
-        if (f->type != ATOLL_TYPE_MESSAGE || f->mode == ATOLL_MODE_REPEATED) {
+        if (!at_pb_is_message(f) || at_pb_is_repeated(f)) {
             (void)snprintf(why, sizeof(why), "has no fields of its own");
             r = AT_JSON_BAD_VALUE;
             break;
         }
-        r = descend(f, arena, &here);
+        desc = at_pb_sub(desc, f);
+        r = descend(desc, f, arena, &here);
         if (r < 0) {
             return r;
         }
-        desc = f->of.message;
     }
     if (r > 0) {
         (void)snprintf(fault->field, sizeof(fault->field), "%.*s",

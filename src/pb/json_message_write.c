@@ -42,15 +42,16 @@ static int push(struct printer *p, const struct atoll_message_desc *desc, const 
 }
 
 /* A value that is there: of the field, or of an element. */
-static int put(struct printer *p, const struct atoll_field_desc *f, const void *value)
+static int put(struct printer *p, const struct atoll_message_desc *desc,
+               const struct atoll_field_desc *f, const void *value)
 {
     const void *message = value;
 
-    if (f->type != ATOLL_TYPE_MESSAGE) {
-        at_json_write_scalar(f, value, (p->flags & AT_JSON_ENUM_NUMBERS) != 0, p->out);
+    if (!at_pb_is_message(f)) {
+        at_json_write_scalar(desc, f, value, (p->flags & AT_JSON_ENUM_NUMBERS) != 0, p->out);
         return 0;
     }
-    if (f->mode != ATOLL_MODE_REPEATED) {
+    if (!at_pb_is_repeated(f)) {
         message = *(const void *const *)value;
     }
     if (message == NULL) { /* a map entry without a value: the value is an empty message */
@@ -58,7 +59,7 @@ static int put(struct printer *p, const struct atoll_field_desc *f, const void *
         at_json_end_object(p->out);
         return 0;
     }
-    return push(p, f->of.message, message);
+    return push(p, at_pb_sub(desc, f), message);
 }
 
 static void close_repeated(struct printer *p, struct frame *frame, bool map)
@@ -75,22 +76,25 @@ static void close_repeated(struct printer *p, struct frame *frame, bool map)
 static int step_element(struct printer *p, struct frame *frame, const struct atoll_field_desc *f)
 {
     const struct at_pb_array *array = (const struct at_pb_array *)(frame->message + f->offset);
-    bool map = (f->flags & ATOLL_FIELD_MAP) != 0;
+    const struct atoll_message_desc *desc = frame->desc;
+    bool map = at_pb_is_map(f);
     const uint8_t *element;
 
     if (frame->element == array->count) {
         close_repeated(p, frame, map);
         return 0;
     }
-    element = (const uint8_t *)array->at + frame->element++ * at_pb_value_size(f);
+    element = (const uint8_t *)array->at + frame->element++ * at_pb_value_size(desc, f);
     if (map) {
-        const struct atoll_field_desc *key = at_pb_field(f->of.message, 0);
+        const struct atoll_field_desc *key;
 
-        f = at_pb_field(f->of.message, 1);
-        at_json_write_key(key, element + key->offset, p->out);
+        desc = at_pb_sub(desc, f);
+        key = at_pb_field(desc, 0);
+        f = at_pb_field(desc, 1);
+        at_json_write_key(desc, key, element + key->offset, p->out);
         element += f->offset;
     }
-    return put(p, f, element);
+    return put(p, desc, f, element);
 }
 
 static bool is_printed(const struct printer *p, const struct frame *frame,
@@ -100,8 +104,7 @@ static bool is_printed(const struct printer *p, const struct frame *frame,
         return true;
     }
     return (p->flags & AT_JSON_PRINT_DEFAULTS) != 0 &&
-           (f->mode == ATOLL_MODE_REPEATED ||
-            (f->mode == ATOLL_MODE_IMPLICIT && f->type != ATOLL_TYPE_MESSAGE));
+           (at_pb_is_repeated(f) || (at_pb_form(f) == ATOLL_FORM_IMPLICIT && !at_pb_is_message(f)));
 }
 
 static int step_field(struct printer *p, struct frame *frame, const struct atoll_field_desc *f)
@@ -115,13 +118,13 @@ static int step_field(struct printer *p, struct frame *frame, const struct atoll
     if (!frame->bare) {
         bool original = (p->flags & AT_JSON_ORIGINAL_NAMES) != 0;
 
-        at_json_key_bytes(p->out, at_bytes_over(original ? f->name : f->json_name,
-                                                original ? f->name_len : f->json_name_len));
+        at_json_key_bytes(p->out,
+                          original ? at_pb_name(frame->desc, f) : at_pb_json_name(frame->desc, f));
     }
-    if (f->mode == ATOLL_MODE_REPEATED) {
+    if (at_pb_is_repeated(f)) {
         frame->in_repeated = true;
         frame->element = 0;
-        if ((f->flags & ATOLL_FIELD_MAP) != 0) {
+        if (at_pb_is_map(f)) {
             at_json_begin_object(p->out);
         } else {
             at_json_begin_array(p->out);
@@ -129,15 +132,15 @@ static int step_field(struct printer *p, struct frame *frame, const struct atoll
         return 0;
     }
     frame->field++;
-    if (frame->bare && f->mode != ATOLL_MODE_IMPLICIT && !at_pb_has(f, frame->message)) {
+    if (frame->bare && at_pb_form(f) != ATOLL_FORM_IMPLICIT && !at_pb_has(f, frame->message)) {
         at_json_null(p->out);
         return 0;
     }
-    if (frame->bare && f->type == ATOLL_TYPE_MESSAGE && *(const void *const *)value == NULL) {
+    if (frame->bare && at_pb_is_message(f) && *(const void *const *)value == NULL) {
         at_json_null(p->out);
         return 0;
     }
-    return put(p, f, value);
+    return put(p, frame->desc, f, value);
 }
 
 static int run(struct printer *p)
@@ -178,8 +181,7 @@ int at_json_from_field(const struct atoll_message_desc *desc, const struct atoll
                        const void *message, uint32_t flags, struct at_json_writer *out)
 {
     __attribute__((uninitialized)) struct printer p;
-    uint32_t index =
-        (uint32_t)((size_t)((const char *)field - (const char *)desc->fields) / desc->field_stride);
+    uint32_t index = (uint32_t)at_pb_index(desc, field);
 
     p.out = out;
     p.flags = flags;

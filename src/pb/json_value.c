@@ -22,6 +22,7 @@ enum { SHOWN_MAX = 40, EXPONENT_MAX = 100000 };
 
 /* Where a value comes from. */
 struct source {
+    const struct atoll_message_desc *desc;
     const struct atoll_field_desc *field;
     struct at_arena *arena;
     char *why; /* AT_JSON_WHY_MAX */
@@ -71,7 +72,7 @@ static int refuse_limit(struct source *s, struct at_bytes text)
     char what[48];
     const char *side = text.len > 0 && text.at[0] == '-' ? "under" : "over";
 
-    (void)snprintf(what, sizeof(what), "is %s the %s limit", side, type_name(s->field->type));
+    (void)snprintf(what, sizeof(what), "is %s the %s limit", side, type_name(at_pb_type(s->field)));
     return refuse(s, text, what);
 }
 
@@ -84,7 +85,7 @@ static int refuse_kind(struct source *s, const struct at_json_token *token)
     };
     const char *kind = token->kind < sizeof(kinds) / sizeof(kinds[0]) ? kinds[token->kind] : NULL;
 
-    (void)snprintf(s->why, AT_JSON_WHY_MAX, "expected %s, got %s", type_name(s->field->type),
+    (void)snprintf(s->why, AT_JSON_WHY_MAX, "expected %s, got %s", type_name(at_pb_type(s->field)),
                    kind == NULL ? "something else" : kind);
     return AT_JSON_BAD_VALUE;
 }
@@ -221,7 +222,7 @@ static int read_integer(struct source *s, struct at_bytes text, void *value)
     uint64_t u = 0;
     int r;
 
-    switch (s->field->type) {
+    switch (at_pb_type(s->field)) {
     case ATOLL_TYPE_INT64:
     case ATOLL_TYPE_SINT64:
     case ATOLL_TYPE_SFIXED64:
@@ -261,7 +262,7 @@ static bool odd_number(struct at_bytes text, double *ret)
 
 static int read_float(struct source *s, struct at_bytes text, void *value)
 {
-    bool single = s->field->type == ATOLL_TYPE_FLOAT;
+    bool single = at_pb_type(s->field) == ATOLL_TYPE_FLOAT;
     char copy[AT_JSON_NUMBER_MAX + 1];
     struct decimal d;
     double v;
@@ -337,7 +338,9 @@ static int read_base64(struct source *s, struct at_bytes text, struct atoll_str 
 
 static int read_enum(struct source *s, struct at_bytes text, int32_t *value)
 {
-    if (at_pb_enum_number(s->field->of.enumeration, text, value)) {
+    const struct atoll_enum_desc *desc = at_pb_enum_of(s->desc, s->field);
+
+    if (at_pb_enum_number(desc, text, value)) {
         return AT_JSON_OK;
     }
     if (text.len > 0 && (is_digit(text.at[0]) || text.at[0] == '-')) {
@@ -345,13 +348,13 @@ static int read_enum(struct source *s, struct at_bytes text, int32_t *value)
     }
     (void)refuse(s, text, "is no value of ");
     (void)snprintf(s->why + strlen(s->why), AT_JSON_WHY_MAX - strlen(s->why), "%s",
-                   s->field->of.enumeration->full_name);
+                   desc->full_name);
     return AT_JSON_BAD_VALUE;
 }
 
 static int read_text(struct source *s, struct at_bytes text, void *value)
 {
-    switch (s->field->type) {
+    switch (at_pb_type(s->field)) {
     case ATOLL_TYPE_STRING:
         *(struct atoll_str *)value = (struct atoll_str){(const char *)text.at, text.len};
         return AT_JSON_OK;
@@ -386,14 +389,16 @@ int at_json_token_string(const struct at_json_token *token, struct at_arena *are
     return 0;
 }
 
-int at_json_read_scalar(const struct atoll_field_desc *field, const struct at_json_token *token,
-                        struct at_arena *arena, void *value, char why[AT_JSON_WHY_MAX])
+int at_json_read_scalar(const struct atoll_message_desc *desc, const struct atoll_field_desc *field,
+                        const struct at_json_token *token, struct at_arena *arena, void *value,
+                        char why[AT_JSON_WHY_MAX])
 {
-    struct source s = {field, arena, why};
+    uint8_t type = at_pb_type(field);
+    struct source s = {desc, field, arena, why};
     struct atoll_str text;
     int r;
 
-    if (field->type == ATOLL_TYPE_BOOL) {
+    if (type == ATOLL_TYPE_BOOL) {
         if (token->kind != AT_JSON_TRUE && token->kind != AT_JSON_FALSE) {
             return refuse_kind(&s, token);
         }
@@ -401,10 +406,9 @@ int at_json_read_scalar(const struct atoll_field_desc *field, const struct at_js
         return AT_JSON_OK;
     }
     if (token->kind == AT_JSON_NUMBER) {
-        return field->type == ATOLL_TYPE_STRING || field->type == ATOLL_TYPE_BYTES
-                   ? refuse_kind(&s, token)
-               : field->type == ATOLL_TYPE_ENUM ? read_integer(&s, token->text, value)
-                                                : read_text(&s, token->text, value);
+        return type == ATOLL_TYPE_STRING || type == ATOLL_TYPE_BYTES ? refuse_kind(&s, token)
+               : type == ATOLL_TYPE_ENUM ? read_integer(&s, token->text, value)
+                                         : read_text(&s, token->text, value);
     }
     if (token->kind != AT_JSON_STRING) {
         return refuse_kind(&s, token);
@@ -413,12 +417,13 @@ int at_json_read_scalar(const struct atoll_field_desc *field, const struct at_js
     return r < 0 ? r : read_text(&s, at_bytes_over(text.at, text.len), value);
 }
 
-int at_json_read_text(const struct atoll_field_desc *field, struct at_bytes text,
-                      struct at_arena *arena, void *value, char why[AT_JSON_WHY_MAX])
+int at_json_read_text(const struct atoll_message_desc *desc, const struct atoll_field_desc *field,
+                      struct at_bytes text, struct at_arena *arena, void *value,
+                      char why[AT_JSON_WHY_MAX])
 {
-    struct source s = {field, arena, why};
+    struct source s = {desc, field, arena, why};
 
-    if (field->type == ATOLL_TYPE_STRING && !at_bytes_is_utf8(text)) {
+    if (at_pb_type(field) == ATOLL_TYPE_STRING && !at_bytes_is_utf8(text)) {
         return refuse(&s, text, "is not well-formed UTF-8");
     }
     return read_text(&s, text, value);
@@ -445,10 +450,10 @@ static void write_base64(const struct atoll_str *text, struct at_json_writer *ou
     at_text_add_char(out->out, '"');
 }
 
-static void write_enum(const struct atoll_field_desc *field, int32_t number, bool enum_numbers,
+static void write_enum(const struct atoll_enum_desc *desc, int32_t number, bool enum_numbers,
                        struct at_json_writer *out)
 {
-    const char *name = enum_numbers ? NULL : at_pb_enum_name(field->of.enumeration, number);
+    const char *name = enum_numbers ? NULL : at_pb_enum_name(desc, number);
 
     if (name == NULL) {
         at_json_i64(out, number);
@@ -457,19 +462,22 @@ static void write_enum(const struct atoll_field_desc *field, int32_t number, boo
     }
 }
 
-void at_json_write_scalar(const struct atoll_field_desc *field, const void *value,
+void at_json_write_scalar(const struct atoll_message_desc *desc,
+                          const struct atoll_field_desc *field, const void *value,
                           bool enum_numbers, struct at_json_writer *out)
 {
     const struct atoll_str *text = value;
     char number[24];
 
-    switch (field->type) {
+    switch (at_pb_type(field)) {
     case ATOLL_TYPE_STRING: at_json_string(out, at_bytes_over(text->at, text->len)); break;
     case ATOLL_TYPE_BYTES: write_base64(text, out); break;
     case ATOLL_TYPE_DOUBLE: at_json_double(out, *(const double *)value); break;
     case ATOLL_TYPE_FLOAT: at_json_float(out, *(const float *)value); break;
     case ATOLL_TYPE_BOOL: at_json_bool(out, *(const uint8_t *)value != 0); break;
-    case ATOLL_TYPE_ENUM: write_enum(field, *(const int32_t *)value, enum_numbers, out); break;
+    case ATOLL_TYPE_ENUM:
+        write_enum(at_pb_enum_of(desc, field), *(const int32_t *)value, enum_numbers, out);
+        break;
     case ATOLL_TYPE_UINT32:
     case ATOLL_TYPE_FIXED32: at_json_u64(out, *(const uint32_t *)value); break;
     case ATOLL_TYPE_UINT64:
@@ -487,21 +495,21 @@ void at_json_write_scalar(const struct atoll_field_desc *field, const void *valu
     }
 }
 
-void at_json_write_key(const struct atoll_field_desc *field, const void *value,
-                       struct at_json_writer *out)
+void at_json_write_key(const struct atoll_message_desc *desc, const struct atoll_field_desc *field,
+                       const void *value, struct at_json_writer *out)
 {
     struct at_text text;
     struct at_json_writer plain;
     struct at_bytes b;
 
-    if (field->type == ATOLL_TYPE_STRING) {
+    if (at_pb_type(field) == ATOLL_TYPE_STRING) {
         at_json_key_bytes(out, at_bytes_over(((const struct atoll_str *)value)->at,
                                              ((const struct atoll_str *)value)->len));
         return;
     }
     at_text_init(&text);
     at_json_writer_init(&plain, &text, 0);
-    at_json_write_scalar(field, value, true, &plain);
+    at_json_write_scalar(desc, field, value, true, &plain);
     b = at_text_bytes(&text);
     if (b.len > 1 && b.at[0] == '"') {
         b = at_bytes_over(b.at + 1, b.len - 2);

@@ -28,6 +28,8 @@ struct symbol {
     struct atoll_message_desc *message;
     struct atoll_enum_desc *enumeration;
     struct at_pool_service *service;
+    const void *user; /* the table whose types it is at `place` of */
+    uint16_t place;
 };
 
 /* A message type on its way in. */
@@ -177,7 +179,6 @@ static int add_message(struct adding *a, const char *scope, const struct at_prot
     }
     a->pool->message_count++;
     desc->size = sizeof(*desc);
-    desc->field_stride = sizeof(struct atoll_field_desc);
     if (proto->options != NULL && proto->options->map_entry) {
         desc->flags |= ATOLL_MESSAGE_MAP_ENTRY;
     }
@@ -214,21 +215,48 @@ static int declare_types(struct adding *a, const struct at_proto_file *file, con
     return r;
 }
 
-static const struct symbol *find(const struct at_pool *pool, struct at_bytes name)
+static struct symbol *find(const struct at_pool *pool, struct at_bytes name)
 {
     return at_map_get(&pool->symbols, name);
 }
 
 /* A type as descriptors name it: with a dot in front. */
-static const struct symbol *find_type(const struct at_pool *pool, struct atoll_str name)
+static struct symbol *find_type(const struct at_pool *pool, struct atoll_str name)
 {
     return name.len > 1 && name.at[0] == '.' ? find(pool, at_bytes_after(bytes(name), 1)) : NULL;
 }
 
-static int resolve_type(struct adding *a, const struct declared *d, const struct at_proto_field *p,
-                        struct atoll_field_desc *f)
+/* A message's table in the making: the arrays that become its own. */
+struct table {
+    const struct at_proto_field **protos; /* by ascending number */
+    struct atoll_field_desc *fields;
+    struct atoll_field_name *names;
+    union atoll_type_ref *types;
+    char *text;
+    size_t count;
+    size_t type_count;
+    size_t text_len;
+};
+
+/* Types of a table are few or many; a symbol remembers its place in the table in work. */
+static uint16_t place_of(struct table *t, struct symbol *s)
 {
-    const struct symbol *s;
+    if (s->user != t->fields) {
+        s->user = t->fields;
+        s->place = (uint16_t)t->type_count;
+        if (s->message != NULL) {
+            t->types[t->type_count++].message = s->message;
+        } else {
+            t->types[t->type_count++].enumeration = s->enumeration;
+        }
+    }
+    return s->place;
+}
+
+static int resolve_type(struct adding *a, const struct declared *d, const struct at_proto_field *p,
+                        struct table *t, struct atoll_field_desc *f)
+{
+    struct symbol *s;
 
     if (p->type != ATOLL_TYPE_MESSAGE && p->type != ATOLL_TYPE_ENUM) {
         return 0;
@@ -236,29 +264,25 @@ static int resolve_type(struct adding *a, const struct declared *d, const struct
     s = find_type(a->pool, p->type_name);
     if (s == NULL || (p->type == ATOLL_TYPE_MESSAGE && s->message == NULL) ||
         (p->type == ATOLL_TYPE_ENUM && s->enumeration == NULL)) {
-        return REFUSE(a, "the type of %s.%s is not part of the contract", d->desc->full_name,
-                      f->name);
+        return REFUSE(a, "the type of %s.%.*s is not part of the contract", d->desc->full_name,
+                      (int)p->name.len, p->name.at);
     }
-    if (p->type == ATOLL_TYPE_ENUM) {
-        f->of.enumeration = s->enumeration;
-        return 0;
-    }
-    f->of.message = s->message;
-    if ((s->message->flags & ATOLL_MESSAGE_MAP_ENTRY) != 0 && f->mode == ATOLL_MODE_REPEATED) {
-        f->flags = (uint16_t)(f->flags | ATOLL_FIELD_MAP);
+    f->of = place_of(t, s);
+    if (p->type == ATOLL_TYPE_MESSAGE && (s->message->flags & ATOLL_MESSAGE_MAP_ENTRY) != 0 &&
+        f->kind >> 5 == ATOLL_FORM_REPEATED) {
+        f->kind = ATOLL_KIND(MAP, MESSAGE);
     }
     return 0;
 }
 
 /* What protoc writes when the .proto gives no json_name: "item_id" becomes "itemId". */
-static char *lower_camel(struct at_arena *arena, struct at_bytes name)
+static size_t lower_camel(struct atoll_str name, char *out)
 {
-    char *out = at_arena_copy(arena, name);
     size_t len = 0;
     bool raise = false;
 
-    for (size_t i = 0; out != NULL && i < name.len; i++) {
-        char c = (char)name.at[i];
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.at[i];
 
         if (c == '_') {
             raise = true;
@@ -267,17 +291,34 @@ static char *lower_camel(struct at_arena *arena, struct at_bytes name)
         out[len++] = (char)(raise && c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
         raise = false;
     }
-    if (out != NULL) {
-        out[len] = '\0';
-    }
-    return out;
+    return len;
 }
 
-static int fill_field(struct adding *a, const struct declared *d, const struct at_proto_field *p,
-                      struct atoll_field_desc *f)
+/* The text has room for both names of every field; see make_table(). */
+static void add_names(struct table *t, size_t i)
 {
-    struct at_arena *arena = &a->pool->arena;
+    const struct at_proto_field *p = t->protos[i];
+    struct atoll_field_name *n = &t->names[i];
+    char *json = t->text + t->text_len + p->name.len + 1;
+    size_t json_len = p->json_name.len;
 
+    memcpy(t->text + t->text_len, p->name.at, p->name.len);
+    if (json_len > 0) {
+        memcpy(json, p->json_name.at, json_len);
+    } else {
+        json_len = lower_camel(p->name, json);
+    }
+    *n = (struct atoll_field_name){
+        .name_at = (uint32_t)t->text_len,
+        .json_at = (uint32_t)(t->text_len + p->name.len + 1),
+        .name_len = (uint16_t)p->name.len,
+        .json_len = (uint16_t)json_len,
+    };
+    t->text_len += p->name.len + 1 + json_len + 1;
+}
+
+static int judge_field(struct adding *a, const struct declared *d, const struct at_proto_field *p)
+{
     if (!is_name(bytes(p->name), false) || p->name.len > UINT16_MAX ||
         p->json_name.len > UINT16_MAX || p->number < 1 || p->number > AT_PB_FIELD_NUMBER_MAX ||
         p->type < 1 || p->type > ATOLL_TYPE_SINT64 || p->label < AT_PROTO_OPTIONAL ||
@@ -287,21 +328,20 @@ static int fill_field(struct adding *a, const struct declared *d, const struct a
         return REFUSE(a, "a field of %s has an impossible name, number, type or label",
                       d->desc->full_name);
     }
-    f->size = sizeof(*f);
-    f->number = (uint32_t)p->number;
-    f->type = (uint8_t)p->type;
-    f->mode = at_proto_mode(p, d->proto2);
+    return 0;
+}
+
+static int fill_field(struct adding *a, const struct declared *d, struct table *t, size_t i)
+{
+    const struct at_proto_field *p = t->protos[i];
+    struct atoll_field_desc *f = &t->fields[i];
+    uint8_t form = at_proto_form(p, d->proto2);
+
+    f->tag = at_proto_tag(p, form);
+    f->kind = (uint8_t)(form << 5 | p->type);
     f->flags = at_proto_flags(p, d->proto2);
-    f->tag = at_proto_tag(p, f->flags);
-    f->name = at_arena_copy(arena, bytes(p->name));
-    f->json_name = p->json_name.len > 0 ? at_arena_copy(arena, bytes(p->json_name))
-                                        : lower_camel(arena, bytes(p->name));
-    if (f->name == NULL || f->json_name == NULL) {
-        return -ENOMEM;
-    }
-    f->name_len = (uint16_t)p->name.len;
-    f->json_name_len = (uint16_t)strlen(f->json_name);
-    return resolve_type(a, d, p, f);
+    add_names(t, i);
+    return resolve_type(a, d, p, t, f);
 }
 
 static uint32_t take_room(struct atoll_message_desc *desc, size_t size, size_t align)
@@ -313,7 +353,7 @@ static uint32_t take_room(struct atoll_message_desc *desc, size_t size, size_t a
 }
 
 /* Places in the struct. A oneof has one place for all its members and one for its number. */
-static int lay_out(struct adding *a, const struct declared *d, struct atoll_field_desc *fields)
+static int lay_out(struct adding *a, const struct declared *d, const struct table *t)
 {
     struct place {
         uint32_t value; /* 0: none yet; offset 0 is the unknown fields' */
@@ -325,25 +365,25 @@ static int lay_out(struct adding *a, const struct declared *d, struct atoll_fiel
         return -ENOMEM;
     }
     desc->unknown_offset = take_room(desc, sizeof(struct atoll_unknown *), 8);
-    for (size_t i = 0; i < d->proto->fields.count; i++) {
-        struct atoll_field_desc *f = &fields[i];
-        size_t size = f->type == ATOLL_TYPE_GROUP ? 8 : at_pb_scalar_size(f->type);
+    for (size_t i = 0; i < t->count; i++) {
+        struct atoll_field_desc *f = &t->fields[i];
+        size_t size = at_pb_scalar_size(at_pb_type(f));
 
-        if (f->mode == ATOLL_MODE_REPEATED) {
+        if (at_pb_is_repeated(f)) {
             f->offset = take_room(desc, sizeof(struct at_pb_array), 8);
-        } else if (f->mode == ATOLL_MODE_ONEOF) {
-            struct place *o = &oneofs[d->proto->fields.at[i].oneof_index];
+        } else if (at_pb_form(f) == ATOLL_FORM_ONEOF) {
+            struct place *o = &oneofs[t->protos[i]->oneof_index];
 
             if (o->value == 0) {
                 o->value = take_room(desc, sizeof(struct atoll_str), 8);
                 o->number = take_room(desc, sizeof(uint32_t), 4);
             }
             f->offset = o->value;
-            f->presence_offset = o->number;
+            f->presence = o->number;
         } else {
             f->offset = take_room(desc, size, size < 8 ? size : 8);
-            if (f->mode == ATOLL_MODE_OPTIONAL) {
-                f->presence_offset = take_room(desc, sizeof(bool), 1);
+            if (at_pb_form(f) == ATOLL_FORM_OPTIONAL) {
+                f->presence = take_room(desc, sizeof(bool), 1);
             }
         }
     }
@@ -353,46 +393,90 @@ static int lay_out(struct adding *a, const struct declared *d, struct atoll_fiel
 
 static int by_number(const void *a, const void *b)
 {
-    uint32_t x = ((const struct atoll_field_desc *)a)->number;
-    uint32_t y = ((const struct atoll_field_desc *)b)->number;
+    int32_t x = (*(const struct at_proto_field *const *)a)->number;
+    int32_t y = (*(const struct at_proto_field *const *)b)->number;
 
     return (x > y) - (x < y);
 }
 
-/* Second pass. Groups are left to the unknown fields: they have no place yet. */
+/* Judges the fields and brings them in order. Groups are left to the unknown fields. */
+static int make_table(struct adding *a, const struct declared *d, struct table *t)
+{
+    struct at_arena *arena = &a->pool->arena;
+    size_t n = d->proto->fields.count;
+    size_t text = 0;
+
+    *t = (struct table){
+        .protos = at_arena_zalloc(arena, n, sizeof(*t->protos)),
+        .fields = at_arena_zalloc(arena, n, sizeof(*t->fields)),
+        .names = at_arena_zalloc(arena, n, sizeof(*t->names)),
+        .types = at_arena_zalloc(arena, n, sizeof(*t->types)),
+    };
+    if (t->protos == NULL || t->fields == NULL || t->names == NULL || t->types == NULL) {
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const struct at_proto_field *p = &d->proto->fields.at[i];
+        int r = judge_field(a, d, p);
+
+        if (r < 0) {
+            return r;
+        }
+        if (p->type != ATOLL_TYPE_GROUP) {
+            t->protos[t->count++] = p;
+            text += p->name.len + (p->json_name.len > 0 ? p->json_name.len : p->name.len) + 2;
+        }
+    }
+    if (text > UINT32_MAX) {
+        return REFUSE(a, "the names of the fields of %s are too long", d->desc->full_name);
+    }
+    t->text = at_arena_zalloc(arena, 1, text);
+    qsort(t->protos, t->count, sizeof(*t->protos), by_number);
+    for (size_t i = 1; i < t->count; i++) {
+        if (t->protos[i]->number == t->protos[i - 1]->number) {
+            return REFUSE(a, "%s has two fields with number %" PRId32, d->desc->full_name,
+                          t->protos[i]->number);
+        }
+    }
+    return t->text == NULL ? -ENOMEM : 0;
+}
+
+/* Second pass. */
 static int fill_message(struct adding *a, const struct declared *d)
 {
     struct atoll_message_desc *desc = d->desc;
-    size_t n = d->proto->fields.count;
-    struct atoll_field_desc *fields = at_arena_zalloc(&a->pool->arena, n, sizeof(*fields));
-    size_t kept = 0;
-    int r = fields == NULL ? -ENOMEM : 0;
+    struct table t;
+    int r = make_table(a, d, &t);
 
-    for (size_t i = 0; r == 0 && i < n; i++) {
-        r = fill_field(a, d, &d->proto->fields.at[i], &fields[i]);
+    for (size_t i = 0; r == 0 && i < t.count; i++) {
+        r = fill_field(a, d, &t, i);
+        if (at_pb_is_map(&t.fields[i])) {
+            desc->flags |= ATOLL_MESSAGE_HAS_MAPS;
+        }
+        if ((t.fields[i].flags & ATOLL_FIELD_REQUIRED) != 0) {
+            desc->flags |= ATOLL_MESSAGE_HAS_REQUIRED;
+        }
     }
-    r = r == 0 ? lay_out(a, d, fields) : r;
+    r = r == 0 ? lay_out(a, d, &t) : r;
     if (r < 0) {
         return r;
     }
-    for (size_t i = 0; i < n; i++) {
-        if (fields[i].type != ATOLL_TYPE_GROUP) {
-            fields[kept++] = fields[i];
-        }
-    }
-    qsort(fields, kept, sizeof(*fields), by_number);
-    for (size_t i = 1; i < kept; i++) {
-        if (fields[i].number == fields[i - 1].number) {
-            return REFUSE(a, "%s has two fields with number %" PRIu32, desc->full_name,
-                          fields[i].number);
-        }
-    }
-    desc->fields = fields;
-    desc->field_count = (uint32_t)kept;
-    while (desc->dense_count < kept && fields[desc->dense_count].number == desc->dense_count + 1) {
+    desc->fields = t.fields;
+    desc->types = t.types;
+    desc->names = t.names;
+    desc->text = t.text;
+    desc->field_count = (uint32_t)t.count;
+    while (desc->dense_count < t.count &&
+           at_pb_number(&t.fields[desc->dense_count]) == desc->dense_count + 1) {
         desc->dense_count++;
     }
     return 0;
+}
+
+static bool is_key_type(uint8_t type)
+{
+    return type != ATOLL_TYPE_MESSAGE && type != ATOLL_TYPE_GROUP && type != ATOLL_TYPE_DOUBLE &&
+           type != ATOLL_TYPE_FLOAT && type != ATOLL_TYPE_BYTES && type != ATOLL_TYPE_ENUM;
 }
 
 /* Map entries are read by position: the key is field 1 and the value field 2. */
@@ -404,12 +488,11 @@ static int judge_map_entry(struct adding *a, const struct atoll_message_desc *de
         return 0;
     }
     for (size_t i = 0; ok && i < 2; i++) {
-        ok =
-            desc->fields[i].mode != ATOLL_MODE_REPEATED && desc->fields[i].mode != ATOLL_MODE_ONEOF;
+        enum atoll_form form = at_pb_form(&desc->fields[i]);
+
+        ok = form == ATOLL_FORM_IMPLICIT || form == ATOLL_FORM_OPTIONAL;
     }
-    ok = ok && desc->fields[0].type != ATOLL_TYPE_MESSAGE &&
-         desc->fields[0].type != ATOLL_TYPE_DOUBLE && desc->fields[0].type != ATOLL_TYPE_FLOAT &&
-         desc->fields[0].type != ATOLL_TYPE_BYTES && desc->fields[0].type != ATOLL_TYPE_ENUM;
+    ok = ok && is_key_type(at_pb_type(&desc->fields[0]));
     return ok ? 0 : REFUSE(a, "%s is no map entry: it needs a key and a value", desc->full_name);
 }
 

@@ -17,34 +17,35 @@ bool at_proto_is_proto2(const struct at_proto_file *file)
     return !at_bytes_equal(at_bytes_over(file->syntax.at, file->syntax.len), AT_LIT("proto3"));
 }
 
-uint8_t at_proto_mode(const struct at_proto_field *f, bool proto2)
+static bool is_message(const struct at_proto_field *f)
+{
+    return f->type == ATOLL_TYPE_MESSAGE || f->type == ATOLL_TYPE_GROUP;
+}
+
+static bool is_packed(const struct at_proto_field *f, bool proto2)
+{
+    return !is_message(f) && f->type != ATOLL_TYPE_STRING && f->type != ATOLL_TYPE_BYTES &&
+           (f->options != NULL && f->options->has_packed ? f->options->packed : !proto2);
+}
+
+uint8_t at_proto_form(const struct at_proto_field *f, bool proto2)
 {
     if (f->label == AT_PROTO_REPEATED) {
-        return ATOLL_MODE_REPEATED;
+        return is_packed(f, proto2) ? ATOLL_FORM_PACKED : ATOLL_FORM_REPEATED;
     }
     if (at_proto_is_in_oneof(f)) {
-        return ATOLL_MODE_ONEOF;
+        return ATOLL_FORM_ONEOF;
     }
-    if (f->type != ATOLL_TYPE_MESSAGE && (f->proto3_optional || proto2)) {
-        return ATOLL_MODE_OPTIONAL;
+    if (!is_message(f) && (f->proto3_optional || proto2)) {
+        return ATOLL_FORM_OPTIONAL;
     }
-    return ATOLL_MODE_IMPLICIT;
+    return ATOLL_FORM_IMPLICIT;
 }
 
-static bool is_packable(const struct at_proto_field *f)
-{
-    return f->label == AT_PROTO_REPEATED && f->type != ATOLL_TYPE_MESSAGE &&
-           f->type != ATOLL_TYPE_STRING && f->type != ATOLL_TYPE_BYTES;
-}
-
-uint16_t at_proto_flags(const struct at_proto_field *f, bool proto2)
+uint8_t at_proto_flags(const struct at_proto_field *f, bool proto2)
 {
     uint32_t flags = 0;
-    bool packed = f->options != NULL && f->options->has_packed ? f->options->packed : !proto2;
 
-    if (packed && is_packable(f)) {
-        flags |= ATOLL_FIELD_PACKED;
-    }
     if (f->options != NULL && f->options->deprecated) {
         flags |= ATOLL_FIELD_DEPRECATED;
     }
@@ -54,10 +55,16 @@ uint16_t at_proto_flags(const struct at_proto_field *f, bool proto2)
     if (f->type == ATOLL_TYPE_STRING && proto2) {
         flags |= ATOLL_FIELD_ANY_BYTES;
     }
-    return (uint16_t)flags;
+    if (f->type == ATOLL_TYPE_ENUM && proto2) {
+        flags |= ATOLL_FIELD_CLOSED;
+    }
+    if (f->extendee.len > 0) {
+        flags |= ATOLL_FIELD_EXTENSION;
+    }
+    return (uint8_t)flags;
 }
 
-uint32_t at_proto_tag(const struct at_proto_field *f, uint16_t flags)
+uint32_t at_proto_tag(const struct at_proto_field *f, uint8_t form)
 {
     static const uint8_t wires[] = {
         [ATOLL_TYPE_DOUBLE] = AT_PB_WIRE_FIXED64,   [ATOLL_TYPE_FLOAT] = AT_PB_WIRE_FIXED32,
@@ -67,7 +74,7 @@ uint32_t at_proto_tag(const struct at_proto_field *f, uint16_t flags)
         [ATOLL_TYPE_MESSAGE] = AT_PB_WIRE_LENGTH,   [ATOLL_TYPE_GROUP] = AT_PB_WIRE_GROUP,
         [ATOLL_TYPE_SINT64] = AT_PB_WIRE_VARINT, /* as all others */
     };
-    uint32_t wire = (flags & ATOLL_FIELD_PACKED) != 0 ? AT_PB_WIRE_LENGTH : wires[f->type];
+    uint32_t wire = form == ATOLL_FORM_PACKED ? AT_PB_WIRE_LENGTH : wires[f->type];
 
     return (uint32_t)f->number << 3 | wire;
 }

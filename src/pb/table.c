@@ -21,11 +21,11 @@ const struct atoll_field_desc *at_pb_field_by_name(const struct atoll_message_de
                                                    struct at_bytes name)
 {
     for (size_t i = 0; i < desc->field_count; i++) {
-        const struct atoll_field_desc *f = at_pb_field(desc, i);
+        const struct atoll_field_name *n = &desc->names[i];
 
-        if ((f->json_name_len == name.len && memcmp(f->json_name, name.at, name.len) == 0) ||
-            (f->name_len == name.len && memcmp(f->name, name.at, name.len) == 0)) {
-            return f;
+        if ((n->json_len == name.len && memcmp(desc->text + n->json_at, name.at, name.len) == 0) ||
+            (n->name_len == name.len && memcmp(desc->text + n->name_at, name.at, name.len) == 0)) {
+            return at_pb_field(desc, i);
         }
     }
     return NULL;
@@ -72,6 +72,7 @@ size_t at_pb_scalar_size(uint8_t type)
         [ATOLL_TYPE_FIXED32] = 4,
         [ATOLL_TYPE_BOOL] = sizeof(bool),
         [ATOLL_TYPE_STRING] = sizeof(struct atoll_str),
+        [ATOLL_TYPE_GROUP] = sizeof(void *),
         [ATOLL_TYPE_MESSAGE] = sizeof(void *),
         [ATOLL_TYPE_BYTES] = sizeof(struct atoll_str),
         [ATOLL_TYPE_UINT32] = 4,
@@ -85,27 +86,39 @@ size_t at_pb_scalar_size(uint8_t type)
     return sizes[type];
 }
 
-size_t at_pb_value_size(const struct atoll_field_desc *field)
+size_t at_pb_value_size(const struct atoll_message_desc *desc, const struct atoll_field_desc *field)
 {
-    if (field->mode == ATOLL_MODE_REPEATED && field->type == ATOLL_TYPE_MESSAGE) {
-        return field->of.message->struct_size;
+    if (at_pb_is_repeated(field) && at_pb_is_message(field)) {
+        return desc->types[field->of].message->struct_size;
     }
-    return at_pb_scalar_size(field->type);
+    return at_pb_scalar_size(at_pb_type(field));
+}
+
+void at_pb_init(const struct atoll_message_desc *desc, void *message)
+{
+    if (desc->initial != NULL) {
+        memcpy(message, desc->initial, desc->struct_size);
+    } else {
+        memset(message, 0, desc->struct_size);
+    }
 }
 
 bool at_pb_has(const struct atoll_field_desc *field, const void *message)
 {
     const uint8_t *value = (const uint8_t *)message + field->offset;
-    const uint8_t *presence = (const uint8_t *)message + field->presence_offset;
-    size_t size = at_pb_value_size(field);
+    const uint8_t *presence = (const uint8_t *)message + field->presence;
+    uint8_t type = at_pb_type(field);
+    size_t size = at_pb_scalar_size(type);
 
-    switch ((enum atoll_mode)field->mode) {
-    case ATOLL_MODE_OPTIONAL: return *presence != 0;
-    case ATOLL_MODE_ONEOF: return *(const uint32_t *)presence == field->number;
-    case ATOLL_MODE_REPEATED: return ((const struct at_pb_array *)value)->count > 0;
-    case ATOLL_MODE_IMPLICIT: break;
+    switch (at_pb_form(field)) {
+    case ATOLL_FORM_OPTIONAL: return *presence != 0;
+    case ATOLL_FORM_ONEOF: return *(const uint32_t *)presence == at_pb_number(field);
+    case ATOLL_FORM_REPEATED:
+    case ATOLL_FORM_PACKED:
+    case ATOLL_FORM_MAP: return ((const struct at_pb_array *)value)->count > 0;
+    case ATOLL_FORM_IMPLICIT: break;
     }
-    if (field->type == ATOLL_TYPE_STRING || field->type == ATOLL_TYPE_BYTES) {
+    if (type == ATOLL_TYPE_STRING || type == ATOLL_TYPE_BYTES) {
         return ((const struct atoll_str *)value)->len > 0;
     }
     for (size_t i = 0; i < size; i++) {

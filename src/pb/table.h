@@ -26,7 +26,8 @@ int at_pb_array_append(struct at_pb_array *array, size_t size, size_t expected,
 /* Bytes of a singular value of this type; of a message its pointer. */
 size_t at_pb_scalar_size(uint8_t type);
 /* Bytes of one value: of an element when repeated; of a singular message its pointer. */
-size_t at_pb_value_size(const struct atoll_field_desc *field);
+size_t at_pb_value_size(const struct atoll_message_desc *desc,
+                        const struct atoll_field_desc *field);
 
 /* Dense numbers by index, the rest by halving; NULL when there is none. */
 static inline const struct atoll_field_desc *at_pb_find(const struct atoll_message_desc *desc,
@@ -36,19 +37,16 @@ static inline const struct atoll_field_desc *at_pb_find(const struct atoll_messa
     size_t high = desc->field_count;
 
     if (__builtin_expect(number - 1 < desc->dense_count, 1)) {
-        return (const struct atoll_field_desc *)((const char *)desc->fields +
-                                                 (size_t)(number - 1) * desc->field_stride);
+        return &desc->fields[number - 1];
     }
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        const struct atoll_field_desc *f =
-            (const struct atoll_field_desc *)((const char *)desc->fields +
-                                              middle * desc->field_stride);
+        const struct atoll_field_desc *f = &desc->fields[middle];
 
-        if (f->number == number) {
+        if (f->tag >> 3 == number) {
             return f;
         }
-        if (f->number < number) {
+        if (f->tag >> 3 < number) {
             low = middle + 1;
         } else {
             high = middle;

@@ -79,7 +79,7 @@ static bool is_set_by(const struct at_binding *b, const struct atoll_field_desc 
             return path;
         }
     }
-    return !path && f->type != ATOLL_TYPE_MESSAGE;
+    return !path && !at_pb_is_message(f);
 }
 
 /* Appends the names of the fields that the path sets, or of those that it leaves to the query. */
@@ -100,7 +100,7 @@ static size_t add_fields(const struct at_binding *b, bool in_path, const char *b
             const char *between = n == 0 ? before : n + 1 < count ? ", " : " and ";
 
             at_write_bytes(w, at_bytes_of(between));
-            at_write_bytes(w, at_bytes_of(f->json_name));
+            at_write_bytes(w, at_pb_json_name(in, f));
             n++;
         }
     }
@@ -170,8 +170,7 @@ static const char *taken_by(const struct at_binding *b, struct at_bytes key)
     if (b->body == AT_BINDING_WHOLE) {
         return "the body is the whole message here: set the field there, not in the query";
     }
-    if (b->body == AT_BINDING_FIELD &&
-        same_field(in, key, at_bytes_over(b->body_field->name, b->body_field->name_len))) {
+    if (b->body == AT_BINDING_FIELD && same_field(in, key, at_pb_name(in, b->body_field))) {
         return "the body sets this field: it cannot be in the query too";
     }
     for (size_t i = 0; i < b->path.variable_count; i++) {
@@ -189,7 +188,7 @@ static const struct atoll_field_desc *cut_field(const struct atoll_message_desc 
     const struct atoll_field_desc *f =
         *desc != NULL && at_bytes_cut(path, '.', &name) ? at_pb_field_by_name(*desc, name) : NULL;
 
-    *desc = f != NULL && f->type == ATOLL_TYPE_MESSAGE ? f->of.message : NULL;
+    *desc = f == NULL ? NULL : at_pb_message_of(*desc, f);
     return f;
 }
 
@@ -206,7 +205,7 @@ static bool is_one_value(const struct atoll_message_desc *in, struct at_bytes a,
             return false;
         }
     } while (a.len > 0 && b.len > 0);
-    return a.len == 0 && b.len == 0 && f->mode != ATOLL_MODE_REPEATED;
+    return a.len == 0 && b.len == 0 && !at_pb_is_repeated(f);
 }
 
 /* A parameter seen before. Equal paths have equal marks, so that few paths are compared. */
@@ -222,7 +221,7 @@ static uint64_t mark_of(const struct atoll_message_desc *in, struct at_bytes pat
 
     do {
         f = cut_field(&in, &path);
-        mark = mark * UINT64_C(0x100000001b3) + (f == NULL ? 0 : f->number);
+        mark = mark * UINT64_C(0x100000001b3) + (f == NULL ? 0 : at_pb_number(f));
     } while (f != NULL && path.len > 0);
     return mark;
 }
