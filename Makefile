@@ -3,13 +3,13 @@ BUILD ?= build
 PREFIX ?= /usr/local
 SHELL = /bin/sh
 
-.PHONY: all help setup demo test unit stories check format bench soak interop install clean
+.PHONY: all help setup demo test unit stories check format bench bench-codec soak interop install clean
 
 all: setup $(BUILD)/build.ninja ## build everything
 	@ninja -C $(BUILD)
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 setup:
 	@tools/setup build
@@ -45,6 +45,11 @@ bench: ## the figures: lines `bar NAME VALUE UNIT LIMIT ok|short`
 	@tools/setup bench
 	@$(MAKE) --no-print-directory all
 	@bench/run $(BUILD)
+
+bench-codec: ## the codec's figures alone
+	@tools/setup bench
+	@$(MAKE) --no-print-directory all
+	@bench/run $(BUILD) codec
 
 soak: ## the long forms: bare Debian, kills for minutes, long fuzzing
 	@tools/setup interop

@@ -19,8 +19,8 @@ union any {
     struct bench_Order order;
 };
 
-static const struct atoll_message_desc *const types[SAMPLES] = {
-    &bench_Flat_desc, &bench_Cart_desc, &bench_Order_desc};
+static const struct atoll_message_desc *const types[SAMPLES] = {&bench_Flat_desc, &bench_Cart_desc,
+                                                                &bench_Order_desc};
 static const struct sample *given;
 static union any kept[SAMPLES];
 static union any fresh;
@@ -68,9 +68,8 @@ static size_t encode(int which, const uint8_t **ret)
 static int from_json(int which)
 {
     at_arena_reset(&arena);
-    return at_json_to_message(types[which],
-                              at_bytes_over(given[which].json, given[which].json_len), 0, &arena,
-                              &fresh, NULL) == 0;
+    return at_json_to_message(types[which], at_bytes_over(given[which].json, given[which].json_len),
+                              0, &arena, &fresh, NULL) == 0;
 }
 
 static size_t to_json(int which, const char **ret)

@@ -2,10 +2,9 @@
 // before each; beside it, for comparison, one message object that is decoded into again and again.
 #include <cstdio>
 #include <cstdlib>
-#include <string>
-
 #include <google/protobuf/arena.h>
 #include <google/protobuf/util/json_util.h>
+#include <string>
 
 #include "codec.pb.h"
 #include "peers.h"
@@ -60,8 +59,8 @@ static int decode(int which)
         return pb::Arena::CreateMessage<bench::Cart>(arena)->ParseFromArray(given[which].bytes,
                                                                             (int)given[which].len);
     default:
-        return pb::Arena::CreateMessage<bench::Order>(arena)->ParseFromArray(
-            given[which].bytes, (int)given[which].len);
+        return pb::Arena::CreateMessage<bench::Order>(arena)->ParseFromArray(given[which].bytes,
+                                                                             (int)given[which].len);
     }
 }
 
@@ -114,11 +113,10 @@ static void fill_flat(bench::Flat *m)
 
 static void fill_cart(bench::Cart *m)
 {
-    static const char *const names[] = {"Espresso cup, white", "Filter paper No. 4",
-                                        "Hand grinder",        "Kettle 0.9 l",
-                                        "Scale 0.1 g",         "Oat drink",
-                                        "Dark roast 250 g",    "Light roast 1 kg",
-                                        "Milk jug",            "Café brush"};
+    static const char *const names[] = {"Espresso cup, white", "Filter paper No. 4", "Hand grinder",
+                                        "Kettle 0.9 l",        "Scale 0.1 g",        "Oat drink",
+                                        "Dark roast 250 g",    "Light roast 1 kg",   "Milk jug",
+                                        "Café brush"};
 
     m->set_user_id("u-83f1c0e2");
     m->set_currency("EUR");
@@ -175,8 +173,7 @@ void make_samples(sample *samples)
         size_t len = all[i]->ByteSizeLong();
 
         if (len > SAMPLE_BYTES_MAX || !all[i]->SerializeToArray(samples[i].bytes, (int)len) ||
-            !pb::util::MessageToJsonString(*all[i], &json).ok() ||
-            json.size() > SAMPLE_BYTES_MAX) {
+            !pb::util::MessageToJsonString(*all[i], &json).ok() || json.size() > SAMPLE_BYTES_MAX) {
             (void)fprintf(stderr, "sample %d cannot be made\n", i);
             exit(1);
         }

@@ -2,11 +2,10 @@
  * nanopb: strings and lists inline in the structs, no allocation. The lines of an order go through
  * a callback into an array of ours: Debian's library describes no struct above 64 KiB.
  */
-#include <stdio.h>
-#include <stdlib.h>
-
 #include <pb_decode.h>
 #include <pb_encode.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "codec.pb.h"
 #include "peers.h"
@@ -56,7 +55,7 @@ static bool write_lines(pb_ostream_t *stream, const pb_field_t *field, void *con
 
 static void *message(struct messages *m, int which)
 {
-    return which == SAMPLE_FLAT ? (void *)&m->flat
+    return which == SAMPLE_FLAT   ? (void *)&m->flat
            : which == SAMPLE_CART ? (void *)&m->cart
                                   : (void *)&m->order;
 }

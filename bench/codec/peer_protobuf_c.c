@@ -80,5 +80,5 @@ static size_t encode(int which, const uint8_t **ret)
 }
 
 const struct peer peer_protobuf_c = {"protobuf-c", setup, decode_bump, encode, NULL, NULL};
-const struct peer peer_protobuf_c_malloc = {"protobuf-c malloc", setup, decode_malloc, encode,
-                                            NULL, NULL};
+const struct peer peer_protobuf_c_malloc = {
+    "protobuf-c malloc", setup, decode_malloc, encode, NULL, NULL};

@@ -40,8 +40,8 @@ extern const struct peer peer_atoll;
 extern const struct peer peer_nanopb;
 extern const struct peer peer_protobuf_c;        /* a bump allocator below it */
 extern const struct peer peer_protobuf_c_malloc; /* as it comes */
-extern const struct peer peer_cpp;               /* an arena with a first block, emptied each time */
-extern const struct peer peer_cpp_reused;        /* the same message object again and again */
+extern const struct peer peer_cpp;        /* an arena with a first block, emptied each time */
+extern const struct peer peer_cpp_reused; /* the same message object again and again */
 
 /* The samples, made with C++ protobuf. */
 void make_samples(struct sample *samples);
