@@ -4,6 +4,8 @@
 
 #include "base/bytes.h"
 #include "pb/json.h"
+#include "pb/json_number.h"
+#include "pb/json_scan.h"
 #include "pb/limits.h"
 
 enum expects {
@@ -78,6 +80,7 @@ static int hex(uint8_t c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+/* At the opening quote; token->text becomes what is between the quotes. */
 /* Four hex digits, or a number above 0xFFFF. */
 static uint32_t hex4(const uint8_t *p, const uint8_t *end)
 {
@@ -119,40 +122,24 @@ static const uint8_t *check_unicode(const uint8_t *p, const uint8_t *end)
     return p + 10;
 }
 
-/* Eight bytes at once while none is a quote, a backslash or a control; high bits are noted. */
-static const uint8_t *skip_plain(const uint8_t *p, const uint8_t *end, uint64_t *high)
+/* Behind a backslash; NULL: no escape. */
+static const uint8_t *check_escape(const uint8_t *p, const uint8_t *end)
 {
-    const uint64_t ones = 0x0101010101010101U;
-    const uint64_t tops = 0x8080808080808080U;
-
-    while (end - p >= 8) {
-        uint64_t w;
-        uint64_t quote;
-        uint64_t slash;
-
-        memcpy(&w, p, 8);
-        quote = w ^ (ones * '"');
-        slash = w ^ (ones * '\\');
-        if ((((quote - ones) & ~quote) | ((slash - ones) & ~slash) | ((w - ones * 0x20) & ~w)) &
-            tops) {
-            break;
-        }
-        *high |= w;
-        p += 8;
+    if (p < end && *p == 'u') {
+        return check_unicode(p + 1, end);
     }
-    return p;
+    return p < end && *p != '\0' && strchr("\"\\/bfnrt", *p) != NULL ? p + 1 : NULL;
 }
 
-/* At the opening quote; token->text becomes what is between the quotes. */
 static bool read_string(struct at_json_reader *r, struct at_json_token *token)
 {
     const uint8_t *begin = r->at + 1;
     const uint8_t *p = begin;
-    uint64_t high = 0;
+    bool high = false; /* is any byte above 127? */
 
     token->escaped = false;
     for (;;) {
-        p = skip_plain(p, r->end, &high);
+        p = at_json_plain_end(p, r->end, &high);
         if (p == r->end) {
             return fail(r, r->at, "the string has no end"), false;
         }
@@ -162,16 +149,8 @@ static bool read_string(struct at_json_reader *r, struct at_json_token *token)
         if (*p < 0x20) {
             return fail(r, p, "a control character in a string must be escaped"), false;
         }
-        high |= *p;
-        if (*p++ != '\\') {
-            continue;
-        }
         token->escaped = true;
-        if (p < r->end && *p == 'u') {
-            p = check_unicode(p + 1, r->end);
-        } else {
-            p = p < r->end && *p != '\0' && strchr("\"\\/bfnrt", *p) != NULL ? p + 1 : NULL;
-        }
+        p = check_escape(p + 1, r->end);
         if (p == NULL) {
             return fail(r, r->at,
                         "the string has an escape that is none, or half a surrogate pair"),
@@ -179,54 +158,16 @@ static bool read_string(struct at_json_reader *r, struct at_json_token *token)
         }
     }
     token->text = at_bytes_over(begin, (size_t)(p - begin));
-    if ((high & 0x8080808080808080U) != 0 && !at_bytes_is_utf8(token->text)) {
+    if (high && !at_bytes_is_utf8(token->text)) {
         return fail(r, r->at, "the string is not well-formed UTF-8"), false;
     }
     r->at = p + 1;
     return true;
 }
 
-static const uint8_t *digits(const uint8_t *p, const uint8_t *end)
-{
-    while (p < end && *p >= '0' && *p <= '9') {
-        p++;
-    }
-    return p;
-}
-
-/* RFC 8259 section 6. NULL: not a number. */
-static const uint8_t *number_end(const uint8_t *p, const uint8_t *end)
-{
-    const uint8_t *from;
-
-    p += p < end && *p == '-';
-    from = p;
-    p = digits(p, end);
-    if (p == from || (*from == '0' && p > from + 1)) {
-        return NULL;
-    }
-    if (p < end && *p == '.') {
-        from = p + 1;
-        p = digits(from, end);
-        if (p == from) {
-            return NULL;
-        }
-    }
-    if (p < end && (*p == 'e' || *p == 'E')) {
-        p++;
-        p += p < end && (*p == '+' || *p == '-');
-        from = p;
-        p = digits(from, end);
-        if (p == from) {
-            return NULL;
-        }
-    }
-    return p;
-}
-
 static enum at_json_kind read_number(struct at_json_reader *r, struct at_json_token *token)
 {
-    const uint8_t *p = number_end(r->at, r->end);
+    const uint8_t *p = at_json_number_end(r->at, r->end);
 
     if (p == NULL) {
         return fail(r, r->at, "ill-formed number");

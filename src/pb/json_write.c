@@ -1,13 +1,13 @@
-#include <inttypes.h>
+/* The writer: commas, quotes, escapes, numbers. */
 #include <math.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
 #include "base/text.h"
 #include "pb/json.h"
+#include "pb/json_number.h"
+#include "pb/json_scan.h"
 
 void at_json_writer_init(struct at_json_writer *w, struct at_text *out, uint32_t indent)
 {
@@ -82,15 +82,13 @@ void at_json_end_array(struct at_json_writer *w)
     end(w, ']');
 }
 
-/* Bytes at p that can stand in a string as they are. */
-static size_t plain_run(const uint8_t *p, size_t len)
+/* Is what follows to be printed as it is? DEL is escaped too: a terminal obeys it. */
+static const uint8_t *plain_end(const uint8_t *p, const uint8_t *end, bool *high)
 {
-    size_t i = 0;
+    const uint8_t *stop = at_json_plain_end(p, end, high);
+    const uint8_t *del = stop > p ? memchr(p, 0x7F, (size_t)(stop - p)) : NULL;
 
-    while (i < len && p[i] >= 0x20 && p[i] < 0x80 && p[i] != '"' && p[i] != '\\' && p[i] != 0x7F) {
-        i++;
-    }
-    return i;
+    return del == NULL ? stop : del;
 }
 
 static size_t utf8_len(const uint8_t *p, size_t left)
@@ -118,35 +116,65 @@ static void escape_one(struct at_text *out, uint8_t c)
     }
 }
 
+/* The same with each byte that is no part of a well-formed character replaced. */
+static void escape_ill_formed(struct at_text *out, struct at_bytes text)
+{
+    for (size_t i = 0; i < text.len;) {
+        uint8_t c = text.at[i];
+        size_t n = c < 0x80 ? 1 : utf8_len(text.at + i, text.len - i);
+
+        if (n == 0) {
+            at_text_add_str(out, "\xEF\xBF\xBD");
+            n = 1;
+        } else if (at_json_is_special(c) || c == 0x7F) {
+            escape_one(out, c);
+        } else {
+            at_text_add(out, at_bytes_over(text.at + i, n));
+        }
+        i += n;
+    }
+}
+
+static void escape_from(struct at_text *out, struct at_bytes text, const uint8_t *stop)
+{
+    const uint8_t *p = text.at;
+    const uint8_t *end = text.at + text.len;
+    bool high = false;
+
+    for (;;) {
+        at_text_add(out, at_bytes_over(p, (size_t)(stop - p)));
+        if (stop == end) {
+            return;
+        }
+        escape_one(out, *stop);
+        p = stop + 1;
+        stop = plain_end(p, end, &high);
+    }
+}
+
 void at_json_escape(struct at_text *out, struct at_bytes text)
 {
-    size_t i = 0;
+    bool high = false;
+    const uint8_t *stop;
 
-    while (i < text.len) {
-        size_t n = plain_run(text.at + i, text.len - i);
-
-        if (n == 0 && text.at[i] >= 0x80) {
-            n = utf8_len(text.at + i, text.len - i);
-            if (n == 0) {
-                at_text_add_str(out, "\xEF\xBF\xBD");
-                i++;
-                continue;
-            }
-        }
-        if (n == 0) {
-            escape_one(out, text.at[i++]);
-            continue;
-        }
-        at_text_add(out, at_bytes_over(text.at + i, n));
-        i += n;
+    if (text.len == 0) {
+        return;
+    }
+    stop = plain_end(text.at, text.at + text.len, &high);
+    if ((high || stop < text.at + text.len) && !at_bytes_is_utf8(text)) {
+        escape_ill_formed(out, text);
+    } else {
+        escape_from(out, text, stop);
     }
 }
 
 static void quoted(struct at_text *out, struct at_bytes text)
 {
+    bool high = false;
+    const uint8_t *end = text.len == 0 ? text.at : text.at + text.len;
     char *room;
 
-    if (plain_run(text.at, text.len) < text.len) {
+    if (plain_end(text.at, end, &high) < end || (high && !at_bytes_is_utf8(text))) {
         at_text_add_char(out, '"');
         at_json_escape(out, text);
         at_text_add_char(out, '"');
@@ -195,29 +223,18 @@ void at_json_raw(struct at_json_writer *w, struct at_bytes json)
     w->needs_comma = true;
 }
 
-static void number(struct at_json_writer *w, uint64_t value, bool negative)
-{
-    char digits[24];
-    size_t at = sizeof(digits);
-
-    do {
-        digits[--at] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value > 0);
-    if (negative) {
-        digits[--at] = '-';
-    }
-    at_json_raw(w, at_bytes_over(digits + at, sizeof(digits) - at));
-}
-
 void at_json_i64(struct at_json_writer *w, int64_t value)
 {
-    number(w, value < 0 ? 0 - (uint64_t)value : (uint64_t)value, value < 0);
+    char digits[AT_JSON_NUMBER_ROOM];
+
+    at_json_raw(w, at_bytes_over(digits, at_json_print_i64(value, digits)));
 }
 
 void at_json_u64(struct at_json_writer *w, uint64_t value)
 {
-    number(w, value, false);
+    char digits[AT_JSON_NUMBER_ROOM];
+
+    at_json_raw(w, at_bytes_over(digits, at_json_print_u64(value, digits)));
 }
 
 /* NaN and the infinities; false: the value is finite. */
@@ -234,47 +251,22 @@ static bool odd_double(struct at_json_writer *w, double value)
     return false;
 }
 
-/* printf writes the point of the locale; a user's process may have set one. */
-static void raw_number(struct at_json_writer *w, char *text)
-{
-    for (char *p = text; *p != '\0'; p++) {
-        if (*p == ',') {
-            *p = '.';
-        }
-    }
-    at_json_raw(w, at_bytes_of(text));
-}
-
 void at_json_double(struct at_json_writer *w, double value)
 {
-    char text[40];
+    char digits[AT_JSON_NUMBER_ROOM];
 
-    if (odd_double(w, value)) {
-        return;
+    if (!odd_double(w, value)) {
+        at_json_raw(w, at_bytes_over(digits, at_json_print_double(value, digits)));
     }
-    for (int precision = 15; precision <= 17; precision++) {
-        (void)snprintf(text, sizeof(text), "%.*g", precision, value);
-        if (strtod(text, NULL) == value) {
-            break;
-        }
-    }
-    raw_number(w, text);
 }
 
 void at_json_float(struct at_json_writer *w, float value)
 {
-    char text[40];
+    char digits[AT_JSON_NUMBER_ROOM];
 
-    if (odd_double(w, (double)value)) {
-        return;
+    if (!odd_double(w, (double)value)) {
+        at_json_raw(w, at_bytes_over(digits, at_json_print_float(value, digits)));
     }
-    for (int precision = 6; precision <= 9; precision++) {
-        (void)snprintf(text, sizeof(text), "%.*g", precision, (double)value);
-        if (strtof(text, NULL) == value) {
-            break;
-        }
-    }
-    raw_number(w, text);
 }
 
 void at_json_bool(struct at_json_writer *w, bool value)
