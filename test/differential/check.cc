@@ -1,0 +1,376 @@
+#include "check.h"
+
+#include <vector>
+
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <google/protobuf/util/field_comparator.h>
+#include <google/protobuf/util/json_util.h>
+#include <google/protobuf/util/message_differencer.h>
+
+#include "fill.h"
+#include "hostile.h"
+#include "walk.h"
+
+namespace differential
+{
+
+using namespace google::protobuf;
+
+namespace
+{
+
+std::string hex(const std::string &bytes)
+{
+    static const char digits[] = "0123456789abcdef";
+    std::string out;
+
+    for (unsigned char c : bytes) {
+        out += digits[c >> 4];
+        out += digits[c & 15];
+    }
+    return out;
+}
+
+std::string deterministic(const Message &m)
+{
+    std::string out;
+    {
+        io::StringOutputStream stream(&out);
+        io::CodedOutputStream coded(&stream);
+
+        coded.SetSerializationDeterministic(true);
+        m.SerializePartialToCodedStream(&coded);
+    }
+    return out;
+}
+
+/* Empty: they are equal. */
+std::string difference(const Message &a, const Message &b)
+{
+    if (deterministic(a) == deterministic(b)) {
+        return "";
+    }
+    util::MessageDifferencer differ;
+    util::DefaultFieldComparator comparator;
+    std::string out;
+
+    comparator.set_treat_nan_as_equal(true);
+    differ.set_field_comparator(&comparator);
+    differ.ReportDifferencesToString(&out);
+    if (differ.Compare(a, b)) {
+        return "";
+    }
+    return out.empty() ? "(no text)" : out;
+}
+
+bool is_utf8(const std::string &s)
+{
+    for (size_t i = 0; i < s.size();) {
+        auto c = static_cast<uint8_t>(s[i]);
+        size_t more = c < 0x80 ? 0 : c >= 0xC2 && c < 0xE0 ? 1 : (c & 0xF0) == 0xE0 ? 2
+                      : c >= 0xF0 && c < 0xF5 ? 3 : 9;
+        uint32_t v = c & (0x7F >> more);
+
+        if (more == 9 || i + more >= s.size()) {
+            return false;
+        }
+        for (size_t k = 1; k <= more; k++) {
+            auto next = static_cast<uint8_t>(s[i + k]);
+
+            if ((next & 0xC0) != 0x80) {
+                return false;
+            }
+            v = v << 6 | (next & 0x3F);
+        }
+        if ((more == 2 && (v < 0x800 || (v >= 0xD800 && v < 0xE000))) ||
+            (more == 3 && (v < 0x10000 || v > 0x10FFFF))) {
+            return false;
+        }
+        i += more + 1;
+    }
+    return true;
+}
+
+struct Looks {
+    bool groups = false; /* or extensions */
+    bool maps = false;
+    bool bad_text = false; /* no UTF-8 */
+};
+
+void look(const Message &m, Looks *ret)
+{
+    const Reflection *r = m.GetReflection();
+    std::vector<const FieldDescriptor *> fields;
+
+    r->ListFields(m, &fields);
+    for (const FieldDescriptor *f : fields) {
+        ret->groups = ret->groups || f->is_extension() || f->type() == FieldDescriptor::TYPE_GROUP;
+        ret->maps = ret->maps || f->is_map();
+        int n = f->is_repeated() ? r->FieldSize(m, f) : 1;
+        for (int i = 0; i < n; i++) {
+            if (f->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
+                look(f->is_repeated() ? r->GetRepeatedMessage(m, f, i) : r->GetMessage(m, f), ret);
+            } else if (f->type() == FieldDescriptor::TYPE_STRING) {
+                ret->bad_text =
+                    ret->bad_text ||
+                    !is_utf8(f->is_repeated() ? r->GetRepeatedString(m, f, i) : r->GetString(m, f));
+            }
+        }
+    }
+}
+
+std::string text_of(const struct ours_bytes &b)
+{
+    return std::string(reinterpret_cast<const char *>(b.at), b.len);
+}
+
+} // namespace
+
+std::unique_ptr<Message> Checker::fresh() const
+{
+    return std::unique_ptr<Message>(target_->prototype->New());
+}
+
+bool Checker::exclude(Exclusion which)
+{
+    tally_->excluded[which]++;
+    return true;
+}
+
+bool Checker::fail(const char *promise, const std::string &input, const std::string &more)
+{
+    report_ = std::string("does not hold: ") + promise + "\nmessage: " +
+              target_->descriptor->full_name() + "\ninput: " + input + "\n" + more + "\n";
+    return false;
+}
+
+/* The two differ on whether to take these bytes: is that a difference we know? */
+bool Checker::excused(const std::string &wire, bool we_accept)
+{
+    Oddities odd = oddities(target_->descriptor, wire);
+
+    if (!we_accept && odd.long_value) {
+        return exclude(EX_LONG_VALUE);
+    }
+    if (!we_accept && odd.big_tag) {
+        return exclude(EX_BIG_TAG);
+    }
+    if (we_accept && odd.long_prefix) {
+        return exclude(EX_LONG_PREFIX);
+    }
+    return false;
+}
+
+bool Checker::check_meaning(const std::string &wire, const Message &theirs,
+                            const std::string &ours)
+{
+    auto back = fresh();
+
+    if (!back->ParsePartialFromString(ours) || !back->IsInitialized()) {
+        return fail("C++ reads what we write", hex(wire), "ours: " + hex(ours));
+    }
+    std::string diff = difference(theirs, *back);
+    if (!diff.empty()) {
+        return fail("what we write means what C++ read", hex(wire),
+                    "ours: " + hex(ours) + "\ntheirs: " + hex(deterministic(theirs)) +
+                        "\ndifference (C++ read the input as, our output as): " + diff);
+    }
+    std::string bytes = deterministic(theirs);
+    if (bytes == ours) {
+        tally_->same_bytes++;
+        return true;
+    }
+    Looks looks;
+    look(theirs, &looks);
+    if (looks.maps) {
+        return exclude(EX_MAP_BYTES);
+    }
+    return fail("deterministic encoding gives the bytes of C++", hex(wire),
+                "ours: " + hex(ours) + "\ntheirs: " + hex(bytes));
+}
+
+bool Checker::check_merge(const std::string &wire, const Message &theirs, Random *rng)
+{
+    std::vector<size_t> starts = field_starts(wire);
+
+    if (starts.size() < 3) {
+        return true;
+    }
+    size_t cut = starts[1 + rng->below(starts.size() - 2)];
+    struct ours_bytes got;
+    enum ours_result result =
+        ours_merge(schema_->ours(), target_->ours, wire.data(), wire.size(), cut, &got);
+    if (result == OURS_MISSING) {
+        return true; /* what is required may stand in the second half */
+    }
+    if (result != OURS_OK) {
+        return fail("what decodes in one piece decodes in two", hex(wire),
+                    std::string(ours_why(schema_->ours())) + "\ncut at " + std::to_string(cut));
+    }
+    tally_->merged++;
+    std::string ours = text_of(got);
+    auto back = fresh();
+    std::string diff = back->ParsePartialFromString(ours) ? difference(theirs, *back) : "no parse";
+    return diff.empty() || fail("merging two pieces gives the whole", hex(wire),
+                                "cut at " + std::to_string(cut) + "\nours: " + hex(ours) +
+                                    "\ndifference: " + diff);
+}
+
+bool Checker::check_wire(const std::string &wire, Random *rng)
+{
+    auto theirs = fresh();
+    struct ours_bytes got;
+    bool they = theirs->ParsePartialFromString(wire) && theirs->IsInitialized();
+    enum ours_result result =
+        ours_rewrite(schema_->ours(), target_->ours, wire.data(), wire.size(), &got);
+    bool we = result == OURS_OK;
+
+    if (result == OURS_BROKEN) {
+        return fail("our own promises", hex(wire), ours_why(schema_->ours()));
+    }
+    if (they != we) {
+        return excused(wire, we) ||
+               fail(they ? "what C++ accepts we accept" : "what C++ refuses we refuse", hex(wire),
+                    std::string("ours: ") + (we ? "accepted" : ours_why(schema_->ours())) +
+                        (theirs->IsInitialized() ? "" : "\nC++ misses: " +
+                                                            theirs->InitializationErrorString()));
+    }
+    if (!we) {
+        tally_->refused++;
+        return true;
+    }
+    tally_->accepted++;
+    return check_meaning(wire, *theirs, text_of(got)) && check_merge(wire, *theirs, rng);
+}
+
+bool Checker::check_json(const std::string &wire)
+{
+    auto theirs = fresh();
+    auto back = fresh();
+    struct ours_bytes got;
+    std::string json;
+    std::string bytes;
+    std::string diff;
+    Looks looks;
+
+    if (!theirs->ParsePartialFromString(wire) || !theirs->IsInitialized()) {
+        return fail("a message that C++ made parses", hex(wire), "");
+    }
+    theirs->DiscardUnknownFields();
+    look(*theirs, &looks);
+    if (looks.bad_text) {
+        return exclude(EX_JSON_NO_UTF8);
+    }
+    struct ours *o = schema_->ours();
+    if (ours_to_json(o, target_->ours, wire.data(), wire.size(), 0, &got) != OURS_OK) {
+        return fail("a valid message has a JSON form", hex(wire), ours_why(o));
+    }
+    std::string ours = text_of(got);
+    if (ours_from_json(o, target_->ours, ours.data(), ours.size(), &got) != OURS_OK) {
+        return fail("we read the JSON that we write", ours, ours_why(o));
+    }
+    if (!back->ParsePartialFromString(text_of(got)) ||
+        !(diff = difference(*theirs, *back)).empty()) {
+        return fail("our JSON means to us what the message does", ours, diff + "\n" + hex(wire));
+    }
+    tally_->json++;
+    if (looks.groups) {
+        return exclude(EX_JSON_NO_GROUPS);
+    }
+    auto status = util::JsonToBinaryString(schema_->resolver(), target_->url, ours, &bytes);
+    if (!status.ok()) {
+        return fail("C++ reads our JSON", ours, status.ToString() + "\n" + hex(wire));
+    }
+    back = fresh();
+    if (!back->ParsePartialFromString(bytes) || !(diff = difference(*theirs, *back)).empty()) {
+        return fail("our JSON means to C++ what the message does", ours, diff + "\n" + hex(wire));
+    }
+    status = util::BinaryToJsonString(schema_->resolver(), target_->url,
+                                      theirs->SerializeAsString(), &json);
+    if (!status.ok()) {
+        return fail("what has a JSON form for us has one for C++", ours, status.ToString());
+    }
+    if (ours_from_json(o, target_->ours, json.data(), json.size(), &got) != OURS_OK) {
+        return fail("we read the JSON of C++", json, ours_why(o));
+    }
+    back = fresh();
+    if (!back->ParsePartialFromString(text_of(got)) ||
+        !(diff = difference(*theirs, *back)).empty()) {
+        return fail("the JSON of C++ means to us what the message does", json,
+                    diff + "\n" + hex(wire));
+    }
+    return true;
+}
+
+bool Checker::check_json_text(const std::string &json, bool legal)
+{
+    struct ours *o = schema_->ours();
+    struct ours_bytes got;
+    std::string bytes;
+    auto ours = fresh();
+    auto theirs = fresh();
+    enum ours_result result = ours_from_json(o, target_->ours, json.data(), json.size(), &got);
+    auto status = util::JsonToBinaryString(schema_->resolver(), target_->url, json, &bytes);
+    bool they = status.ok() && theirs->ParsePartialFromString(bytes) && theirs->IsInitialized();
+
+    if (result == OURS_BROKEN) {
+        return fail("our own promises", json, ours_why(o));
+    }
+    if (result != OURS_OK) {
+        if (legal) {
+            return fail("we accept what the JSON mapping allows", json, ours_why(o));
+        }
+        return !they || exclude(EX_JSON_LAX);
+    }
+    if (!they) {
+        return fail("JSON that we accept C++ accepts", json, status.ToString());
+    }
+    tally_->json++;
+    tally_->legal_json += legal;
+    std::string diff =
+        ours->ParsePartialFromString(text_of(got)) ? difference(*theirs, *ours) : "no parse";
+    return diff.empty() || fail("JSON means the same to both (C++, ours)", json, diff);
+}
+
+bool Checker::run(Random *rng)
+{
+    unsigned kind = static_cast<unsigned>(rng->below(100));
+    bool legal;
+
+    tally_->messages++;
+    if (kind < 35) {
+        bool valid = kind < 15;
+        auto m = fresh();
+
+        fill(m.get(), rng, static_cast<int>(rng->between(1, 40)), valid);
+        std::string wire = m->SerializePartialAsString();
+        return check_wire(wire, rng) && (!valid || check_json(wire));
+    }
+    if (kind < 90) {
+        std::string wire;
+
+        if (kind < 50) {
+            auto m = fresh();
+
+            fill(m.get(), rng, static_cast<int>(rng->between(1, 40)), false);
+            wire = m->SerializePartialAsString();
+            damage(&wire, rng);
+        } else {
+            wire = hostile_wire(target_->descriptor, rng);
+            if (kind < 60) {
+                damage(&wire, rng);
+            }
+        }
+        return check_wire(wire, rng);
+    }
+    std::string json = hostile_json(target_->descriptor, rng, &legal);
+    if (kind < 94) {
+        damage(&json, rng);
+        legal = false;
+    }
+    return check_json_text(json, legal);
+}
+
+} // namespace differential

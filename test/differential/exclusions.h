@@ -1,0 +1,30 @@
+/*
+ * Where the two libraries may differ, each with the reason. Every use is counted and printed at the
+ * end of a run, so that an exclusion that swallows everything shows.
+ */
+#ifndef AT_DIFFERENTIAL_EXCLUSIONS_H
+#define AT_DIFFERENTIAL_EXCLUSIONS_H
+
+namespace differential
+{
+
+/* X(name, reason) */
+#define DIFFERENTIAL_EXCLUSIONS(X)                                                                 \
+    X(LONG_VALUE, "a varint of more than 64 bits: refused by us as by Go, cut off by C++")         \
+    X(LONG_PREFIX, "a tag or length written in more than five bytes: refused by C++ alone")        \
+    X(BIG_TAG, "a tag of more than 32 bits: C++ cuts it off, we refuse the field number")          \
+    X(MAP_BYTES, "bytes of maps: we leave zero keys and values out of entries, C++ does not")      \
+    X(JSON_LAX, "damaged JSON: the parser of libprotobuf 3.21 takes what RFC 8259 does not")       \
+    X(JSON_NO_GROUPS, "libprotobuf 3.21 writes no JSON for groups and extensions")                 \
+    X(JSON_NO_UTF8, "text of proto2 that is no UTF-8 has no JSON form")
+
+enum Exclusion {
+#define X(name, reason) EX_##name,
+    DIFFERENTIAL_EXCLUSIONS(X)
+#undef X
+        EX_COUNT
+};
+
+} // namespace differential
+
+#endif

@@ -1,0 +1,29 @@
+/*
+ * A slow and simple reader of the wire format, to judge inputs on which the two libraries differ.
+ */
+#ifndef AT_DIFFERENTIAL_WALK_H
+#define AT_DIFFERENTIAL_WALK_H
+
+#include <string>
+#include <vector>
+
+#include <google/protobuf/descriptor.h>
+
+namespace differential
+{
+
+struct Oddities {
+    bool long_prefix = false; /* a tag or length of more than five bytes */
+    bool big_tag = false;     /* a tag of more than 32 bits */
+    bool long_value = false;  /* a varint of more than 64 bits */
+};
+
+/* Looks into everything that could be a message. */
+Oddities oddities(const google::protobuf::Descriptor *d, const std::string &bytes);
+
+/* Where fields of the outermost message begin, and the end; fewer when the bytes are damaged. */
+std::vector<size_t> field_starts(const std::string &bytes);
+
+} // namespace differential
+
+#endif
