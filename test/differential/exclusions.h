@@ -14,7 +14,9 @@ namespace differential
     X(LONG_PREFIX, "a tag or length written in more than five bytes: refused by C++ alone")        \
     X(BIG_TAG, "a tag of more than 32 bits: C++ cuts it off, we refuse the field number")          \
     X(MAP_BYTES, "bytes of maps: we leave zero keys and values out of entries, C++ does not")      \
+    X(UNKNOWN_AS_SENT, "unknown fields leave in the bytes they came in, C++ encodes them anew")    \
     X(JSON_LAX, "damaged JSON: the parser of libprotobuf 3.21 takes what RFC 8259 does not")       \
+    X(JSON_MINUS_ZERO, "libprotobuf 3.21 writes -0 and reads it as the integer 0")                 \
     X(JSON_NO_GROUPS, "libprotobuf 3.21 writes no JSON for groups and extensions")                 \
     X(JSON_NO_UTF8, "text of proto2 that is no UTF-8 has no JSON form")
 

@@ -1,11 +1,10 @@
 #include "fill.h"
 
 #include <cmath>
+#include <google/protobuf/descriptor.h>
 #include <limits>
 #include <string>
 #include <vector>
-
-#include <google/protobuf/descriptor.h>
 
 namespace differential
 {
@@ -37,8 +36,7 @@ int64_t small_or_edge(Random *rng)
                                     INT64_C(9007199254740993),
                                     INT64_MAX,
                                     INT64_MIN};
-    return rng->chance(70) ? rng->pick(edges)
-                           : static_cast<int64_t>(rng->next() >> rng->below(64));
+    return rng->chance(70) ? rng->pick(edges) : static_cast<int64_t>(rng->next() >> rng->below(64));
 }
 
 template <typename T> T some_float(Random *rng)
@@ -282,8 +280,8 @@ class Filler
 
     void fill_time(Message *m, bool duration)
     {
-        static const int64_t times[] = {-62135596800, 253402300799, 0, -1, 1, 951782400,
-                                        1700000000,   -1000000000};
+        static const int64_t times[] = {-62135596800, 253402300799, 0,          -1, 1,
+                                        951782400,    1700000000,   -1000000000};
         static const int64_t spans[] = {-315576000000, 315576000000, 0, 0, -1, 1, 3600, 86400000};
         static const int32_t nanos[] = {0, 0, 1, 999999999, 500000000, 10000000, 123456000, 100};
         int64_t s = duration ? rng_->pick(spans) : rng_->pick(times);
@@ -305,9 +303,9 @@ class Filler
     /* Holds another well-known type, which every pool of this test has. */
     void fill_any(Message *m, int depth)
     {
-        static const char *const names[] = {"Duration", "Timestamp",   "Int64Value", "Struct",
-                                            "Value",    "StringValue", "Empty",      "FieldMask",
-                                            "Any"};
+        static const char *const names[] = {"Duration", "Timestamp", "Int64Value",
+                                            "Struct",   "Value",     "StringValue",
+                                            "Empty",    "FieldMask", "Any"};
         const Descriptor *d = m->GetDescriptor();
         const Reflection *r = m->GetReflection();
 

@@ -5,9 +5,8 @@
 #ifndef AT_DIFFERENTIAL_HOSTILE_H
 #define AT_DIFFERENTIAL_HOSTILE_H
 
-#include <string>
-
 #include <google/protobuf/descriptor.h>
+#include <string>
 
 #include "random.h"
 

@@ -64,9 +64,8 @@ class JsonWriter
             return true;
         }
         const FieldDescriptor *v = f->is_map() ? f->message_type()->field(1) : f;
-        return depth < kDepth &&
-               (v->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE ||
-                v->message_type()->file()->package() != "google.protobuf");
+        return depth < kDepth && (v->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE ||
+                                  v->message_type()->file()->package() != "google.protobuf");
     }
 
     /* A member of the same oneof is there already: two are an error. */
@@ -151,7 +150,7 @@ class JsonWriter
     std::string single(const FieldDescriptor *f, int depth)
     {
         if (rng_->chance(1)) {
-            static const char *const any[] = {"{}", "[]", "true", "\"x y\"", "1e999", "[[1]]",
+            static const char *const any[] = {"{}", "[]", "true", "\"x y\"", "1e999",      "[[1]]",
                                               "-",  "01", "'a'",  "nul",     "\"\\ud800\""};
             return bad(rng_->pick(any));
         }
@@ -176,8 +175,15 @@ class JsonWriter
         int64_t n = some_integer(rng_);
 
         if (rng_->chance(2)) {
-            static const char *const wrong[] = {"1.5",   "\"\"",  "\" 1\"", "\"0x1\"", "1e100",
-                                                "\"1 \"", "\"a\"", "-1.1",   "18446744073709551616",
+            static const char *const wrong[] = {"1.5",
+                                                "\"\"",
+                                                "\" 1\"",
+                                                "\"0x1\"",
+                                                "1e100",
+                                                "\"1 \"",
+                                                "\"a\"",
+                                                "-1.1",
+                                                "18446744073709551616",
                                                 "-9223372036854775809"};
             return bad(rng_->pick(wrong));
         }
@@ -191,19 +197,19 @@ class JsonWriter
         } else if (!wide) {
             n = static_cast<uint32_t>(n);
         }
-        std::string digits = is_signed || !wide ? std::to_string(n)
-                                                : std::to_string(static_cast<uint64_t>(n));
+        std::string digits =
+            is_signed || !wide ? std::to_string(n) : std::to_string(static_cast<uint64_t>(n));
         return rng_->chance(50) ? digits : "\"" + digits + "\"";
     }
 
     std::string floating(const FieldDescriptor *f)
     {
-        static const char *const forms[] = {"0",      "-0",       "1",      "1.5",        "-2.25e3",
-                                            "1E+2",   "\"NaN\"",  "0.1",    "\"Infinity\"", "1e-3",
-                                            "\"-Infinity\"", "\"1.5\"", "123456789", "1e37"};
+        static const char *const forms[] = {
+            "0",   "-0.0",         "1",    "1.5",           "-2.25e3", "1E+2",      "\"NaN\"",
+            "0.1", "\"Infinity\"", "1e-3", "\"-Infinity\"", "\"1.5\"", "123456789", "1e37"};
         if (rng_->chance(2)) {
-            static const char *const wrong[] = {"NaN", "Infinity", "\"\"", "1e400", ".5", "1.",
-                                                "\"nan\"", "\"inf\"", "\"1.5 \""};
+            static const char *const wrong[] = {"NaN", "Infinity", "\"\"",    "1e400",   ".5",
+                                                "1.",  "\"nan\"",  "\"inf\"", "\"1.5 \""};
             return bad(rng_->pick(wrong));
         }
         (void)f;
@@ -223,10 +229,22 @@ class JsonWriter
 
     std::string text()
     {
-        static const char *const pieces[] = {"a",      "\\\"",   "\\\\",         "\\/",
-                                             "\\b",    "\\f",    "\\n",          "\\r\\t",
-                                             "\\u0041", "\\u20ac", "\\uD83D\\uDE00", "\xC3\xA4",
-                                             "\xF0\x9F\x98\x80", "/",  "\x7F",         "\\u0001"};
+        static const char *const pieces[] = {"a",
+                                             "\\\"",
+                                             "\\\\",
+                                             "\\/",
+                                             "\\b",
+                                             "\\f",
+                                             "\\n",
+                                             "\\r\\t",
+                                             "\\u0041",
+                                             "\\u20ac",
+                                             "\\uD83D\\uDE00",
+                                             "\xC3\xA4",
+                                             "\xF0\x9F\x98\x80",
+                                             "/",
+                                             "\x7F",
+                                             "\\u0001"};
         std::string out = "\"";
 
         for (uint64_t n = rng_->below(5); n > 0; n--) {
@@ -241,9 +259,9 @@ class JsonWriter
 
     std::string base64()
     {
-        static const char *const forms[] = {"\"\"",     "\"AA==\"",   "\"AA\"",   "\"AAE=\"",
-                                            "\"AAEC\"", "\"+/+/\"",   "\"-_-_\"", "\"aGVsbG8\"",
-                                            "\"aGVsbG8=\""};
+        static const char *const forms[] = {"\"\"",     "\"AA==\"",    "\"AA\"",
+                                            "\"AAE=\"", "\"AAEC\"",    "\"+/+/\"",
+                                            "\"-_-_\"", "\"aGVsbG8\"", "\"aGVsbG8=\""};
         if (rng_->chance(2)) {
             static const char *const wrong[] = {"\"A\"", "\"A===\"", "\"A!AA\"", "\"AA= =\""};
             return bad(rng_->pick(wrong));

@@ -7,17 +7,15 @@
  * Schema i of a run and message j of a schema come from the seed, i and j alone. The first failure
  * is printed with the command that repeats it, and ends the run. Exit status 1: something failed.
  */
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <chrono>
 #include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-
 #include <google/protobuf/stubs/logging.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "schema.h"
@@ -47,9 +45,12 @@ bool parse(int argc, char **argv, Options *o)
     const struct {
         const char *name;
         uint64_t *value;
-    } known[] = {{"--seed", &o->seed},         {"--messages", &o->messages},
-                 {"--per-schema", &o->per_schema}, {"--jobs", &o->jobs},
-                 {"--keep-going", &o->keep_going}, {"--schema", &o->schema},
+    } known[] = {{"--seed", &o->seed},
+                 {"--messages", &o->messages},
+                 {"--per-schema", &o->per_schema},
+                 {"--jobs", &o->jobs},
+                 {"--keep-going", &o->keep_going},
+                 {"--schema", &o->schema},
                  {"--message", &o->message}};
 
     for (int i = 1; i < argc; i += 2) {
@@ -166,9 +167,9 @@ int main(int argc, char **argv)
     }
     google::protobuf::SetLogHandler(nullptr);
     auto start = std::chrono::steady_clock::now();
-    auto *tallies = static_cast<Tally *>(mmap(nullptr, o.jobs * sizeof(Tally),
-                                              PROT_READ | PROT_WRITE,
-                                              MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+    auto *tallies =
+        static_cast<Tally *>(mmap(nullptr, o.jobs * sizeof(Tally), PROT_READ | PROT_WRITE,
+                                  MAP_SHARED | MAP_ANONYMOUS, -1, 0));
     if (tallies == MAP_FAILED) {
         std::perror("differential: mmap");
         return 1;

@@ -101,8 +101,9 @@ static enum ours_result refused(struct ours *o, int r, const struct at_pb_fault 
     switch (r) {
     case AT_PB_BAD_VARINT: return OURS_LONG_VALUE;
     case AT_PB_TOO_DEEP: return OURS_DEEP;
-    default: return r < 0 ? broken(o, "nothing here needs more memory than the arena has")
-                          : OURS_REFUSED;
+    default:
+        return r < 0 ? broken(o, "nothing here needs more memory than the arena has")
+                     : OURS_REFUSED;
     }
 }
 
@@ -206,9 +207,7 @@ enum ours_result ours_merge(struct ours *o, const struct ours_type *type, const 
     struct at_pb_fault fault = {0};
     int r = at_pb_decode(desc, at_bytes_before(in, cut), &o->arena, message, &fault);
 
-    r = r == AT_PB_OK
-            ? at_pb_merge(desc, at_bytes_after(in, cut), &o->arena, message, &fault)
-            : r;
+    r = r == AT_PB_OK ? at_pb_merge(desc, at_bytes_after(in, cut), &o->arena, message, &fault) : r;
     return r == AT_PB_OK ? finish(o, desc, message, ret) : refused(o, r, &fault);
 }
 

@@ -10,8 +10,6 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdio>
-#include <set>
-
 #include <google/protobuf/any.pb.h>
 #include <google/protobuf/duration.pb.h>
 #include <google/protobuf/empty.pb.h>
@@ -20,6 +18,7 @@
 #include <google/protobuf/timestamp.pb.h>
 #include <google/protobuf/util/type_resolver_util.h>
 #include <google/protobuf/wrappers.pb.h>
+#include <set>
 
 namespace differential
 {
@@ -31,8 +30,8 @@ namespace
 {
 
 struct MessageType {
-    std::string name;         /* with a leading dot */
-    DescriptorProto *proto;   /* nullptr: in another file */
+    std::string name;       /* with a leading dot */
+    DescriptorProto *proto; /* nullptr: in another file */
     bool proto2;
     bool extendable;
 };
@@ -43,6 +42,13 @@ struct EnumType {
     bool has_zero_first;
     std::string some_value;
 };
+
+/* What the codec has so far. */
+constexpr bool kGroups = false;
+constexpr bool kExtensions = false;
+constexpr bool kRequired = false;
+constexpr bool kClosedEnums = false;
+constexpr bool kKnownTypes = false;
 
 constexpr int kMaxNumber = 536870911;
 constexpr int kExtensionsFrom = 5000;
@@ -83,8 +89,8 @@ class Builder
     void import_known()
     {
         const Descriptor *const known[] = {
-            Any::descriptor(),       Duration::descriptor(),  Empty::descriptor(),
-            FieldMask::descriptor(), Struct::descriptor(),    Timestamp::descriptor(),
+            Any::descriptor(),       Duration::descriptor(), Empty::descriptor(),
+            FieldMask::descriptor(), Struct::descriptor(),   Timestamp::descriptor(),
             BoolValue::descriptor(),
         };
         for (const Descriptor *d : known) {
@@ -105,10 +111,12 @@ class Builder
 
     std::string field_name()
     {
-        static const char *const forms[] = {"f%d",         "some_field_%d", "someField%d",
-                                            "SHOUT_%d",    "a_b_c_%d",      "trailing_%d_",
-                                            "__two__%d",   "with9digit_%d", "Capital%d",
-                                            "a_very_long_name_for_a_field_that_goes_on_%d"};
+        static const char *const forms[] = {
+            "f%d",         "some_field_%d",
+            "someField%d", "SHOUT_%d",
+            "a_b_c_%d",    "trailing_%d_",
+            "__two__%d",   "with9digit_%d",
+            "Capital%d",   "a_very_long_name_for_a_field_that_goes_on_%d"};
         char out[80];
 
         std::snprintf(out, sizeof(out), rng_.pick(forms), ++serial_);
@@ -142,7 +150,7 @@ class Builder
         for (size_t i = first; i < messages_.size(); i++) {
             fill_message(i);
         }
-        if (proto2_ && rng_.chance(70)) {
+        if (kExtensions && proto2_ && rng_.chance(70)) {
             add_extensions(scope);
         }
     }
@@ -153,8 +161,8 @@ class Builder
             add_enum(scope, outer);
         }
         for (int i = 0; i < count; i++) {
-            DescriptorProto *m = outer == nullptr ? file_->add_message_type()
-                                                  : outer->add_nested_type();
+            DescriptorProto *m =
+                outer == nullptr ? file_->add_message_type() : outer->add_nested_type();
 
             m->set_name(unique("M"));
             std::string name = scope + "." + m->name();
@@ -182,9 +190,9 @@ class Builder
         int count = static_cast<int>(rng_.between(1, 7));
         for (int i = 0; i < count; i++) {
             bool zero = i == 0 && (!proto2_ || rng_.chance(60));
-            int32_t n = zero ? 0
-                             : rng_.chance(30) ? rng_.pick(odd)
-                                               : static_cast<int32_t>(rng_.between(1, 40));
+            int32_t n = zero              ? 0
+                        : rng_.chance(30) ? rng_.pick(odd)
+                                          : static_cast<int32_t>(rng_.between(1, 40));
 
             if (used.insert(n).second) {
                 auto *v = e->add_value();
@@ -199,8 +207,8 @@ class Builder
             }
         }
         const auto &some = e->value(static_cast<int>(rng_.below(e->value_size())));
-        enums_.push_back({scope + "." + e->name(), proto2_, e->value(0).number() == 0,
-                          some.name()});
+        enums_.push_back(
+            {scope + "." + e->name(), proto2_, e->value(0).number() == 0, some.name()});
     }
 
     /* Field numbers: dense, or sparse with the edges of tag sizes and of the legal range. */
@@ -220,13 +228,13 @@ class Builder
         }
         int take()
         {
-            static const int edges[] = {1,     15,    16,    31,      32,      63,       64,
-                                        2047,  2048,  4999,  18999,   20000,   262143,   262144,
-                                        33554431, 33554432, kMaxNumber - 1, kMaxNumber};
+            static const int edges[] = {
+                1,    15,    16,    31,     32,     63,       64,       2047,           2048,
+                4999, 18999, 20000, 262143, 262144, 33554431, 33554432, kMaxNumber - 1, kMaxNumber};
             for (;;) {
-                int n = dense_ ? next_[at_++ % next_.size()]
-                               : rng_->chance(50) ? rng_->pick(edges)
-                                                  : static_cast<int>(rng_->between(1, 4999));
+                int n = dense_             ? next_[at_++ % next_.size()]
+                        : rng_->chance(50) ? rng_->pick(edges)
+                                           : static_cast<int>(rng_->between(1, 4999));
                 if (dense_ && at_ > next_.size()) {
                     dense_ = false;
                 }
@@ -258,7 +266,7 @@ class Builder
                 add_oneof(index, &numbers);
             } else if (what < 26) {
                 add_map(index, &numbers);
-            } else if (what < 34 && proto2_) {
+            } else if (what < 34 && proto2_ && kGroups) {
                 add_group(index, &numbers, -1);
             } else {
                 add_plain(index, &numbers);
@@ -279,9 +287,9 @@ class Builder
 
         name_field(f, numbers->take());
         unsigned label = static_cast<unsigned>(rng_.below(100));
-        f->set_label(label < 35 ? Field::LABEL_REPEATED
-                     : proto2_ && label > 94 ? Field::LABEL_REQUIRED
-                                             : Field::LABEL_OPTIONAL);
+        f->set_label(label < 35                           ? Field::LABEL_REPEATED
+                     : kRequired && proto2_ && label > 94 ? Field::LABEL_REQUIRED
+                                                          : Field::LABEL_OPTIONAL);
         set_type(f, f->label() == Field::LABEL_REQUIRED ? index : messages_.size(), true);
         if (f->label() == Field::LABEL_REPEATED) {
             maybe_packed(f);
@@ -299,7 +307,7 @@ class Builder
 
         m->add_oneof_decl()->set_name(unique("choice_"));
         for (int i = static_cast<int>(rng_.between(1, 5)); i > 0; i--) {
-            if (proto2_ && rng_.chance(10)) {
+            if (kGroups && proto2_ && rng_.chance(10)) {
                 add_group(index, numbers, which);
                 continue;
             }
@@ -375,9 +383,8 @@ class Builder
 
     bool enum_begins_with_zero(const std::string &name) const
     {
-        return std::any_of(enums_.begin(), enums_.end(), [&](const EnumType &e) {
-            return e.name == name && e.has_zero_first;
-        });
+        return std::any_of(enums_.begin(), enums_.end(),
+                           [&](const EnumType &e) { return e.name == name && e.has_zero_first; });
     }
 
     /* `option extend`, at the top of the file or within a message. */
@@ -398,11 +405,11 @@ class Builder
         for (int i = static_cast<int>(rng_.between(1, 8)); i > 0; i--) {
             std::string extendee = rng_.pick_of(extendable);
             int number = next_extension_++;
-            Field *f = rng_.chance(60)
-                           ? file_->add_extension()
-                           : file_->mutable_message_type(static_cast<int>(
-                                                             rng_.below(file_->message_type_size())))
-                                 ->add_extension();
+            Field *f = rng_.chance(60) ? file_->add_extension()
+                                       : file_
+                                             ->mutable_message_type(static_cast<int>(
+                                                 rng_.below(file_->message_type_size())))
+                                             ->add_extension();
 
             f->set_name(field_name());
             f->set_number(number);
@@ -423,8 +430,8 @@ class Builder
         f->set_name(field_name());
         f->set_number(number);
         if (rng_.chance(10)) {
-            static const char *const forms[] = {"json%d", "json-%d", "with space %d", "\xC3\xBCml%d",
-                                                "J.%d", "$%d"};
+            static const char *const forms[] = {"json%d",       "json-%d", "with space %d",
+                                                "\xC3\xBCml%d", "J.%d",    "$%d"};
             char out[40];
 
             std::snprintf(out, sizeof(out), rng_.pick(forms), serial_);
@@ -448,14 +455,14 @@ class Builder
                 continue;
             }
             if (type == Field::TYPE_MESSAGE) {
-                bool known = rng_.chance(25);
+                bool known = kKnownTypes && rng_.chance(25);
 
                 if (!known && before == 0) {
                     continue;
                 }
                 f->set_type_name(known ? rng_.pick_of(known_) : messages_[rng_.below(before)].name);
             }
-            if (type == Field::TYPE_ENUM && !pick_enum(f)) {
+            if (type == Field::TYPE_ENUM && ((proto2_ && !kClosedEnums) || !pick_enum(f))) {
                 continue;
             }
             f->set_type(type);
@@ -542,8 +549,7 @@ class Builder
             if (c == '_') {
                 raise = true;
             } else {
-                out += static_cast<char>(
-                    raise ? std::toupper(static_cast<unsigned char>(c)) : c);
+                out += static_cast<char>(raise ? std::toupper(static_cast<unsigned char>(c)) : c);
                 raise = false;
             }
         }

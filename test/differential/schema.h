@@ -4,15 +4,14 @@
 #ifndef AT_DIFFERENTIAL_SCHEMA_H
 #define AT_DIFFERENTIAL_SCHEMA_H
 
-#include <memory>
-#include <string>
-#include <vector>
-
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/descriptor.pb.h>
 #include <google/protobuf/dynamic_message.h>
 #include <google/protobuf/message.h>
 #include <google/protobuf/util/type_resolver.h>
+#include <memory>
+#include <string>
+#include <vector>
 
 #include "ours.h"
 #include "random.h"

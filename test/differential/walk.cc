@@ -30,6 +30,9 @@ struct Reader {
             if (i == 9 && byte > 1) {
                 odd->long_value = true;
             }
+            if (i > 0 && byte == 0) {
+                odd->padded = true;
+            }
             if (byte < 0x80) {
                 *ret = v;
                 return true;

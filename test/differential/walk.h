@@ -4,10 +4,9 @@
 #ifndef AT_DIFFERENTIAL_WALK_H
 #define AT_DIFFERENTIAL_WALK_H
 
+#include <google/protobuf/descriptor.h>
 #include <string>
 #include <vector>
-
-#include <google/protobuf/descriptor.h>
 
 namespace differential
 {
@@ -15,6 +14,7 @@ namespace differential
 struct Oddities {
     bool long_prefix = false; /* a tag or length of more than five bytes */
     bool big_tag = false;     /* a tag of more than 32 bits */
+    bool padded = false;      /* a varint of more bytes than it needs */
     bool long_value = false;  /* a varint of more than 64 bits */
 };
 
