@@ -117,7 +117,7 @@ static int add_file(struct loading *l, struct at_bytes bytes)
     }
     *file = (struct at_set_file){.proto = proto, .bytes = bytes, .index = l->file_count};
     file->proto3 = at_bytes_equal(at_set_bytes(proto->syntax), AT_LIT("proto3"));
-    r = at_judge_file(file, l->arena, l->diag);
+    r = at_judge_file(file, l->diag);
     if (r != 0) {
         return r;
     }
@@ -143,7 +143,7 @@ static int add_files(struct loading *l, struct at_bytes bytes)
     if (r < 0) {
         return r;
     }
-    l->files = at_arena_zalloc(l->arena, set.files.count, sizeof(*l->files));
+    l->files = at_arena_zalloc(l->arena, set.files.count + 1, sizeof(*l->files));
     if (l->files == NULL) {
         return -ENOMEM;
     }
@@ -299,7 +299,7 @@ static int add_nested(struct loading *l, size_t from)
 static int add_symbols(struct loading *l, size_t bytes)
 {
     l->symbol_cap = bytes / 2 < AT_SET_SYMBOLS_MAX ? bytes / 2 : AT_SET_SYMBOLS_MAX;
-    l->symbols = at_arena_zalloc(l->arena, l->symbol_cap, sizeof(*l->symbols));
+    l->symbols = at_arena_zalloc(l->arena, l->symbol_cap + 1, sizeof(*l->symbols));
     if (l->symbols == NULL) {
         return -ENOMEM;
     }
@@ -322,6 +322,8 @@ static int add_symbols(struct loading *l, size_t bytes)
         if (r != 0) {
             return r;
         }
+        l->files[i].symbols = l->symbols + from;
+        l->files[i].symbol_count = l->symbol_count - from;
     }
     return 0;
 }
@@ -336,7 +338,8 @@ static int by_name(const void *a, const void *b)
 
 static int sort_symbols(struct loading *l, struct at_set *set)
 {
-    const struct at_set_symbol **list = at_arena_zalloc(l->arena, l->symbol_count, sizeof(*list));
+    const struct at_set_symbol **list =
+        at_arena_zalloc(l->arena, l->symbol_count + 1, sizeof(*list));
 
     if (list == NULL) {
         return -ENOMEM;
@@ -415,6 +418,17 @@ const struct at_set_file *at_set_find_file(const struct at_set *set, struct at_b
         }
     }
     return NULL;
+}
+
+struct at_bytes at_set_name_of(const struct at_set_symbol *symbol)
+{
+    switch (symbol->kind) {
+    case AT_SET_MESSAGE: return at_set_bytes(symbol->of.message->name);
+    case AT_SET_ENUM: return at_set_bytes(symbol->of.enumeration->name);
+    case AT_SET_SERVICE: return at_set_bytes(symbol->of.service->name);
+    case AT_SET_EXTENSION: break;
+    }
+    return at_set_bytes(symbol->of.extension->name);
 }
 
 static int32_t step_of(const struct at_set_symbol *s)

@@ -46,11 +46,15 @@ struct at_set_location {
     const struct google_protobuf_SourceCodeInfo_Location *proto;
 };
 
+struct at_set_symbol;
+
 struct at_set_file {
     const struct google_protobuf_FileDescriptorProto *proto;
     struct at_bytes bytes;                   /* of the FileDescriptorProto as it came */
     const struct at_set_location *locations; /* by path; none without source info */
     size_t location_count;
+    const struct at_set_symbol *symbols; /* declared in it; a part of the set's */
+    size_t symbol_count;
     size_t index; /* among the files of the set */
     bool proto3;
 };
@@ -91,6 +95,8 @@ const struct at_set_symbol *at_set_find(const struct at_set *set, struct at_byte
 /* By the name it is imported by. NULL when there is none. */
 const struct at_set_file *at_set_find_file(const struct at_set *set, struct at_bytes name);
 
+/* "Item" of shop.stock.v1.Item. */
+struct at_bytes at_set_name_of(const struct at_set_symbol *symbol);
 /* The path of a symbol: {4, 0, 3, 1} is the second type declared in the first message. */
 void at_set_path_of(const struct at_set_symbol *symbol, struct at_set_path *ret);
 /* Goes one step down: the field number in the descriptor, and the index in that list. */
