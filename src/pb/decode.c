@@ -66,7 +66,7 @@ static void *append(struct decoder *d, const struct atoll_field_desc *f, struct 
                     const uint8_t *p, const uint8_t *end)
 {
     const struct atoll_message_desc *desc = d->frames[d->depth].desc;
-    size_t cap = array->at == NULL ? 0 : (size_t)((const uint64_t *)array->at)[-1];
+    size_t cap = array->at == NULL ? 0 : at_pb_growth_of(array)->cap;
     size_t expected = 4;
     void *slot;
     int r;

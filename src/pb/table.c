@@ -129,18 +129,12 @@ bool at_pb_has(const struct atoll_field_desc *field, const void *message)
     return false;
 }
 
-struct growth {
-    uint64_t cap;
-    uint8_t room[];
-};
-
 int at_pb_array_append(struct at_pb_array *array, size_t size, size_t expected,
                        struct at_arena *arena, void **ret)
 {
-    struct growth *old =
-        array->at == NULL ? NULL : (struct growth *)((uint8_t *)array->at - sizeof(struct growth));
-    size_t cap = old == NULL ? 0 : (size_t)old->cap;
-    struct growth *grown;
+    struct at_pb_growth *old = array->at == NULL ? NULL : at_pb_growth_of(array);
+    size_t cap = old == NULL ? 0 : old->cap;
+    struct at_pb_growth *grown;
     size_t bytes;
 
     if (array->count < cap) {
@@ -155,19 +149,20 @@ int at_pb_array_append(struct at_pb_array *array, size_t size, size_t expected,
     }
     cap = cap * 2 > array->count + expected ? cap * 2 : array->count + expected;
     if (__builtin_mul_overflow(cap, size, &bytes) ||
-        __builtin_add_overflow(bytes, sizeof(struct growth), &bytes)) {
+        __builtin_add_overflow(bytes, sizeof(*grown), &bytes)) {
         return -ENOMEM;
     }
     grown = at_arena_alloc(arena, bytes, 8);
     if (grown == NULL) {
         return -ENOMEM;
     }
-    grown->cap = cap;
+    grown->cap = (uint32_t)cap;
+    grown->merged = old == NULL ? 0 : old->merged;
     if (old != NULL) {
-        memcpy(grown->room, array->at, array->count * size);
+        memcpy(grown + 1, array->at, array->count * size);
     }
-    array->at = grown->room;
-    *ret = grown->room + array->count++ * size;
+    array->at = grown + 1;
+    *ret = (uint8_t *)array->at + array->count++ * size;
     return 0;
 }
 

@@ -15,6 +15,18 @@ struct at_pb_array {
     size_t count;
 };
 
+/* What stands in front of the first element of an array that at_pb_array_append() made. */
+struct at_pb_growth {
+    uint32_t cap;    /* elements that there is room for */
+    uint32_t merged; /* of a map, see pb/map.c; else 0 */
+};
+
+/* at must not be NULL. */
+static inline struct at_pb_growth *at_pb_growth_of(const struct at_pb_array *array)
+{
+    return (struct at_pb_growth *)array->at - 1;
+}
+
 /*
  * One more element at the end, not initialised. Arrays that decoding makes carry their capacity in
  * front of the first element; so this is only for arrays made by this function with this arena.
