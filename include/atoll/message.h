@@ -129,6 +129,18 @@ struct atoll_message_desc {
     const char *full_name; /* "shop.stock.v1.GetItemRequest" */
 };
 
+/*
+ * A field that is declared elsewhere than in its message (proto2 `extend`). The structs of generated
+ * code have no place for it: there it stays among the unknown fields of its message, and is read
+ * and written as a holder, a message whose only field it is. See <atoll/codec.h>.
+ */
+struct atoll_extension_desc {
+    uint32_t size;                             /* of this struct, as the generator knew it */
+    uint32_t flags;                            /* 0 */
+    const struct atoll_message_desc *extendee; /* whose field it is */
+    const struct atoll_message_desc *holder;   /* has this one field, by its number and full name */
+};
+
 struct atoll_enum_value {
     int32_t number;
     const char *name; /* "KIND_ADD" */
