@@ -153,6 +153,28 @@ static const struct at_cli_exit_note proto_exits[] = {
     END_EXITS,
 };
 
+static const struct at_cli_option openapi_options[] = {
+    {.name = "title", .value = "TITLE", .what = "The title of the document (the system's name)."},
+    {.name = "api-version", .value = "VERSION",
+     .what = "The version of the API (what the packages end with, such as v1)."},
+    {.name = "server", .value = "URL",
+     .what = "Where the API is served, instead of the gateway's addresses; may be given again."},
+    {.name = "rules-only", .what = "Leave out POST /package.Service/Method, which every method has."},
+    {.name = "proto-path", .letter = 'I', .value = "FOLDER", .env = "ATOLL_PROTO_PATH",
+     .what = "Imports of .proto files are relative to this folder; may be given again."},
+    END_OPTIONS,
+};
+static const struct at_cli_example openapi_examples[] = {
+    {.command = "atoll openapi > openapi.json", .what = "describe what the gateway of the system serves"},
+    {.command = "atoll openapi cart --rules-only", .what = "only one service, and only the paths that its contract names"},
+    {.command = "atoll openapi proto/ --server https://shop.example", .what = "describe .proto files, with their comments"},
+    END_EXAMPLES,
+};
+static const struct at_cli_exit_note openapi_exits[] = {
+    {.code = AT_EXIT_UNKNOWN, .what = "there is no such service"},
+    END_EXITS,
+};
+
 static const struct at_cli_option schema_options[] = {
     {.name = "man", .what = "Print the manual page atoll.yaml(5) as roff instead."},
     END_OPTIONS,
@@ -257,6 +279,17 @@ static const struct at_cli_verb verbs[] = {
               "STANDARD.\n\n"
               "diff OLD [NEW] finds the changes that break peers, JSON clients or programs of the old contract.",
      .options = proto_options, .examples = proto_examples, .exits = proto_exits},
+    {.name = "openapi", .usage = "[SERVICE|PATH...]", .run = at_verb_openapi, .words_max = ANY_WORDS,
+     .words = AT_WORDS_SERVICES, .summary = "print an OpenAPI 3.1 document of what the gateway serves",
+     .about = "Describes the paths of google.api.http rules and POST /package.Service/Method, the messages as JSON "
+              "Schemas, and the problem+json of failures, as the gateway serves them. A SERVICE is a name of "
+              "atoll.yaml or of a contract; without one it is everything behind the gateway. A PATH is a .proto file "
+              "or a folder (with a slash: ./proto), a descriptor set or a program, and the document is of the "
+              "services in it.\n\n"
+              "Comments of .proto files become descriptions; programs carry none. What the gateway does not serve "
+              "or OpenAPI cannot say (methods that stream, verbs of its own) stands in x-atoll-left-out with the "
+              "reason.",
+     .options = openapi_options, .examples = openapi_examples, .exits = openapi_exits},
     {.name = "schema", .usage = "", .run = at_verb_schema,
      .summary = "print the JSON Schema of atoll.yaml",
      .about = "For editors that complete and check YAML by a schema.", .options = schema_options},

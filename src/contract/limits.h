@@ -10,6 +10,8 @@ enum {
     AT_SET_BYTES_MAX = 64 << 20,   /* bytes of a set */
     AT_FINDINGS_MAX = 10000,       /* a set made to flood the terminal */
     AT_SET_MEMORY_MAX = 512 << 20, /* what callers should allow the arena of one set */
+    AT_OPENAPI_QUERY_NEST_MAX = 8, /* messages in messages in a query: parameters without end */
+    AT_OPENAPI_QUERY_MAX = 256,    /* parameters of one query: what the door takes of them */
 };
 
 #endif

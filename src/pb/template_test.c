@@ -132,4 +132,4 @@ TEST(the_more_exact_template_comes_first)
     CHECK_INT(order("/a/{x}", "/a/{y}"), 0);
 }
 
-TEST_MAIN("roles/gateway/template")
+TEST_MAIN("pb/template")
