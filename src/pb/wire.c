@@ -62,7 +62,7 @@ static bool is_tag(uint64_t tag)
 
 const uint8_t *at_pb_skip(const uint8_t *p, const uint8_t *end, uint64_t tag, int *ret_result)
 {
-    __attribute__((uninitialized)) uint64_t open[AT_PB_DEPTH_MAX]; /* numbers of open groups */
+    __attribute__((uninitialized)) uint64_t open[AT_PB_DEPTH_MAX - 1]; /* numbers of open groups */
     size_t depth = 0;
 
     for (;;) {
@@ -73,7 +73,7 @@ const uint8_t *at_pb_skip(const uint8_t *p, const uint8_t *end, uint64_t tag, in
             return NULL;
         }
         if ((tag & 7) == AT_PB_WIRE_GROUP) {
-            if (depth == AT_PB_DEPTH_MAX) {
+            if (depth == AT_PB_DEPTH_MAX - 1) {
                 *ret_result = AT_PB_TOO_DEEP;
                 return NULL;
             }
