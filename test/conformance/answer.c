@@ -15,6 +15,7 @@
 #include "pb/fault.h"
 #include "pb/json.h"
 #include "pb/json_message.h"
+#include "pb/pbtext.h"
 #include "pb/pool.h"
 
 #define REQUEST(member) conformance_ConformanceRequest_##member##_payload_number
@@ -87,6 +88,15 @@ static int read_json(struct question *q)
                                 q->message);
 }
 
+static int read_text(struct question *q)
+{
+    struct at_json_types types = types_of(q);
+    struct at_pbtext_how how = {.types = &types, .fault = &q->fault};
+
+    return at_pbtext_read(&how, q->desc, bytes_of(q->asked->payload.text_payload), q->arena,
+                          q->message);
+}
+
 /* ---- out ---- */
 
 static void write_protobuf(struct question *q)
@@ -128,6 +138,19 @@ static void write_json(struct question *q)
     say_text(q, RESULT(json_payload), &text, r);
 }
 
+static void write_text(struct question *q)
+{
+    struct at_json_types types = types_of(q);
+    struct at_pbtext_how how = {.flags = q->asked->print_unknown_fields ? AT_PBTEXT_UNKNOWN : 0,
+                                .types = &types};
+    struct at_text text;
+    int r;
+
+    at_text_init(&text);
+    r = at_pbtext_write(&how, q->desc, q->message, &text);
+    say_text(q, RESULT(text_payload), &text, r);
+}
+
 /* ---- the question as a whole ---- */
 
 static const struct {
@@ -136,6 +159,7 @@ static const struct {
 } readers[] = {
     {REQUEST(protobuf), read_protobuf},
     {REQUEST(json), read_json},
+    {REQUEST(text), read_text},
 };
 
 static const struct {
@@ -144,6 +168,7 @@ static const struct {
 } writers[] = {
     {CONFORMANCE_PROTOBUF, write_protobuf},
     {CONFORMANCE_JSON, write_json},
+    {CONFORMANCE_TEXT_FORMAT, write_text},
 };
 
 /* True when the message was read. */

@@ -1,0 +1,100 @@
+/*
+ * The protobuf text format. Properties: what was read prints, on one line and on several, and both
+ * are read back to a message of the same bytes; what is refused says why, at a place in the text;
+ * a message from the wire prints, unknown fields included, and without them is read back.
+ */
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <atoll/message.h>
+
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/text.h"
+#include "everything.atoll.h"
+#include "pb/codec.h"
+#include "pb/fault.h"
+#include "pb/json_message.h"
+#include "pb/pbtext.h"
+
+#define MUST(expr)                                                                                 \
+    do {                                                                                           \
+        if (!(expr)) {                                                                             \
+            abort();                                                                               \
+        }                                                                                          \
+    } while (0)
+
+#define ALL (&test_v1_Everything_desc)
+
+enum { ARENA_MAX = 64 << 20 };
+
+/* The message without what has no name: printed and read once. Empty: out of memory. */
+static struct at_bytes settle(const void *message, uint32_t flags, struct at_arena *arena)
+{
+    struct at_pbtext_how how = {.flags = flags};
+    struct test_v1_Everything back;
+    struct at_text text;
+    struct at_bytes wire;
+
+    at_text_init(&text);
+    MUST(at_pbtext_write(&how, ALL, message, &text) == 0);
+    MUST(at_pbtext_read(&how, ALL, at_text_bytes(&text), arena, &back) == 0);
+    at_text_deinit(&text);
+    MUST(at_pb_encode_in_arena(ALL, &back, arena, &wire) == 0);
+    return wire;
+}
+
+static void try_text(struct at_bytes in)
+{
+    struct at_pb_fault fault = {0};
+    struct at_pbtext_how how = {.fault = &fault};
+    struct test_v1_Everything m;
+    struct at_arena arena;
+    struct at_bytes wire;
+    int r;
+
+    at_arena_init(&arena, 4096, ARENA_MAX);
+    r = at_pbtext_read(&how, ALL, in, &arena, &m);
+    if (r > 0) {
+        MUST(fault.what[0] != '\0' && fault.offset <= in.len && fault.line > 0 && fault.col > 0);
+    }
+    if (r == 0) {
+        MUST(at_pb_encode_in_arena(ALL, &m, &arena, &wire) == 0);
+        MUST(at_bytes_equal(wire, settle(&m, 0, &arena)));
+        MUST(at_bytes_equal(wire, settle(&m, AT_PBTEXT_ONE_LINE, &arena)));
+    }
+    at_arena_deinit(&arena);
+}
+
+static void try_wire(struct at_bytes in)
+{
+    struct at_pbtext_how how = {.flags = AT_PBTEXT_UNKNOWN};
+    struct test_v1_Everything m;
+    struct test_v1_Everything again;
+    struct at_arena arena;
+    struct at_text text;
+    struct at_bytes wire;
+
+    at_arena_init(&arena, 4096, ARENA_MAX);
+    if (at_pb_decode(ALL, in, &arena, &m, NULL) == 0) {
+        at_text_init(&text);
+        MUST(at_pbtext_write(&how, ALL, &m, &text) == 0);
+        at_text_deinit(&text);
+        wire = settle(&m, 0, &arena);
+        MUST(at_pb_decode(ALL, wire, &arena, &again, NULL) == 0);
+        MUST(at_bytes_equal(wire, settle(&again, AT_PBTEXT_ONE_LINE, &arena)));
+    }
+    at_arena_deinit(&arena);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct at_bytes in = at_bytes_over(data, size);
+
+    try_text(in);
+    try_wire(in);
+    return 0;
+}
