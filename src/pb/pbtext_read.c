@@ -17,6 +17,7 @@
 #include "pb/fault.h"
 #include "pb/json_message.h"
 #include "pb/limits.h"
+#include "pb/map.h"
 #include "pb/pbtext.h"
 #include "pb/pbtext_token.h"
 #include "pb/pbtext_value.h"
@@ -281,15 +282,39 @@ static int end_any(struct parser *p, const struct frame *done)
 
 /* ---- fields and messages ---- */
 
+/* Of equal keys the last one stays. */
+static int merge_maps(struct parser *p, const struct frame *done)
+{
+    int r = 0;
+
+    if ((done->desc->flags & ATOLL_MESSAGE_HAS_MAPS) == 0) {
+        return 0;
+    }
+    for (size_t i = 0; r == 0 && i < done->desc->field_count; i++) {
+        const struct atoll_field_desc *f = at_pb_field(done->desc, i);
+
+        if (at_pb_is_map(f)) {
+            r = at_pb_merge_map(at_pb_sub(done->desc, f),
+                                (struct at_pb_array *)(done->message + f->offset), p->arena);
+        }
+    }
+    return r;
+}
+
 static int end_message(struct parser *p, struct frame *frame, const struct at_pbtext_token *token)
 {
     struct frame done = *frame;
+    int r;
 
     if (frame->close == 0 ? token->kind != AT_PBTEXT_END : !at_pbtext_is(token, frame->close)) {
         return unexpected(p, token,
                           frame->close == 0     ? "the name of a field"
                           : frame->close == '}' ? "the name of a field or }"
                                                 : "the name of a field or >");
+    }
+    r = merge_maps(p, &done);
+    if (r != 0) {
+        return r;
     }
     p->depth--;
     return done.type_url.at != NULL ? end_any(p, &done) : 0;

@@ -79,8 +79,8 @@ static const char all[] =
     "maybe_string: \"\" maybe_bool: false item { item_id: 9 } int32s: 1 int32s: -1 "
     "loose_int32s: 4 strings: \"a\" strings: \"\" items { item_id: 1 note: \"r\" } items { } "
     "doubles: 0.5 doubles: nan doubles: -inf colors: COLOR_RED colors: 99 sint64s: -7 "
-    "bools: true blobs: \"b\" fixed32s: 8 counts { key: \"b\" value: 2 } "
-    "counts { key: \"\" value: 0 } items_by_id { key: -7 value { item_id: 3 } } "
+    "bools: true blobs: \"b\" fixed32s: 8 counts { key: \"\" value: 0 } "
+    "counts { key: \"b\" value: 2 } items_by_id { key: -7 value { item_id: 3 } } "
     "words { key: true value: \"yes\" }";
 
 TEST(text_comes_back_as_it_went)
@@ -114,6 +114,15 @@ TEST(both_brackets_lists_separators_and_comments_are_read)
         "nested { an_int32: 1 } int32s: 3 int32s: 4 items { item_id: 1 } items { item_id: 2 }");
     CHECK_STR(through(""), "");
     CHECK_STR(through("\t\v\f\r\n #"), "");
+    done();
+}
+
+TEST(of_equal_keys_the_last_stays_and_keys_are_printed_in_order)
+{
+    CHECK_STR(through("items_by_id { key: 2 value { item_id: 1 } } items_by_id { key: -1 } "
+                      "items_by_id { value { quantity: 3 } key: 2 } counts [{}, {value: 5}]"),
+              "counts { key: \"\" value: 5 } items_by_id { key: -1 value { } } "
+              "items_by_id { key: 2 value { quantity: 3 } }");
     done();
 }
 

@@ -15,6 +15,7 @@
 #include "pb/codec.h"
 #include "pb/json_message.h"
 #include "pb/limits.h"
+#include "pb/map.h"
 #include "pb/pbtext.h"
 #include "pb/pbtext_token.h"
 #include "pb/pbtext_value.h"
@@ -26,6 +27,7 @@ struct frame {
     const uint8_t *message;
     uint32_t field;                    /* index of the field in work */
     size_t element;                    /* of a repeated field: the next one */
+    struct at_pb_array sorted;         /* of a map field: its entries by key */
     const struct atoll_unknown *piece; /* of the message: the last that was begun */
     struct at_bytes raw;               /* unknown fields: what is left of them */
     uint32_t nested;                   /* unknown fields: how deep in one another */
@@ -317,27 +319,60 @@ static int put(struct printer *p, const struct atoll_message_desc *desc,
     return 0;
 }
 
-static int step_field(struct printer *p, struct frame *frame)
+/* A copy of the map's entries by ascending key, so that equal maps are equal texts. */
+static int sort_map(struct printer *p, const struct atoll_message_desc *entry,
+                    const struct at_pb_array *map, struct at_pb_array *ret)
+{
+    ret->count = map->count;
+    ret->at = at_arena_alloc(&p->arena, map->count * entry->struct_size, 8);
+    if (ret->at == NULL) {
+        return -ENOMEM;
+    }
+    memcpy(ret->at, map->at, map->count * entry->struct_size);
+    return at_pb_sort_map(entry, ret, &p->arena);
+}
+
+static int step_repeated(struct printer *p, struct frame *frame, const struct atoll_field_desc *f)
 {
     const struct atoll_message_desc *desc = frame->desc;
-    const struct atoll_field_desc *f = at_pb_field(desc, frame->field);
-    const uint8_t *value = frame->message + f->offset;
-    const struct at_pb_array *array = (const struct at_pb_array *)value;
+    const struct at_pb_array *array = (const struct at_pb_array *)(frame->message + f->offset);
+    const uint8_t *value;
+    int r = 0;
 
-    if (!at_pb_is_repeated(f)) {
-        frame->field++;
-        /* Key and value of a map entry are always there. */
-        return at_pb_has(f, frame->message) || (desc->flags & ATOLL_MESSAGE_MAP_ENTRY) != 0
-                   ? put(p, desc, f, value)
-                   : 0;
-    }
     if (frame->element == array->count) {
         frame->field++;
         frame->element = 0;
         return 0;
     }
+    if (at_pb_is_map(f)) {
+        if (frame->element == 0) {
+            r = sort_map(p, at_pb_sub(desc, f), array, &frame->sorted);
+        }
+        array = &frame->sorted;
+    }
+    if (r != 0 || frame->element >= array->count) { /* sorting leaves one of equal keys */
+        frame->field += r == 0;
+        frame->element = 0;
+        return r;
+    }
     value = (const uint8_t *)array->at + frame->element++ * at_pb_value_size(desc, f);
     return put(p, desc, f, value);
+}
+
+static int step_field(struct printer *p, struct frame *frame)
+{
+    const struct atoll_message_desc *desc = frame->desc;
+    const struct atoll_field_desc *f = at_pb_field(desc, frame->field);
+    const uint8_t *value = frame->message + f->offset;
+
+    if (at_pb_is_repeated(f)) {
+        return step_repeated(p, frame, f);
+    }
+    frame->field++;
+    /* Key and value of a map entry are always there. */
+    return at_pb_has(f, frame->message) || (desc->flags & ATOLL_MESSAGE_MAP_ENTRY) != 0
+               ? put(p, desc, f, value)
+               : 0;
 }
 
 int at_pbtext_write(const struct at_pbtext_how *how, const struct atoll_message_desc *desc,
