@@ -1,6 +1,7 @@
 /*
  * The protobuf text format. Properties: what was read prints, on one line and on several, and both
- * are read back to a message of the same length that prints the same text; what is refused says why, at a place in the text;
+ * are read back to a message of the same length that prints the same text; what is refused says why,
+ * at a place in the text;
  * a message from the wire prints, unknown fields included, and without them is read back.
  */
 #include <math.h>
