@@ -11,14 +11,14 @@
 
 #define ANY_WORDS AT_CLI_WORDS_MAX
 
-static const char *const check_flags[] = {"proto-path", "except", NULL};
-static const char *const diff_flags[] = {"proto-path", "against", "except", NULL};
+static const char *const check_flags[] = {"proto-path", "except", "list", NULL};
+static const char *const diff_flags[] = {"proto-path", "against", "except", "list", NULL};
 
 // clang-format off
 static const struct at_proto_command commands[] = {
     {.name = "check", .usage = "[PATH...]", .flags = check_flags, .words_max = ANY_WORDS,
      .run = at_proto_check},
-    {.name = "diff", .usage = "OLD [NEW]", .flags = diff_flags, .words_min = 1, .words_max = 2,
+    {.name = "diff", .usage = "OLD [NEW]", .flags = diff_flags, .words_max = 2,
      .run = at_proto_diff},
 };
 // clang-format on

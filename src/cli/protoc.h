@@ -5,6 +5,7 @@
 #ifndef AT_CLI_PROTOC_H
 #define AT_CLI_PROTOC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/arena.h"
@@ -17,6 +18,7 @@ struct at_protoc_input {
     const char *shown; /* as the user would write it */
     const char *name;  /* what others import it by: relative to root */
     const char *root;  /* absolute */
+    bool named;        /* itself; not only a folder that it is in */
 };
 
 struct at_protoc_inputs {

@@ -167,6 +167,7 @@ static int add_file(struct collecting *c, const char *shown)
         input->root = folder;
         input->name = strrchr(input->path, '/') + 1;
     }
+    input->named = c->base == NULL;
     c->inputs->count++;
     return 0;
 }

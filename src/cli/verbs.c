@@ -135,6 +135,7 @@ static const struct at_cli_option proto_options[] = {
      .what = "Imports of .proto files are relative to this folder; may be given again."},
     {.name = "except", .value = "RULE",
      .what = "check, diff: leave this rule out; may be given again."},
+    {.name = "list", .letter = 'l', .what = "check, diff: list the rules instead."},
     {.name = "against", .value = "LEVEL", .choice = "wire|json|source",
      .what = "diff: what must not break: wire is the binary encoding alone, json is that and JSON, source is both and "
              "programs made from the contract (source)."},

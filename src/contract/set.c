@@ -38,7 +38,8 @@ struct loading {
 
 static int malformed(struct loading *l, const char *what, const char *name)
 {
-    at_diag_set(l->diag, "%s%s%s", what, name[0] == '\0' ? "" : ": ", name);
+    at_diag_set(l->diag, "%s%s%s", what, name == NULL || name[0] == '\0' ? "" : ": ",
+                name == NULL ? "" : name);
     return AT_SET_MALFORMED;
 }
 
@@ -120,12 +121,6 @@ static int add_file(struct loading *l, struct at_bytes bytes)
     r = at_judge_file(file, l->diag);
     if (r != 0) {
         return r;
-    }
-    for (size_t i = 0; i < l->file_count; i++) {
-        if (at_bytes_equal(at_set_bytes(l->files[i].proto->name), at_set_bytes(proto->name))) {
-            return malformed(l, "two different versions of one file",
-                             at_arena_copy(l->arena, at_set_bytes(proto->name)));
-        }
     }
     l->file_count++;
     return sort_locations(l, file);
@@ -357,6 +352,54 @@ static int sort_symbols(struct loading *l, struct at_set *set)
     return 0;
 }
 
+static int by_file_name(const void *a, const void *b)
+{
+    const struct at_set_file *const *one = a;
+    const struct at_set_file *const *two = b;
+
+    return at_bytes_compare(at_set_bytes((*one)->proto->name), at_set_bytes((*two)->proto->name));
+}
+
+static int sort_files(struct loading *l, struct at_set *set)
+{
+    const struct at_set_file **list = at_arena_zalloc(l->arena, l->file_count + 1, sizeof(*list));
+
+    if (list == NULL) {
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < l->file_count; i++) {
+        list[i] = &l->files[i];
+    }
+    qsort(list, l->file_count, sizeof(const struct at_set_file *), by_file_name);
+    for (size_t i = 1; i < l->file_count; i++) {
+        if (by_file_name(&list[i - 1], &list[i]) == 0) {
+            return malformed(l, "two different versions of one file",
+                             at_arena_copy(l->arena, at_set_bytes(list[i]->proto->name)));
+        }
+    }
+    set->by_path = list;
+    set->file_count = l->file_count;
+    return 0;
+}
+
+static int find_imports(struct loading *l, const struct at_set *set)
+{
+    for (size_t i = 0; i < l->file_count; i++) {
+        const struct google_protobuf_FileDescriptorProto *f = l->files[i].proto;
+        const struct at_set_file **list =
+            at_arena_zalloc(l->arena, f->dependency.count + 1, sizeof(*list));
+
+        if (list == NULL) {
+            return -ENOMEM;
+        }
+        for (size_t k = 0; k < f->dependency.count; k++) {
+            list[k] = at_set_find_file(set, at_set_bytes(f->dependency.at[k]));
+        }
+        l->files[i].imports = list;
+    }
+    return 0;
+}
+
 int at_set_load(struct at_arena *arena, struct at_bytes bytes, struct at_set *ret,
                 struct at_diag *diag)
 {
@@ -368,13 +411,14 @@ int at_set_load(struct at_arena *arena, struct at_bytes bytes, struct at_set *re
         return malformed(&l, "the descriptor set has too many bytes", "");
     }
     r = add_files(&l, bytes);
+    r = r == 0 ? sort_files(&l, &set) : r;
+    r = r == 0 ? find_imports(&l, &set) : r;
     r = r == 0 ? add_symbols(&l, bytes.len) : r;
     r = r == 0 ? sort_symbols(&l, &set) : r;
     if (r != 0) {
         return r;
     }
     set.files = l.files;
-    set.file_count = l.file_count;
     set.symbols = l.symbols;
     set.symbol_count = l.symbol_count;
     r = at_judge_set(&set, arena, diag);
@@ -412,9 +456,20 @@ const struct at_set_symbol *at_set_find(const struct at_set *set, struct at_byte
 
 const struct at_set_file *at_set_find_file(const struct at_set *set, struct at_bytes name)
 {
-    for (size_t i = 0; i < set->file_count; i++) {
-        if (at_bytes_equal(at_set_bytes(set->files[i].proto->name), name)) {
-            return &set->files[i];
+    size_t low = 0;
+    size_t high = set->file_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int r = at_bytes_compare(name, at_set_bytes(set->by_path[middle]->proto->name));
+
+        if (r == 0) {
+            return set->by_path[middle];
+        }
+        if (r < 0) {
+            high = middle;
+        } else {
+            low = middle + 1;
         }
     }
     return NULL;

@@ -53,7 +53,8 @@ struct at_set_file {
     struct at_bytes bytes;                   /* of the FileDescriptorProto as it came */
     const struct at_set_location *locations; /* by path; none without source info */
     size_t location_count;
-    const struct at_set_symbol *symbols; /* declared in it; a part of the set's */
+    const struct at_set_file *const *imports; /* by index of import; NULL where the set has none */
+    const struct at_set_symbol *symbols;      /* declared in it; a part of the set's */
     size_t symbol_count;
     size_t index; /* among the files of the set */
     bool proto3;
@@ -80,6 +81,7 @@ struct at_set {
     const struct at_set_symbol *symbols; /* file after file; outer types before inner ones */
     size_t symbol_count;
     const struct at_set_symbol *const *by_name; /* sorted */
+    const struct at_set_file *const *by_path;   /* the files, sorted by name */
 };
 
 /*
