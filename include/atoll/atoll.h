@@ -138,12 +138,104 @@ typedef void atoll_done(void *user, struct atoll_call *call, int status);
 ATOLL_EXPORT int atoll_invoke_async(struct atoll_call *call,
                                     const struct atoll_service_desc *service, size_t method,
                                     const void *in, void *out, atoll_done *done, void *user);
+/*
+ * Sends a request and does not wait for what becomes of it: no reply, no status, no reason. ATOLL_OK:
+ * it is on its way, behind the calls made before, and `in` may be changed; otherwise the status that
+ * kept it from going, such as RESOURCE_EXHAUSTED when too many are on their way. The context may be
+ * used at once for the next call. Deadline, trace id and metadata go along as with any call.
+ */
+ATOLL_EXPORT int atoll_invoke_oneway(struct atoll_call *call,
+                                     const struct atoll_service_desc *service, size_t method,
+                                     const void *in);
 /* Gives up on an asynchronous call: done runs with ATOLL_CANCELLED at the next atoll_poll(). */
 ATOLL_EXPORT void atoll_cancel(struct atoll_call *call);
 /* Readable: call atoll_poll(). For a foreign event loop; one per process. -errno on failure. */
 ATOLL_EXPORT int atoll_poll_fd(void);
 /* Runs the callbacks that are due, waiting at most timeout_ms (-1: no limit). How many ran. */
 ATOLL_EXPORT int atoll_poll(int timeout_ms);
+
+/*
+ * Streams: methods whose request or reply is a sequence of messages. Generated code has typed
+ * functions for each method that streams, one line around these; S_watch stands for
+ * Service_method:
+ *
+ *   the server streams      rpc Watch(Query) returns (stream Event)
+ *       status = S_watch_open(call, &query, &stream);
+ *       while ((status = S_watch_recv(stream, &event)) == ATOLL_OK) { … }
+ *       status = S_watch_finish(stream);
+ *   the client streams      rpc Upload(stream Part) returns (Receipt)
+ *       status = S_upload_open(call, &stream);
+ *       S_upload_send(stream, &part); …
+ *       status = S_upload_finish(stream, &receipt);
+ *   both                    rpc Chat(stream Line) returns (stream Line)
+ *       _open, then _send, _recv and _close_send in any order, then _finish
+ *
+ * In a service the handler gets the other end:
+ *
+ *   static int watch(struct atoll_call *call, const struct Query *in, struct atoll_stream *out);
+ *   static int upload(struct atoll_call *call, struct atoll_stream *in, struct Receipt *out);
+ *   static int chat(struct atoll_call *call, struct atoll_stream *both);
+ *
+ * with S_watch_server_send(out, &event), S_upload_server_recv(in, &part). What it returns ends the
+ * stream, with atoll_fail() as everywhere.
+ *
+ * A stream belongs to the context it was opened with: its deadline, trace id, metadata, cancellation
+ * and reason are the call's, and one context has one stream at a time. One thread may send while
+ * another receives. Sending waits while the receiver does not keep up (flow control), never beyond
+ * the deadline.
+ *
+ * This release does not carry streams yet: atoll_stream_open() answers ATOLL_UNIMPLEMENTED with a
+ * reason, and so does a service for a method that streams. Programs written against these functions
+ * need no change when it does.
+ */
+enum {
+    ATOLL_STREAM_END = 100, /* of receiving: the other end sends no more. Not a status */
+};
+/*
+ * Begins a call to a method that streams. `in` is the one request where only the server streams,
+ * else NULL. ATOLL_OK, then *ret must go through atoll_stream_finish(); otherwise a status, *ret is
+ * NULL and atoll_call_reason() says why.
+ */
+ATOLL_EXPORT int atoll_stream_open(struct atoll_call *call,
+                                   const struct atoll_service_desc *service, size_t method,
+                                   const void *in, struct atoll_stream **ret);
+/* ATOLL_OK: taken, the message may be changed; else the status that the stream has ended with. */
+ATOLL_EXPORT int atoll_stream_send(struct atoll_stream *stream, const void *message);
+/*
+ * The next message. ATOLL_OK; ATOLL_STREAM_END; or the status that the stream has ended with. What
+ * the message points to lives until the next one is received or the stream is finished.
+ */
+ATOLL_EXPORT int atoll_stream_recv(struct atoll_stream *stream, void *message);
+/* Half-close: no more is sent from here. Receiving goes on. */
+ATOLL_EXPORT int atoll_stream_close_send(struct atoll_stream *stream);
+/*
+ * Caller's end: closes sending, skips what was not received, waits for the status, and frees the
+ * stream. `out`: the one reply where only the client streams; NULL: not wanted.
+ */
+ATOLL_EXPORT int atoll_stream_finish(struct atoll_stream *stream, void *out);
+/*
+ * The same without waiting: 0, and `done` runs once inside atoll_poll() with what the function would
+ * have returned; otherwise a status, and done does not run. Until then the message belongs to the
+ * library. One sending and one receiving may be under way at a time.
+ */
+typedef void atoll_stream_done(void *user, struct atoll_stream *stream, int status);
+ATOLL_EXPORT int atoll_stream_send_async(struct atoll_stream *stream, const void *message,
+                                         atoll_stream_done *done, void *user);
+ATOLL_EXPORT int atoll_stream_recv_async(struct atoll_stream *stream, void *message,
+                                         atoll_stream_done *done, void *user);
+ATOLL_EXPORT int atoll_stream_finish_async(struct atoll_stream *stream, void *out,
+                                           atoll_stream_done *done, void *user);
+/* Ends it with ATOLL_CANCELLED at both ends. Any thread; the stream must still be finished. */
+ATOLL_EXPORT void atoll_stream_cancel(struct atoll_stream *stream);
+/*
+ * In a handler: `return atoll_stream_keep(stream);` gives the thread back and keeps the stream, its
+ * context and its request alive, so that one thread can feed many streams, until
+ * atoll_stream_end() ends it with a status, from any thread.
+ */
+ATOLL_EXPORT int atoll_stream_keep(struct atoll_stream *stream);
+ATOLL_EXPORT void atoll_stream_end(struct atoll_stream *stream, int status);
+/* The context that the stream belongs to; NULL for NULL. */
+ATOLL_EXPORT struct atoll_call *atoll_stream_call(const struct atoll_stream *stream);
 
 /* Bytes in, bytes out: for tools that know methods by name. Reply lives in the context. */
 ATOLL_EXPORT int atoll_invoke_bytes(struct atoll_call *call, const char *service,

@@ -44,6 +44,19 @@ ATOLL_EXPORT const char *atoll_memory_reason(const struct atoll_memory *memory);
 
 /* An empty message: zeros, or the defaults that its .proto declares. */
 ATOLL_EXPORT void atoll_init(const struct atoll_message_desc *desc, void *message);
+/* A message made in the memory, empty as atoll_init() makes it. NULL: over the limit, or none left. */
+ATOLL_EXPORT void *atoll_new(struct atoll_memory *memory, const struct atoll_message_desc *desc);
+/*
+ * One more element at the end of a list of a message, `struct { T *at; size_t count; }`: the place
+ * for it, zeroed. NULL: over the limit or none left; the list is as it was. Elements may move: keep
+ * no pointers to them while a list grows. The list may have come from anywhere, from decoding or
+ * from the program itself: it is copied into the memory when it cannot grow where it is. Generated
+ * code has a function for each list: `item = shop_cart_v1_Cart_add_items(memory, &cart);`.
+ */
+ATOLL_EXPORT void *atoll_append(struct atoll_memory *memory, void *list, size_t element_size);
+/* The same for a list of messages; the new one is as atoll_init() makes it. */
+ATOLL_EXPORT void *atoll_append_message(struct atoll_memory *memory, void *list,
+                                        const struct atoll_message_desc *desc);
 /* From protobuf. message: desc->struct_size bytes; it is made empty first. */
 ATOLL_EXPORT int atoll_decode(struct atoll_memory *memory, const struct atoll_message_desc *desc,
                               struct atoll_str in, void *message);

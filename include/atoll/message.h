@@ -19,6 +19,18 @@
 extern "C" {
 #endif
 
+/* For generated code: `option deprecated` of a .proto, and a conversion that C++ takes too. */
+#if defined(__GNUC__)
+#define ATOLL_DEPRECATED __attribute__((deprecated))
+#else
+#define ATOLL_DEPRECATED
+#endif
+#ifdef __cplusplus
+#define ATOLL_CAST(type, value) static_cast<type>(value)
+#else
+#define ATOLL_CAST(type, value) ((type)(value))
+#endif
+
 /* A string or bytes field: borrowed, not NUL-terminated. printf with "%.*s", (int)s.len, s.at. */
 struct atoll_str {
     const char *at;
@@ -155,6 +167,7 @@ struct atoll_enum_desc {
 };
 
 struct atoll_call;
+struct atoll_stream;
 
 enum atoll_idempotency {
     ATOLL_IDEMPOTENCY_UNKNOWN = 0, /* at most once */
@@ -165,6 +178,7 @@ enum atoll_idempotency {
 enum atoll_method_flags {
     ATOLL_METHOD_CLIENT_STREAMS = 1,
     ATOLL_METHOD_SERVER_STREAMS = 2,
+    ATOLL_METHOD_DEPRECATED = 4,
 };
 
 struct atoll_method_desc {
@@ -174,8 +188,19 @@ struct atoll_method_desc {
     const struct atoll_message_desc *output;
     uint32_t flags;       /* enum atoll_method_flags */
     uint32_t idempotency; /* enum atoll_idempotency */
-    /* Calls the handler in the generated vtable; NULL handler: returns atoll_unimplemented(call). */
+    /*
+     * Calls the handler in the generated vtable; NULL handler: returns atoll_unimplemented(call).
+     * NULL: the method streams.
+     */
     int (*invoke)(const void *handlers, struct atoll_call *call, const void *in, void *out);
+    /*
+     * The same of a method that streams; else NULL. `in` is the request when only the server
+     * streams, `out` the reply when only the client does, else NULL.
+     */
+    int (*stream)(const void *handlers, struct atoll_call *call, struct atoll_stream *stream,
+                  const void *in, void *out);
+    uint64_t timeout_ns;        /* of calls without a deadline: (atoll.method).timeout; 0: none */
+    uint32_t max_request_bytes; /* (atoll.method).max_request_bytes; 0: none */
 };
 
 struct atoll_service_desc {

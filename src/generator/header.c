@@ -1,4 +1,7 @@
-/* The .atoll.h of a file: structs, enums, client functions and the vtables of servers. */
+/*
+ * The .atoll.h of a file: structs and enums. helpers.c adds what makes work with them easier,
+ * service.c client functions and the vtables of servers.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <stddef.h>
@@ -13,16 +16,7 @@
 #include "generator/model.h"
 #include "pb/descriptor.h"
 
-static const char *const scalar_types[] = {
-    [ATOLL_TYPE_DOUBLE] = "double",           [ATOLL_TYPE_FLOAT] = "float",
-    [ATOLL_TYPE_INT64] = "int64_t",           [ATOLL_TYPE_UINT64] = "uint64_t",
-    [ATOLL_TYPE_INT32] = "int32_t",           [ATOLL_TYPE_FIXED64] = "uint64_t",
-    [ATOLL_TYPE_FIXED32] = "uint32_t",        [ATOLL_TYPE_BOOL] = "bool",
-    [ATOLL_TYPE_STRING] = "struct atoll_str", [ATOLL_TYPE_BYTES] = "struct atoll_str",
-    [ATOLL_TYPE_UINT32] = "uint32_t",         [ATOLL_TYPE_ENUM] = "int32_t",
-    [ATOLL_TYPE_SFIXED32] = "int32_t",        [ATOLL_TYPE_SFIXED64] = "int64_t",
-    [ATOLL_TYPE_SINT32] = "int32_t",          [ATOLL_TYPE_SINT64] = "int64_t",
-};
+enum { ENUM_VALUE = 2, MESSAGE_ONEOFS = 8, FILE_SYNTAX = 12, FILE_PACKAGE = 2 };
 
 /* "  * enum shop_v1_Kind *" behind a field whose C type does not say it. */
 static void emit_note(const struct at_gen_field *f, struct at_text *out)
@@ -33,7 +27,7 @@ static void emit_note(const struct at_gen_field *f, struct at_text *out)
         at_text_add_str(out, " /* bytes */");
     } else if (f->form == ATOLL_FORM_MAP) {
         at_text_add_str(out, " /* map */");
-    } else if (f->proto->type == ATOLL_TYPE_MESSAGE && f->form == ATOLL_FORM_IMPLICIT) {
+    } else if (at_gen_is_message(f->proto) && f->form == ATOLL_FORM_IMPLICIT) {
         at_text_add_str(out, " /* NULL: absent */");
     }
     at_text_add_char(out, '\n');
@@ -42,19 +36,20 @@ static void emit_note(const struct at_gen_field *f, struct at_text *out)
 static void emit_field(const struct at_gen_file *file, const struct at_gen_field *f,
                        const char *indent, struct at_text *out)
 {
-    bool message = f->proto->type == ATOLL_TYPE_MESSAGE;
-    const char *type = message ? f->of : scalar_types[f->proto->type];
+    bool message = at_gen_is_message(f->proto);
+    const char *type = message ? f->of : at_gen_scalar_type(f);
+    const char *mark = (f->flags & ATOLL_FIELD_DEPRECATED) != 0 ? " ATOLL_DEPRECATED" : "";
 
     at_gen_emit_comment(file, &f->path, indent, out);
     if (f->form >= ATOLL_FORM_REPEATED) {
-        at_text_addf(out, "%sstruct {\n%s    %s%s *at;\n%s    size_t count;\n%s} %s;", indent,
-                     indent, message ? "struct " : "", type, indent, indent, f->name);
+        at_text_addf(out, "%sstruct {\n%s    %s%s *at;\n%s    size_t count;\n%s} %s%s;", indent,
+                     indent, message ? "struct " : "", type, indent, indent, f->name, mark);
     } else {
         if (f->form == ATOLL_FORM_OPTIONAL) {
             at_text_addf(out, "%sbool %s;\n", indent, f->presence);
         }
-        at_text_addf(out, "%s%s%s%s%s;", indent, message ? "struct " : "", type,
-                     message ? " *" : " ", f->name);
+        at_text_addf(out, "%s%s%s%s%s%s;", indent, message ? "struct " : "", type,
+                     message ? " *" : " ", f->name, mark);
     }
     emit_note(f, out);
 }
@@ -62,9 +57,10 @@ static void emit_field(const struct at_gen_file *file, const struct at_gen_field
 static void emit_oneof(const struct at_gen_file *file, const struct at_gen_message *m,
                        const struct at_gen_oneof *o, struct at_text *out)
 {
-    at_text_addf(out, "    uint32_t %s; /* number of the member that is set; 0: none */\n",
-                 o->case_name);
-    at_text_add_str(out, "    union {\n");
+    struct at_gen_path path = {&m->path, MESSAGE_ONEOFS, (int32_t)(o - m->oneofs)};
+
+    at_gen_emit_comment(file, &path, "    ", out);
+    at_text_addf(out, "    uint32_t %s; /* enum %s */\n    union {\n", o->case_name, o->tag);
     for (size_t i = 0; i < m->proto->fields.count; i++) {
         if (m->fields[i].oneof == o) {
             emit_field(file, &m->fields[i], "        ", out);
@@ -84,22 +80,24 @@ static bool is_first(const struct at_gen_message *m, size_t at)
     return true;
 }
 
-/* #define shop_v1_Pay_card_CASE … would clash; the numbers are an enum beside the struct. */
+/* Which member of a oneof is set: an enum beside the struct, for switch. */
 static void emit_cases(const struct at_gen_message *m, struct at_text *out)
 {
-    size_t n = 0;
+    for (size_t i = 0; i < m->proto->oneofs.count; i++) {
+        const struct at_gen_oneof *o = &m->oneofs[i];
 
-    for (size_t i = 0; i < m->proto->fields.count; i++) {
-        const struct at_gen_field *f = &m->fields[i];
-
-        if (f->oneof != NULL) {
-            at_text_addf(out, "%s    %s_%s_number = %" PRId32, n == 0 ? "enum {\n" : ",\n",
-                         m->c_name, f->name, f->proto->number);
-            n++;
+        if (o->name == NULL) {
+            continue;
         }
-    }
-    if (n > 0) {
-        at_text_add_str(out, ",\n};\n\n");
+        at_text_addf(out, "enum %s {\n    %s = 0,\n", o->tag, o->none);
+        for (size_t k = 0; k < m->proto->fields.count; k++) {
+            const struct at_gen_field *f = &m->fields[k];
+
+            if (f->oneof == o) {
+                at_text_addf(out, "    %s = %" PRId32 ",\n", f->number_name, f->proto->number);
+            }
+        }
+        at_text_add_str(out, "};\n\n");
     }
 }
 
@@ -108,7 +106,7 @@ static void emit_message(const struct at_gen_file *file, const struct at_gen_mes
 {
     emit_cases(m, out);
     at_gen_emit_comment(file, &m->path, "", out);
-    at_text_addf(out, "struct %s {\n", m->c_name);
+    at_text_addf(out, "struct %s%s {\n", m->is_deprecated ? "ATOLL_DEPRECATED " : "", m->c_name);
     for (size_t i = 0; i < m->proto->fields.count; i++) {
         const struct at_gen_field *f = &m->fields[i];
 
@@ -125,115 +123,28 @@ static void emit_message(const struct at_gen_file *file, const struct at_gen_mes
 static void emit_enum(const struct at_gen_file *file, const struct at_gen_enum *e,
                       struct at_text *out)
 {
-    enum { ENUM_VALUE = 2 };
-
     at_gen_emit_comment(file, &e->path, "", out);
-    at_text_addf(out, "enum %s {\n", e->c_name);
+    at_text_addf(out, "enum %s%s {\n", e->is_deprecated ? "ATOLL_DEPRECATED " : "", e->c_name);
     for (size_t i = 0; i < e->proto->values.count; i++) {
         const struct at_proto_enum_value *v = &e->proto->values.at[i];
         struct at_gen_path path = {&e->path, ENUM_VALUE, (int32_t)i};
+        bool deprecated = v->options != NULL && v->options->deprecated;
 
         at_gen_emit_comment(file, &path, "    ", out);
+        at_text_addf(out, "    %s%s = ", e->names[i], deprecated ? " ATOLL_DEPRECATED" : "");
         if (v->number == INT32_MIN) {
-            at_text_addf(out, "    %s%.*s = -2147483647 - 1,\n", e->prefix, (int)v->name.len,
-                         v->name.at);
+            at_text_add_str(out, "-2147483647 - 1,\n");
         } else {
-            at_text_addf(out, "    %s%.*s = %" PRId32 ",\n", e->prefix, (int)v->name.len,
-                         v->name.at, v->number);
+            at_text_addf(out, "%" PRId32 ",\n", v->number);
         }
     }
     at_text_addf(out, "};\nextern const struct atoll_enum_desc %s_desc;\n\n", e->c_name);
 }
 
-static void emit_client(const struct at_gen_file *file, const struct at_gen_service *s, size_t i,
-                        struct at_text *out)
-{
-    const struct at_gen_method *m = &s->methods[i];
-
-    at_gen_emit_comment(file, &m->path, "", out);
-    at_text_addf(out,
-                 "static inline int %s_%s(struct atoll_call *call,\n"
-                 "    const struct %s *in,\n"
-                 "    struct %s *out)\n"
-                 "{\n"
-                 "    return atoll_invoke(call, &%s_desc, %zu, in, out);\n"
-                 "}\n\n",
-                 s->c_name, m->name, m->input, m->output, s->c_name, i);
-    at_text_addf(out,
-                 "static inline int %s_%s_async(struct atoll_call *call,\n"
-                 "    const struct %s *in,\n"
-                 "    struct %s *out, atoll_done *done, void *user)\n"
-                 "{\n"
-                 "    return atoll_invoke_async(call, &%s_desc, %zu, in, out, done, user);\n"
-                 "}\n\n",
-                 s->c_name, m->name, m->input, m->output, s->c_name, i);
-}
-
-static void emit_vtable(const struct at_gen_file *file, const struct at_gen_service *s,
-                        struct at_text *out)
-{
-    size_t members = 0;
-
-    at_text_addf(out, "/* Handlers of %s; a NULL one answers UNIMPLEMENTED. */\n", s->full_name);
-    at_text_addf(out, "struct %s {\n", s->c_name);
-    for (size_t i = 0; i < s->proto->methods.count; i++) {
-        const struct at_gen_method *m = &s->methods[i];
-
-        if (!m->is_unary) {
-            at_text_addf(out, "    /* %.*s streams and cannot be served from here yet */\n",
-                         (int)m->proto->name.len, m->proto->name.at);
-            continue;
-        }
-        at_gen_emit_comment(file, &m->path, "    ", out);
-        at_text_addf(out,
-                     "    int (*%s)(struct atoll_call *call,\n"
-                     "        const struct %s *in,\n"
-                     "        struct %s *out);\n",
-                     m->name, m->input, m->output);
-        members++;
-    }
-    if (members == 0) {
-        at_text_add_str(out, "    int no_methods;\n");
-    }
-    at_text_add_str(out, "};\n\n");
-}
-
-static void emit_service(const struct at_gen_file *file, const struct at_gen_service *s,
-                         struct at_text *out)
-{
-    at_text_addf(out, "extern const struct atoll_service_desc %s_desc;\n\n", s->c_name);
-    at_gen_emit_comment(file, &s->path, "", out);
-    emit_vtable(file, s, out);
-    at_text_addf(out,
-                 "/* For atoll_serve(), where one program serves several. */\n"
-                 "static inline struct atoll_service %s_with(\n"
-                 "    const struct %s *handlers)\n"
-                 "{\n"
-                 "    struct atoll_service service = {&%s_desc, handlers};\n\n"
-                 "    ATOLL_NOTE_SERVED(\"%s\");\n"
-                 "    return service;\n"
-                 "}\n\n",
-                 s->c_name, s->c_name, s->c_name, s->full_name);
-    at_text_addf(out,
-                 "/* atoll_serve() with this service alone and default options. */\n"
-                 "static inline int %s_serve(const struct %s *handlers)\n"
-                 "{\n"
-                 "    struct atoll_service service = %s_with(handlers);\n\n"
-                 "    return atoll_serve(&service, 1, NULL);\n"
-                 "}\n\n",
-                 s->c_name, s->c_name, s->c_name);
-    for (size_t i = 0; i < s->proto->methods.count; i++) {
-        if (s->methods[i].is_unary) {
-            emit_client(file, s, i, out);
-        }
-    }
-}
-
-/* Includes the header that declares the type, once, unless it is our own. */
-static int include_type(const struct at_gen_file *file, struct atoll_str type,
+/* Includes the header made from input, once, unless it is our own. */
+static int include_file(const struct at_gen_file *file, struct at_gen_input *input,
                         struct at_map *included, struct at_text *out)
 {
-    struct at_gen_input *input = at_map_get(&file->run->types, at_bytes_over(type.at, type.len));
     const char *stem;
 
     if (input == NULL || input == file->input) {
@@ -250,14 +161,39 @@ static int include_type(const struct at_gen_file *file, struct atoll_str type,
     return at_map_put(included, at_bytes_of(stem), input);
 }
 
+static int include_type(const struct at_gen_file *file, struct atoll_str type,
+                        struct at_map *included, struct at_text *out)
+{
+    return include_file(file, at_map_get(&file->run->types, at_bytes_over(type.at, type.len)),
+                        included, out);
+}
+
+/* Who includes this file gets what it imports publicly. */
+static int include_public(const struct at_gen_file *file, struct at_map *included,
+                          struct at_text *out)
+{
+    const struct at_proto_file *proto = file->input->proto;
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < proto->public_dependencies.count; i++) {
+        size_t at = (size_t)proto->public_dependencies.at[i];
+
+        if (at < proto->dependencies.count) {
+            r = include_file(file, at_gen_find_input(file->run, proto->dependencies.at[at]),
+                             included, out);
+        }
+    }
+    return r;
+}
+
 static int emit_includes(const struct at_gen_file *file, struct at_text *out)
 {
     struct at_map included;
-    int r = 0;
+    int r;
 
     at_map_init(&included, 0);
-    at_text_addf(out, "#include <atoll/%s.h>\n\n",
-                 file->input->proto->services.count > 0 ? "atoll" : "message");
+    at_text_add_str(out, "#include <atoll/codec.h>\n\n");
+    r = include_public(file, &included, out);
     for (const struct at_gen_message *m = file->messages; m != NULL; m = m->next) {
         for (size_t i = 0; r == 0 && i < m->proto->fields.count; i++) {
             if (m->fields[i].of != NULL) {
@@ -280,18 +216,56 @@ static int emit_includes(const struct at_gen_file *file, struct at_text *out)
     return r;
 }
 
+/*
+ * The name of the file, and where that leaves out what tells it from another (a_b.proto, a/b.proto,
+ * a.b.proto), a sum over all of it.
+ */
 static void emit_guard(const struct at_gen_file *file, struct at_text *out)
 {
     struct atoll_str name = file->input->proto->name;
+    uint32_t sum = 2166136261U; /* FNV-1a */
+    bool plain = true;
 
     at_text_add_str(out, "ATOLL_MADE_FROM_");
     for (size_t i = 0; i < name.len; i++) {
         char c = name.at[i];
         bool keep = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 
+        sum = (sum ^ (uint8_t)c) * 16777619U;
+        plain = plain && (keep || c == '/' || (c == '.' && name.len - i == sizeof("proto")));
         at_text_add_char(out, (char)(keep ? c : '_'));
     }
+    if (!plain) {
+        at_text_addf(out, "_%08" PRIx32, sum);
+    }
     at_text_add_char(out, '\n');
+}
+
+/* What the .proto says about itself: above its syntax, and above its package. */
+static void emit_file_comments(const struct at_gen_file *file, struct at_text *out)
+{
+    struct at_gen_path syntax = {NULL, FILE_SYNTAX, -1};
+    struct at_gen_path package = {NULL, FILE_PACKAGE, -1};
+    size_t before = out->len;
+
+    at_gen_emit_comment(file, &syntax, "", out);
+    at_gen_emit_comment(file, &package, "", out);
+    if (out->len > before) {
+        at_text_add_char(out, '\n');
+    }
+}
+
+static void emit_types(const struct at_gen_file *file, struct at_text *out)
+{
+    for (const struct at_gen_message *m = file->messages; m != NULL; m = m->next) {
+        at_text_addf(out, "struct %s;\n%s", m->c_name, m->next == NULL ? "\n" : "");
+    }
+    for (const struct at_gen_enum *e = file->enums; e != NULL; e = e->next) {
+        emit_enum(file, e, out);
+    }
+    for (const struct at_gen_message *m = file->messages; m != NULL; m = m->next) {
+        emit_message(file, m, out);
+    }
 }
 
 int at_gen_header(const struct at_gen_file *file, struct at_text *out)
@@ -299,6 +273,7 @@ int at_gen_header(const struct at_gen_file *file, struct at_text *out)
     int r;
 
     at_gen_emit_opening(file, out);
+    emit_file_comments(file, out);
     at_text_add_str(out, "#ifndef ");
     emit_guard(file, out);
     at_text_add_str(out, "#define ");
@@ -309,17 +284,18 @@ int at_gen_header(const struct at_gen_file *file, struct at_text *out)
         return r;
     }
     at_text_add_str(out, "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
-    for (const struct at_gen_message *m = file->messages; m != NULL; m = m->next) {
-        at_text_addf(out, "struct %s;\n%s", m->c_name, m->next == NULL ? "\n" : "");
+    if (file->names_deprecated) {
+        at_text_add_str(out, AT_GEN_QUIET_BEGIN);
     }
-    for (const struct at_gen_enum *e = file->enums; e != NULL; e = e->next) {
-        emit_enum(file, e, out);
-    }
+    emit_types(file, out);
     for (const struct at_gen_message *m = file->messages; m != NULL; m = m->next) {
-        emit_message(file, m, out);
+        at_gen_emit_helpers(m, out);
     }
     for (size_t i = 0; i < file->input->proto->services.count; i++) {
-        emit_service(file, &file->services[i], out);
+        at_gen_emit_service(file, &file->services[i], out);
+    }
+    if (file->names_deprecated) {
+        at_text_add_str(out, AT_GEN_QUIET_END);
     }
     at_text_add_str(out, "#ifdef __cplusplus\n}\n#endif\n\n#endif\n");
     return out->failed ? -ENOMEM : 0;

@@ -9,7 +9,7 @@ trap 'rm -rf "$work"' EXIT
 
 "$protoc" --plugin=protoc-gen-atoll="$plugin" --atoll_out="$work" -I "$root/src/generator/testdata" \
     -I "$root/proto" -I /usr/include everything.proto names.proto new.proto old.proto \
-    google/api/http.proto google/api/annotations.proto \
+    google/api/http.proto google/api/annotations.proto atoll/options.proto \
     $(cd /usr/include && ls google/protobuf/*.proto)
 
 warnings="-Wall -Wextra -Wpedantic -Werror -Wshadow -Wpointer-arith -Wcast-qual -Wwrite-strings
@@ -41,11 +41,19 @@ mkdir "$work/again"
 cmp "$work/everything.atoll.c" "$work/again/everything.atoll.c"
 
 # What cannot be made is said in one sentence.
-printf 'syntax = "proto3";\nmessage A { message B {} }\nmessage A_B {}\n' >"$work/clash.proto"
-if "$protoc" --plugin=protoc-gen-atoll="$plugin" --atoll_out="$work/again" -I "$work" clash.proto \
-    2>"$work/said"; then
-    echo "a clash of names was not refused"
+cat >"$work/bad.proto" <<'END'
+syntax = "proto3";
+package bad.v1;
+import "atoll/options.proto";
+message A {}
+service S {
+  rpc Get(A) returns (A) { option (atoll.method).timeout = "2"; }
+}
+END
+if "$protoc" --plugin=protoc-gen-atoll="$plugin" --atoll_out="$work/again" -I "$work" \
+    -I "$root/proto" -I /usr/include bad.proto 2>"$work/said"; then
+    echo "a timeout that is none was not refused"
     exit 1
 fi
-grep -q 'A.B and A_B would both be called A_B in C: rename one of them' "$work/said"
+grep -q 'bad.v1.S.Get: (atoll.method).timeout is "2", which is no duration' "$work/said"
 echo "$compiled files compiled"

@@ -85,6 +85,36 @@ struct scope {
     size_t enum_count;
 };
 
+static bool has_deprecated_value(const struct at_proto_enum *e)
+{
+    bool found = e->options != NULL && e->options->deprecated;
+
+    for (size_t i = 0; !found && i < e->values.count; i++) {
+        found = e->values.at[i].options != NULL && e->values.at[i].options->deprecated;
+    }
+    return found;
+}
+
+static bool has_deprecated_field(const struct at_proto_message *m)
+{
+    bool found = m->options != NULL && m->options->deprecated;
+
+    for (size_t i = 0; !found && i < m->fields.count; i++) {
+        found = m->fields.at[i].options != NULL && m->fields.at[i].options->deprecated;
+    }
+    return found;
+}
+
+static bool has_deprecated_method(const struct at_proto_service *s)
+{
+    bool found = s->options != NULL && s->options->deprecated;
+
+    for (size_t i = 0; !found && i < s->methods.count; i++) {
+        found = s->methods.at[i].options != NULL && s->methods.at[i].options->deprecated;
+    }
+    return found;
+}
+
 static int add_types(struct at_gen_run *run, struct at_gen_input *input, const struct scope *s,
                      struct declared **end)
 {
@@ -93,9 +123,12 @@ static int add_types(struct at_gen_run *run, struct at_gen_input *input, const s
 
     for (size_t i = 0; r == 0 && i < s->enum_count; i++) {
         r = add_type(run, input, s->name, s->enums[i].name, &name);
+        input->has_deprecated = input->has_deprecated || has_deprecated_value(&s->enums[i]);
     }
     for (size_t i = 0; r == 0 && i < s->message_count; i++) {
         struct declared *d = at_arena_zalloc(run->arena, 1, sizeof(*d));
+
+        input->has_deprecated = input->has_deprecated || has_deprecated_field(&s->messages[i]);
 
         r = d == NULL ? -ENOMEM : add_type(run, input, s->name, s->messages[i].name, &name);
         if (r == 0) {
@@ -116,6 +149,10 @@ static int index_types(struct at_gen_run *run, struct at_gen_input *input)
     struct scope scope = {NULL, f->messages.at, f->messages.count, f->enums.at, f->enums.count};
     int r;
 
+    input->has_deprecated = f->options != NULL && f->options->deprecated;
+    for (size_t i = 0; i < f->services.count; i++) {
+        input->has_deprecated = input->has_deprecated || has_deprecated_method(&f->services.at[i]);
+    }
     scope.name = at_arena_printf(run->arena, "%s%.*s", f->package.len > 0 ? "." : "",
                                  (int)f->package.len, f->package.at);
     r = scope.name == NULL ? -ENOMEM : add_types(run, input, &scope, &end);
@@ -181,18 +218,6 @@ static int add_output(struct at_gen_run *run, const struct at_gen_file *file, co
     return r;
 }
 
-static const struct at_gen_input *find_input(const struct at_gen_run *run, struct atoll_str name)
-{
-    for (size_t i = 0; i < run->input_count; i++) {
-        struct atoll_str other = run->inputs[i].proto->name;
-
-        if (at_bytes_equal(at_bytes_over(name.at, name.len), at_bytes_over(other.at, other.len))) {
-            return &run->inputs[i];
-        }
-    }
-    return NULL;
-}
-
 static int generate(struct at_gen_run *run, const struct at_proto_plugin_request *request,
                     struct at_proto_plugin_response *response, struct at_diag *diag)
 {
@@ -203,7 +228,7 @@ static int generate(struct at_gen_run *run, const struct at_proto_plugin_request
         return -ENOMEM;
     }
     for (size_t i = 0; i < n; i++) {
-        const struct at_gen_input *input = find_input(run, request->to_generate.at[i]);
+        const struct at_gen_input *input = at_gen_find_input(run, request->to_generate.at[i]);
         struct at_gen_file file;
         int r = -EBADMSG;
 
@@ -218,7 +243,7 @@ static int generate(struct at_gen_run *run, const struct at_proto_plugin_request
         if (r == 0) {
             r = add_output(run, &file, "c", at_gen_source, &response->files.at[2 * i + 1]);
         }
-        at_map_deinit(&file.comments);
+        at_gen_model_deinit(&file);
         if (r < 0) {
             return r;
         }

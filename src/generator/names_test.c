@@ -74,8 +74,8 @@ static int get(struct atoll_call *call, const struct test_names_v1_Empty *in,
 
 TEST(a_handler_is_reached_through_the_table)
 {
-    const struct test_names_v1_Names_Service handlers = {.get = get};
-    const struct atoll_service service = test_names_v1_Names_Service_with(&handlers);
+    const struct test_names_v1_Names__Service handlers = {.get = get};
+    const struct atoll_service service = test_names_v1_Names__Service_with(&handlers);
     struct test_names_v1_Empty in = {0};
     struct test_names_v1_Names out = {0};
 
@@ -111,9 +111,9 @@ int atoll_invoke_async(struct atoll_call *call, const struct atoll_service_desc 
 
 TEST(a_missing_handler_answers_unimplemented)
 {
-    const struct test_names_v1_Names_Service handlers = {0};
+    const struct test_names_v1_Names__Service handlers = {0};
 
-    CHECK_INT(test_names_v1_Names_Service_desc.methods[0].invoke(&handlers, NULL, NULL, NULL),
+    CHECK_INT(test_names_v1_Names__Service_desc.methods[0].invoke(&handlers, NULL, NULL, NULL),
               ATOLL_UNIMPLEMENTED);
 }
 
@@ -123,10 +123,10 @@ TEST(client_functions_call_their_own_method)
     struct test_names_v1_Names out = {0};
     struct test_names_v1_Empty none = {0};
 
-    CHECK_INT(test_names_v1_Names_Service_serve_(NULL, &in, &none), 0);
-    CHECK_INT(test_names_v1_Names_Service_delete_(NULL, &in, &none), 2);
-    CHECK_INT(test_names_v1_Names_Service_get_async(NULL, &in, &out, NULL, NULL), 103);
-    CHECK_INT(test_names_v1_Names_Service_get_async_(NULL, &in, &out), 4);
+    CHECK_INT(test_names_v1_Names__Service_serve_(NULL, &in, &none), 0);
+    CHECK_INT(test_names_v1_Names__Service_delete_(NULL, &in, &none), 2);
+    CHECK_INT(test_names_v1_Names__Service_get_async(NULL, &in, &out, NULL, NULL), 103);
+    CHECK_INT(test_names_v1_Names__Service_get_async_(NULL, &in, &out), 4);
 }
 
 TEST_MAIN("generator/names")

@@ -1,4 +1,4 @@
-/* The .atoll.c of a file: tables, thunks into the vtables, and the contract as an ELF section. */
+/* The .atoll.c of a file: the tables of messages and enums; service_tables.c has those of services. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdint.h>
@@ -21,10 +21,10 @@ static const char *const type_names[] = {
     [ATOLL_TYPE_INT32] = "INT32",       [ATOLL_TYPE_FIXED64] = "FIXED64",
     [ATOLL_TYPE_FIXED32] = "FIXED32",   [ATOLL_TYPE_BOOL] = "BOOL",
     [ATOLL_TYPE_STRING] = "STRING",     [ATOLL_TYPE_MESSAGE] = "MESSAGE",
-    [ATOLL_TYPE_BYTES] = "BYTES",       [ATOLL_TYPE_UINT32] = "UINT32",
-    [ATOLL_TYPE_ENUM] = "ENUM",         [ATOLL_TYPE_SFIXED32] = "SFIXED32",
-    [ATOLL_TYPE_SFIXED64] = "SFIXED64", [ATOLL_TYPE_SINT32] = "SINT32",
-    [ATOLL_TYPE_SINT64] = "SINT64",
+    [ATOLL_TYPE_GROUP] = "GROUP",       [ATOLL_TYPE_BYTES] = "BYTES",
+    [ATOLL_TYPE_UINT32] = "UINT32",     [ATOLL_TYPE_ENUM] = "ENUM",
+    [ATOLL_TYPE_SFIXED32] = "SFIXED32", [ATOLL_TYPE_SFIXED64] = "SFIXED64",
+    [ATOLL_TYPE_SINT32] = "SINT32",     [ATOLL_TYPE_SINT64] = "SINT64",
 };
 
 static const char *const form_names[] = {
@@ -307,8 +307,8 @@ static int emit_enum(const struct at_gen_file *file, const struct at_gen_enum *e
     }
     at_text_addf(out, "static const struct atoll_enum_value %s_values[] = {\n", e->c_name);
     for (size_t i = 0; i < n; i++) {
-        at_text_addf(out, "    {%s%.*s, \"%.*s\"},\n", e->prefix, (int)sorted[i]->name.len,
-                     sorted[i]->name.at, (int)sorted[i]->name.len, sorted[i]->name.at);
+        at_text_addf(out, "    {%s, \"%.*s\"},\n", e->names[sorted[i] - e->proto->values.at],
+                     (int)sorted[i]->name.len, sorted[i]->name.at);
     }
     at_text_addf(out,
                  "};\n"
@@ -322,181 +322,6 @@ static int emit_enum(const struct at_gen_file *file, const struct at_gen_enum *e
     return 0;
 }
 
-static void emit_thunk(const struct at_gen_service *s, const struct at_gen_method *m,
-                       struct at_text *out)
-{
-    at_text_addf(out,
-                 "static int invoke_%s_%s(const void *handlers,\n"
-                 "    struct atoll_call *call, const void *in, void *out)\n"
-                 "{\n",
-                 s->c_name, m->name);
-    if (m->is_unary) {
-        at_text_addf(out,
-                     "    const struct %s *h =\n"
-                     "        (const struct %s *)handlers;\n\n"
-                     "    return h->%s == NULL ? atoll_unimplemented(call)\n"
-                     "        : h->%s(call, (const struct %s *)in,\n"
-                     "            (struct %s *)out);\n"
-                     "}\n\n",
-                     s->c_name, s->c_name, m->name, m->name, m->input, m->output);
-    } else {
-        at_text_add_str(out, "    (void)handlers;\n    (void)in;\n    (void)out;\n"
-                             "    return atoll_unimplemented(call);\n}\n\n");
-    }
-}
-
-static void emit_method(const struct at_gen_service *s, const struct at_gen_method *m,
-                        struct at_text *out)
-{
-    static const char *const idempotency[] = {"ATOLL_IDEMPOTENCY_UNKNOWN", "ATOLL_NO_SIDE_EFFECTS",
-                                              "ATOLL_IDEMPOTENT"};
-    int32_t level = m->proto->options == NULL ? 0 : m->proto->options->idempotency;
-
-    at_text_addf(out,
-                 "    {.size = sizeof(struct atoll_method_desc),\n"
-                 "     .name = \"%.*s\",\n"
-                 "     .input = &%s_desc,\n"
-                 "     .output = &%s_desc,\n"
-                 "     .flags = %s%s%s,\n"
-                 "     .idempotency = %s,\n"
-                 "     .invoke = invoke_%s_%s},\n",
-                 (int)m->proto->name.len, m->proto->name.at, m->input, m->output,
-                 m->proto->client_streams ? "ATOLL_METHOD_CLIENT_STREAMS" : "0",
-                 m->proto->server_streams ? " | " : "",
-                 m->proto->server_streams ? "ATOLL_METHOD_SERVER_STREAMS" : "",
-                 idempotency[level >= 0 && level <= 2 ? level : 0], s->c_name, m->name);
-}
-
-static void emit_service(const struct at_gen_service *s, struct at_text *out)
-{
-    size_t n = s->proto->methods.count;
-
-    for (size_t i = 0; i < n; i++) {
-        emit_thunk(s, &s->methods[i], out);
-    }
-    if (n > 0) {
-        at_text_addf(out, "static const struct atoll_method_desc %s_methods[] = {\n", s->c_name);
-        for (size_t i = 0; i < n; i++) {
-            emit_method(s, &s->methods[i], out);
-        }
-        at_text_add_str(out, "};\n");
-    }
-    at_text_addf(out,
-                 "const struct atoll_service_desc %s_desc = {\n"
-                 "    .size = sizeof(struct atoll_service_desc),\n"
-                 "    .full_name = \"%s\",\n"
-                 "    .methods = %s%s,\n"
-                 "    .method_count = %zu,\n"
-                 "    .contract = contract,\n"
-                 "    .contract_len = sizeof(contract),\n"
-                 "};\n\n",
-                 s->c_name, s->full_name, n > 0 ? s->c_name : "NULL", n > 0 ? "_methods" : "", n);
-}
-
-/* Marks the file and everything it imports; inputs stand behind what they import. */
-static void mark_needed(struct at_gen_run *run, const struct at_gen_input *wanted)
-{
-    for (size_t i = run->input_count; i-- > 0;) {
-        struct at_gen_input *input = &run->inputs[i];
-
-        input->needed = input->needed || input == wanted;
-        for (size_t j = 0; input->needed && j < input->proto->dependencies.count; j++) {
-            struct atoll_str name = input->proto->dependencies.at[j];
-
-            for (size_t k = 0; k < i; k++) {
-                struct atoll_str other = run->inputs[k].proto->name;
-
-                run->inputs[k].needed =
-                    run->inputs[k].needed || at_bytes_equal(at_bytes_over(name.at, name.len),
-                                                            at_bytes_over(other.at, other.len));
-            }
-        }
-    }
-}
-
-/* The file without its source info: field 9 is a third of it and nothing a running system needs. */
-static int add_bare_file(struct at_bytes file, struct at_text *out)
-{
-    enum { SOURCE_INFO = 9 };
-    const uint8_t *p = file.at;
-    const uint8_t *end = file.at + file.len;
-
-    while (p < end) {
-        const uint8_t *field = p;
-        uint64_t tag;
-        int ignored;
-
-        p = at_pb_read_varint(p, end, &tag);
-        p = p == NULL ? NULL : at_pb_skip(p, end, tag, &ignored);
-        if (p == NULL) {
-            return -EBADMSG;
-        }
-        if (tag >> 3 != SOURCE_INFO) {
-            at_text_add(out, at_bytes_over(field, (size_t)(p - field)));
-        }
-    }
-    return out->failed ? -ENOMEM : 0;
-}
-
-static void add_varint(struct at_text *out, uint64_t v)
-{
-    for (; v >= 0x80; v >>= 7) {
-        at_text_add_char(out, (char)(v | 0x80));
-    }
-    at_text_add_char(out, (char)v);
-}
-
-/* A FileDescriptorSet: field 1 for each file. */
-static int make_contract(struct at_gen_run *run, const struct at_gen_input *input,
-                         struct at_text *out)
-{
-    struct at_text bare;
-    int r = 0;
-
-    at_text_init(&bare);
-    for (size_t i = 0; i < run->input_count; i++) {
-        run->inputs[i].needed = false;
-    }
-    mark_needed(run, input);
-    for (size_t i = 0; r == 0 && i < run->input_count; i++) {
-        if (!run->inputs[i].needed) {
-            continue;
-        }
-        at_text_clear(&bare);
-        r = add_bare_file(run->inputs[i].bytes, &bare);
-        at_text_add_char(out, 1 << 3 | AT_PB_WIRE_LENGTH);
-        add_varint(out, bare.len);
-        at_text_add(out, at_text_bytes(&bare));
-    }
-    at_text_deinit(&bare);
-    return r == 0 && out->failed ? -ENOMEM : r;
-}
-
-static int emit_contract(const struct at_gen_file *file, struct at_text *out)
-{
-    struct at_text contract;
-    int r;
-
-    at_text_init(&contract);
-    r = make_contract(file->run, file->input, &contract);
-    at_text_add_str(out,
-                    "/* The contract as a google.protobuf.FileDescriptorSet. Sets concatenate, so\n"
-                    " * the section is one set however many files a program is made of. */\n"
-                    "#if defined(__GNUC__) && defined(__ELF__)\n"
-                    "__attribute__((section(\".atoll.contract\"), used, aligned(1)))\n"
-                    "#if defined(__clang__) /* whose address sanitizer pads what it watches */\n"
-                    "__attribute__((no_sanitize(\"address\")))\n"
-                    "#endif\n"
-                    "#endif\n"
-                    "static const unsigned char contract[] = {");
-    for (size_t i = 0; r == 0 && i < contract.len; i++) {
-        at_text_addf(out, "%s%u,", i % 24 == 0 ? "\n    " : "", (unsigned char)contract.at[i]);
-    }
-    at_text_add_str(out, "\n};\n\n");
-    at_text_deinit(&contract);
-    return r;
-}
-
 int at_gen_source(const struct at_gen_file *file, struct at_text *out)
 {
     size_t services = file->input->proto->services.count;
@@ -504,6 +329,9 @@ int at_gen_source(const struct at_gen_file *file, struct at_text *out)
 
     at_gen_emit_opening(file, out);
     at_text_addf(out, "#include \"%s.atoll.h\"\n\n#include <stddef.h>\n\n", file->stem);
+    if (file->names_deprecated) {
+        at_text_add_str(out, AT_GEN_QUIET_BEGIN);
+    }
     for (const struct at_gen_enum *e = file->enums; r == 0 && e != NULL; e = e->next) {
         r = emit_enum(file, e, out);
     }
@@ -511,10 +339,13 @@ int at_gen_source(const struct at_gen_file *file, struct at_text *out)
         r = emit_message(file, m, out);
     }
     if (r == 0 && services > 0) {
-        r = emit_contract(file, out);
+        r = at_gen_emit_contract(file, out);
     }
     for (size_t i = 0; r == 0 && i < services; i++) {
-        emit_service(&file->services[i], out);
+        at_gen_emit_service_table(&file->services[i], out);
+    }
+    if (file->names_deprecated) {
+        at_text_add_str(out, AT_GEN_QUIET_END);
     }
     return r == 0 && out->failed ? -ENOMEM : r;
 }

@@ -10,6 +10,7 @@
 #include "call/engine.h"
 #include "call/limits.h"
 #include "call/metadata.h"
+#include "libatoll/method.h"
 #include "libatoll/process.h"
 #include "libatoll/serve.h"
 #include "pb/codec.h"
@@ -33,10 +34,18 @@ static int decode(struct atoll_call *call, const struct at_method *m, void **ret
 {
     const struct atoll_message_desc *desc = m->desc->input;
     void *in = at_arena_alloc(&call->arena, desc->struct_size, 16);
+    struct at_bytes body = at_incoming_body(call->in);
+    uint32_t limit = at_method_max_request(m->desc);
     struct at_pb_fault fault;
-    int r = in == NULL ? -ENOMEM
-                       : at_pb_decode(desc, at_incoming_body(call->in), &call->arena, in, &fault);
+    int r;
 
+    if (limit != 0 && body.len > limit) {
+        return at_context_fail(call, ATOLL_RESOURCE_EXHAUSTED,
+                               "%s sent a request of %zu bytes; the contract of %s allows %u "
+                               "(max_request_bytes)",
+                               call->in->caller_instance, body.len, m->desc->name, limit);
+    }
+    r = in == NULL ? -ENOMEM : at_pb_decode(desc, body, &call->arena, in, &fault);
     if (r == -ENOMEM) {
         return at_context_fail(call, ATOLL_RESOURCE_EXHAUSTED, "no memory for the request");
     }
@@ -76,8 +85,12 @@ static int run(struct atoll_call *call, const struct at_method *m, struct at_byt
 {
     void *in = NULL;
     void *out;
-    int status = decode(call, m, &in);
+    int status;
 
+    if (at_method_streams(m->desc)) {
+        return at_stream_not_carried(call, m->service, m->desc);
+    }
+    status = decode(call, m, &in);
     if (status != ATOLL_OK) {
         return status;
     }

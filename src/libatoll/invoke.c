@@ -1,4 +1,6 @@
 /* Calling: blocking, asynchronous, and by bytes. */
+#include "libatoll/invoke.h"
+
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
@@ -19,6 +21,7 @@
 #include "call/call.h"
 #include "call/engine.h"
 #include "libatoll/limits.h"
+#include "libatoll/method.h"
 #include "libatoll/process.h"
 #include "pb/codec.h"
 #include "pb/fault.h"
@@ -65,9 +68,11 @@ static void on_reply(void *user, const struct at_call_result *result)
     }
 }
 
-static int encode(struct atoll_call *call, const struct atoll_message_desc *desc, const void *in,
-                  struct at_bytes *ret)
+int at_invoke_encode(struct atoll_call *call, const struct atoll_method_desc *m, const void *in,
+                     struct at_bytes *ret)
 {
+    const struct atoll_message_desc *desc = m->input;
+    uint32_t limit = at_method_max_request(m);
     int r = at_pb_encode(desc, in, call->room, sizeof(call->room), ret);
 
     if (r == AT_PB_NO_ROOM) {
@@ -81,15 +86,46 @@ static int encode(struct atoll_call *call, const struct atoll_message_desc *desc
                                "this process made a request %s that cannot be sent: %s",
                                desc->full_name, at_pb_result_text(r));
     }
+    if (limit != 0 && ret->len > limit) {
+        return at_context_fail(call, ATOLL_RESOURCE_EXHAUSTED,
+                               "the request has %zu bytes; the contract of %s allows %u "
+                               "(max_request_bytes)",
+                               ret->len, m->name, limit);
+    }
     return ATOLL_OK;
 }
 
-/* Puts the request in. Lock held. A status; then, when OK, done will be told. */
-static int start(struct atoll_call *call, const char *service, const char *method,
-                 struct at_bytes payload, bool may_repeat)
+/* When a call ends that is made now and whose method has this default; absolute. */
+static uint64_t deadline_of(const struct atoll_call *call, uint64_t timeout_ns)
+{
+    uint64_t now = at_now_ns();
+
+    if (call->deadline_ns != 0) {
+        return call->deadline_ns;
+    }
+    if (timeout_ns == 0) {
+        timeout_ns = AT_LIB_DEADLINE_NS;
+    }
+    return timeout_ns > UINT64_MAX - now ? UINT64_MAX : now + timeout_ns;
+}
+
+void at_invoke_request(const struct atoll_call *call, const struct atoll_service_desc *service,
+                       const struct atoll_method_desc *m, struct at_call_request *ret)
+{
+    *ret = (struct at_call_request){
+        .contract = at_bytes_of(service->full_name),
+        .method = at_bytes_of(m->name),
+        .deadline_ns = deadline_of(call, at_method_timeout(m)),
+        .span_id = call->span_id,
+        .may_repeat = m->idempotency != ATOLL_IDEMPOTENCY_UNKNOWN,
+    };
+    memcpy(ret->trace_id, call->trace_id, sizeof(ret->trace_id));
+}
+
+/* Puts call->pending.request in. Lock held. A status; then, when OK, done will be told. */
+static int start(struct atoll_call *call, struct at_bytes payload)
 {
     struct at_pending *p = &call->pending;
-    uint64_t now = at_now_ns();
     int r;
 
     call->done = false;
@@ -97,21 +133,16 @@ static int start(struct atoll_call *call, const char *service, const char *metho
     p->done = on_reply;
     p->reply_room = reply_room;
     p->user = call;
-    p->request.contract = at_bytes_of(service);
-    p->request.method = at_bytes_of(method);
     p->request.payload = payload;
     p->request.metadata = at_bytes_over(call->metadata, call->metadata_len);
-    p->request.deadline_ns = call->deadline_ns == 0 ? now + AT_LIB_DEADLINE_NS : call->deadline_ns;
-    memcpy(p->request.trace_id, call->trace_id, sizeof(p->request.trace_id));
-    p->request.span_id = call->span_id;
-    p->request.may_repeat = may_repeat;
-    r = at_engine_start(call->process->engine, p, now);
+    r = at_engine_start(call->process->engine, p, at_now_ns());
     if (r == -ENOMEM) {
         return at_context_fail(call, ATOLL_RESOURCE_EXHAUSTED, "no memory for the call");
     }
     if (r < 0) {
-        return at_context_fail(call, ATOLL_INVALID_ARGUMENT, "\"%.300s\" is no name of a service",
-                               service);
+        return at_context_fail(call, ATOLL_INVALID_ARGUMENT, "\"%.*s\" is no name of a service",
+                               (int)(p->request.contract.len > 300 ? 300 : p->request.contract.len),
+                               (const char *)p->request.contract.at);
     }
     at_process_changed(call->process);
     return ATOLL_OK;
@@ -132,8 +163,8 @@ static void wait_for_reply(struct at_process *p, struct atoll_call *call)
     call->waited_ns += at_now_ns() - begun;
 }
 
-static int invoke_bytes(struct atoll_call *call, const char *service, const char *method,
-                        struct at_bytes payload, bool may_repeat)
+/* What call->pending.request says, with this payload; waits. */
+static int invoke(struct atoll_call *call, struct at_bytes payload)
 {
     struct at_process *p = call->process;
     int status;
@@ -141,7 +172,7 @@ static int invoke_bytes(struct atoll_call *call, const char *service, const char
     call->on_done = NULL;
     call->busy = true;
     at_process_lock(p);
-    status = start(call, service, method, payload, may_repeat);
+    status = start(call, payload);
     if (status == ATOLL_OK) {
         wait_for_reply(p, call);
         status = call->status;
@@ -182,18 +213,9 @@ static int decode(struct atoll_call *call, const struct atoll_method_desc *m, vo
         m->name, m->output->full_name, fault.what, fault.offset);
 }
 
-static const struct atoll_method_desc *method_at(const struct atoll_service_desc *service, size_t i)
+int at_invoke_check(struct atoll_call *call, const struct atoll_service_desc *service,
+                    size_t method, const struct atoll_method_desc **ret)
 {
-    size_t step = service->methods[0].size;
-
-    return (const struct atoll_method_desc *)((const char *)service->methods + i * step);
-}
-
-int atoll_invoke(struct atoll_call *call, const struct atoll_service_desc *service, size_t method,
-                 const void *in, void *out)
-{
-    const struct atoll_method_desc *m;
-    struct at_bytes payload;
     int status;
 
     if (call == NULL || service == NULL || method >= service->method_count) {
@@ -203,11 +225,24 @@ int atoll_invoke(struct atoll_call *call, const struct atoll_service_desc *servi
     if (status != ATOLL_OK) {
         return status;
     }
-    m = method_at(service, method);
-    status = encode(call, m->input, in, &payload);
+    *ret = at_method_at(service, method);
+    return at_method_streams(*ret) ? at_stream_not_carried(call, service, *ret) : ATOLL_OK;
+}
+
+int atoll_invoke(struct atoll_call *call, const struct atoll_service_desc *service, size_t method,
+                 const void *in, void *out)
+{
+    const struct atoll_method_desc *m;
+    struct at_bytes payload;
+    int status = at_invoke_check(call, service, method, &m);
+
+    if (status != ATOLL_OK) {
+        return status;
+    }
+    status = at_invoke_encode(call, m, in, &payload);
     if (status == ATOLL_OK) {
-        status = invoke_bytes(call, service->full_name, m->name, payload,
-                              m->idempotency != ATOLL_IDEMPOTENCY_UNKNOWN);
+        at_invoke_request(call, service, m, &call->pending.request);
+        status = invoke(call, payload);
     }
     return status == ATOLL_OK ? decode(call, m, out) : status;
 }
@@ -224,7 +259,12 @@ int atoll_invoke_bytes(struct atoll_call *call, const char *service, const char 
     if (status != ATOLL_OK) {
         return status;
     }
-    status = invoke_bytes(call, service, method, at_bytes_over(in, in_len), false);
+    call->pending.request = (struct at_call_request){.contract = at_bytes_of(service),
+                                                     .method = at_bytes_of(method),
+                                                     .deadline_ns = deadline_of(call, 0),
+                                                     .span_id = call->span_id};
+    memcpy(call->pending.request.trace_id, call->trace_id, sizeof(call->trace_id));
+    status = invoke(call, at_bytes_over(in, in_len));
     if (status == ATOLL_OK) {
         *ret_out = call->reply.at;
         *ret_len = call->reply.len;
@@ -239,15 +279,14 @@ int atoll_invoke_async(struct atoll_call *call, const struct atoll_service_desc 
     struct at_bytes payload;
     int status;
 
-    if (call == NULL || service == NULL || done == NULL || method >= service->method_count) {
+    if (done == NULL) {
         return ATOLL_INVALID_ARGUMENT;
     }
-    status = check_use(call);
+    status = at_invoke_check(call, service, method, &call->method);
     if (status != ATOLL_OK) {
         return status;
     }
-    call->method = method_at(service, method);
-    status = encode(call, call->method->input, in, &payload);
+    status = at_invoke_encode(call, call->method, in, &payload);
     if (status != ATOLL_OK) {
         return status;
     }
@@ -257,8 +296,8 @@ int atoll_invoke_async(struct atoll_call *call, const struct atoll_service_desc 
     call->out = out;
     call->busy = true;
     at_process_lock(p);
-    status = start(call, service->full_name, call->method->name, payload,
-                   call->method->idempotency != ATOLL_IDEMPOTENCY_UNKNOWN);
+    at_invoke_request(call, service, call->method, &call->pending.request);
+    status = start(call, payload);
     if (status == ATOLL_OK && p->pollers == 0 && !p->watched && p->done_fd >= 0) {
         uint64_t one = 1;
 

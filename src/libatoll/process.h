@@ -51,6 +51,7 @@ struct at_process {
     struct at_list waiting;  /* at_waiter */
     struct at_list done;     /* atoll_call.done_entry: callbacks that are due */
     size_t pollers;          /* threads in atoll_poll() */
+    size_t oneways;          /* one-way calls under way */
     bool welcomed;
     bool ready_said;
     uint64_t generation;
@@ -131,6 +132,10 @@ void at_context_clear(struct atoll_call *call);
 /* Sets status and reason; the text is copied into the context. Returns status. */
 int at_context_fail(struct atoll_call *call, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* stream.c: fails the context: the method streams, which is not carried yet. Returns the status. */
+int at_stream_not_carried(struct atoll_call *call, const struct atoll_service_desc *service,
+                          const struct atoll_method_desc *m);
 
 /* serve.c */
 void at_serve_request(struct at_process *p, struct at_incoming *in);

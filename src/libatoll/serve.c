@@ -24,6 +24,7 @@
 #include "control/message.h"
 #include "control/service.h"
 #include "libatoll/limits.h"
+#include "libatoll/method.h"
 #include "libatoll/process.h"
 
 enum { TAG_SIGNAL = 7 };
@@ -127,12 +128,6 @@ void at_serve_stop(struct at_process *p, uint64_t grace_ns)
     at_process_ring(p);
 }
 
-static const struct atoll_method_desc *method_at(const struct atoll_service_desc *service, size_t i)
-{
-    return (const struct atoll_method_desc *)((const char *)service->methods +
-                                              i * service->methods[0].size);
-}
-
 /* Tables of names and handlers out of the services. */
 static int set_methods(struct at_serve *s, const struct atoll_service *services, size_t count)
 {
@@ -151,7 +146,7 @@ static int set_methods(struct at_serve *s, const struct atoll_service *services,
 
         at_text_addf(&contracts, "%s\n", desc->full_name);
         for (size_t k = 0; k < desc->method_count; k++) {
-            const struct atoll_method_desc *m = method_at(desc, k);
+            const struct atoll_method_desc *m = at_method_at(desc, k);
 
             at_text_addf(&names, "%s/%s\n", desc->full_name, m->name);
             s->methods[s->method_count++] =

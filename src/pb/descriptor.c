@@ -12,6 +12,12 @@
 
 /* Types that fields have, by index. */
 enum of {
+    OF_FILE_OPTIONS,
+    OF_ENUM_OPTIONS,
+    OF_VALUE_OPTIONS,
+    OF_SERVICE_OPTIONS,
+    OF_ATOLL_FIELD,
+    OF_ATOLL_METHOD,
     OF_FIELD_OPTIONS,
     OF_FIELD,
     OF_ONEOF,
@@ -86,9 +92,43 @@ static const union atoll_type_ref types[OF_COUNT];
      .full_name = (full)}
 
 // clang-format off
+#define ONLY_DEPRECATED(id, full, n) \
+    static const struct atoll_field_desc id##_fields[] = { \
+        FIELD(at_proto_options, PLAIN, BOOL, n, deprecated, NONE, "deprecated")}; \
+    static const struct atoll_message_desc id = { \
+        .size = sizeof(struct atoll_message_desc), \
+        .struct_size = sizeof(struct at_proto_options), \
+        .field_count = 1, \
+        .dense_count = (n) == 1 ? 1 : 0, \
+        .unknown_offset = offsetof(struct at_proto_options, unknown), \
+        .fields = id##_fields, \
+        .names = deprecated_names, \
+        .text = "deprecated", \
+        .full_name = (full)}
+static const struct atoll_field_name deprecated_names[] = {
+    {0, 0, sizeof("deprecated") - 1, sizeof("deprecated") - 1}};
+ONLY_DEPRECATED(file_options, "google.protobuf.FileOptions", 23);
+ONLY_DEPRECATED(enum_options, "google.protobuf.EnumOptions", 3);
+ONLY_DEPRECATED(value_options, "google.protobuf.EnumValueOptions", 1);
+ONLY_DEPRECATED(service_options, "google.protobuf.ServiceOptions", 33);
+
+#define ATOLL_FIELD_FIELDS(F, S) \
+    F(S, PLAIN, BOOL, 1, sensitive, NONE, "sensitive")
+PARTS(atoll_field, at_proto_atoll_field, ATOLL_FIELD_FIELDS);
+static const struct atoll_message_desc atoll_field =
+    MESSAGE(atoll_field, at_proto_atoll_field, "atoll.FieldOptions", 1);
+
+#define ATOLL_METHOD_FIELDS(F, S) \
+    F(S, PLAIN, STRING, 1, timeout, NONE, "timeout") \
+    F(S, PLAIN, UINT32, 2, max_request_bytes, NONE, "max_request_bytes")
+PARTS(atoll_method, at_proto_atoll_method, ATOLL_METHOD_FIELDS);
+static const struct atoll_message_desc atoll_method =
+    MESSAGE(atoll_method, at_proto_atoll_method, "atoll.MethodOptions", 2);
+
 #define FIELD_OPTIONS_FIELDS(F, S) \
     F(S, HAS, BOOL, 2, packed, NONE, "packed") \
-    F(S, PLAIN, BOOL, 3, deprecated, NONE, "deprecated")
+    F(S, PLAIN, BOOL, 3, deprecated, NONE, "deprecated") \
+    F(S, PLAIN, MESSAGE, 61405, atoll, ATOLL_FIELD, "(atoll.field)")
 PARTS(field_options, at_proto_field_options, FIELD_OPTIONS_FIELDS);
 static const struct atoll_message_desc field_options =
     MESSAGE(field_options, at_proto_field_options, "google.protobuf.FieldOptions", 0);
@@ -117,17 +157,19 @@ static const struct atoll_message_desc oneof =
 
 #define ENUM_VALUE_FIELDS(F, S) \
     F(S, PLAIN, STRING, 1, name, NONE, "name") \
-    F(S, PLAIN, INT32, 2, number, NONE, "number")
+    F(S, PLAIN, INT32, 2, number, NONE, "number") \
+    F(S, PLAIN, MESSAGE, 3, options, VALUE_OPTIONS, "options")
 PARTS(enum_value, at_proto_enum_value, ENUM_VALUE_FIELDS);
 static const struct atoll_message_desc enum_value =
-    MESSAGE(enum_value, at_proto_enum_value, "google.protobuf.EnumValueDescriptorProto", 2);
+    MESSAGE(enum_value, at_proto_enum_value, "google.protobuf.EnumValueDescriptorProto", 3);
 
 #define ENUMERATION_FIELDS(F, S) \
     F(S, PLAIN, STRING, 1, name, NONE, "name") \
-    F(S, MANY, MESSAGE, 2, values, ENUM_VALUE, "value")
+    F(S, MANY, MESSAGE, 2, values, ENUM_VALUE, "value") \
+    F(S, PLAIN, MESSAGE, 3, options, ENUM_OPTIONS, "options")
 PARTS(enumeration, at_proto_enum, ENUMERATION_FIELDS);
 static const struct atoll_message_desc enumeration =
-    MESSAGE(enumeration, at_proto_enum, "google.protobuf.EnumDescriptorProto", 2);
+    MESSAGE(enumeration, at_proto_enum, "google.protobuf.EnumDescriptorProto", 3);
 
 #define MESSAGE_OPTIONS_FIELDS(F, S) \
     F(S, PLAIN, BOOL, 1, message_set, NONE, "message_set_wire_format") \
@@ -181,6 +223,7 @@ static const struct atoll_message_desc http_rule =
 #define METHOD_OPTIONS_FIELDS(F, S) \
     F(S, PLAIN, BOOL, 33, deprecated, NONE, "deprecated") \
     F(S, PLAIN, INT32, 34, idempotency, NONE, "idempotency_level") \
+    F(S, PLAIN, MESSAGE, 61405, atoll, ATOLL_METHOD, "(atoll.method)") \
     F(S, PLAIN, MESSAGE, 72295728, http, HTTP_RULE, "(google.api.http)")
 PARTS(method_options, at_proto_method_options, METHOD_OPTIONS_FIELDS);
 static const struct atoll_message_desc method_options =
@@ -199,15 +242,17 @@ static const struct atoll_message_desc method =
 
 #define SERVICE_FIELDS(F, S) \
     F(S, PLAIN, STRING, 1, name, NONE, "name") \
-    F(S, MANY, MESSAGE, 2, methods, METHOD, "method")
+    F(S, MANY, MESSAGE, 2, methods, METHOD, "method") \
+    F(S, PLAIN, MESSAGE, 3, options, SERVICE_OPTIONS, "options")
 PARTS(service, at_proto_service, SERVICE_FIELDS);
 static const struct atoll_message_desc service =
-    MESSAGE(service, at_proto_service, "google.protobuf.ServiceDescriptorProto", 2);
+    MESSAGE(service, at_proto_service, "google.protobuf.ServiceDescriptorProto", 3);
 
 #define LOCATION_FIELDS(F, S) \
     F(S, PACKED, INT32, 1, path, NONE, "path") \
     F(S, PLAIN, STRING, 3, leading, NONE, "leading_comments") \
-    F(S, PLAIN, STRING, 4, trailing, NONE, "trailing_comments")
+    F(S, PLAIN, STRING, 4, trailing, NONE, "trailing_comments") \
+    F(S, MANY, STRING, 6, detached, NONE, "leading_detached_comments")
 PARTS(location, at_proto_location, LOCATION_FIELDS);
 static const struct atoll_message_desc location =
     MESSAGE(location, at_proto_location, "google.protobuf.SourceCodeInfo.Location", 1);
@@ -233,11 +278,13 @@ static const struct atoll_message_desc plugin_file =
     F(S, MANY, MESSAGE, 5, enums, ENUMERATION, "enum_type") \
     F(S, MANY, MESSAGE, 6, services, SERVICE, "service") \
     F(S, MANY, MESSAGE, 7, extensions, FIELD, "extension") \
+    F(S, PLAIN, MESSAGE, 8, options, FILE_OPTIONS, "options") \
     F(S, PLAIN, MESSAGE, 9, source_info, SOURCE_INFO, "source_code_info") \
+    F(S, MANY, INT32, 10, public_dependencies, NONE, "public_dependency") \
     F(S, PLAIN, STRING, 12, syntax, NONE, "syntax")
 PARTS(file, at_proto_file, FILE_FIELDS);
 const struct atoll_message_desc at_proto_file_desc =
-    MESSAGE(file, at_proto_file, "google.protobuf.FileDescriptorProto", 7);
+    MESSAGE(file, at_proto_file, "google.protobuf.FileDescriptorProto", 10);
 
 #define FILE_SET_FIELDS(F, S) \
     F(S, MANY, BYTES, 1, files, NONE, "file")
@@ -262,6 +309,12 @@ const struct atoll_message_desc at_proto_plugin_response_desc =
     MESSAGE(plugin_response, at_proto_plugin_response, "google.protobuf.compiler.CodeGeneratorResponse", 2);
 
 static const union atoll_type_ref types[OF_COUNT] = {
+    [OF_FILE_OPTIONS] = {.message = &file_options},
+    [OF_ENUM_OPTIONS] = {.message = &enum_options},
+    [OF_VALUE_OPTIONS] = {.message = &value_options},
+    [OF_SERVICE_OPTIONS] = {.message = &service_options},
+    [OF_ATOLL_FIELD] = {.message = &atoll_field},
+    [OF_ATOLL_METHOD] = {.message = &atoll_method},
     [OF_FIELD_OPTIONS] = {.message = &field_options},
     [OF_FIELD] = {.message = &field},
     [OF_ONEOF] = {.message = &oneof},

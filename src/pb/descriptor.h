@@ -24,10 +24,23 @@ struct at_proto_names {
     size_t count;
 };
 
+/* Where only this one option is read: of files, enums, enum values and services. */
+struct at_proto_options {
+    bool deprecated;
+    struct atoll_unknown *unknown;
+};
+
+/* (atoll.field) of proto/atoll/options.proto. */
+struct at_proto_atoll_field {
+    bool sensitive;
+    struct atoll_unknown *unknown;
+};
+
 struct at_proto_field_options {
     bool has_packed;
     bool packed;
     bool deprecated;
+    struct at_proto_atoll_field *atoll;
     struct atoll_unknown *unknown;
 };
 
@@ -61,6 +74,7 @@ struct at_proto_oneof {
 struct at_proto_enum_value {
     struct atoll_str name;
     int32_t number;
+    struct at_proto_options *options;
     struct atoll_unknown *unknown;
 };
 
@@ -70,6 +84,7 @@ struct at_proto_enum {
         struct at_proto_enum_value *at;
         size_t count;
     } values;
+    struct at_proto_options *options;
     struct atoll_unknown *unknown;
 };
 
@@ -133,10 +148,18 @@ struct at_proto_http_rule {
     struct atoll_unknown *unknown;
 };
 
+/* (atoll.method) of proto/atoll/options.proto. */
+struct at_proto_atoll_method {
+    struct atoll_str timeout; /* "2s"; "" none; see at_proto_timeout() */
+    uint32_t max_request_bytes;
+    struct atoll_unknown *unknown;
+};
+
 struct at_proto_method_options {
     bool deprecated;
     int32_t idempotency;
     struct at_proto_http_rule *http;
+    struct at_proto_atoll_method *atoll;
     struct atoll_unknown *unknown;
 };
 
@@ -156,6 +179,7 @@ struct at_proto_service {
         struct at_proto_method *at;
         size_t count;
     } methods;
+    struct at_proto_options *options;
     struct atoll_unknown *unknown;
 };
 
@@ -166,6 +190,7 @@ struct at_proto_location {
     } path;
     struct atoll_str leading;
     struct atoll_str trailing;
+    struct at_proto_names detached; /* comments before it that belong to nothing */
     struct atoll_unknown *unknown;
 };
 
@@ -194,7 +219,12 @@ struct at_proto_file {
         size_t count;
     } services;
     struct at_proto_fields extensions;
+    struct at_proto_options *options;
     struct at_proto_source_info *source_info;
+    struct {
+        int32_t *at; /* indices of dependencies */
+        size_t count;
+    } public_dependencies;
     struct atoll_str syntax; /* "" or "proto2", "proto3" */
     struct atoll_unknown *unknown;
 };
@@ -239,6 +269,13 @@ uint8_t at_proto_form(const struct at_proto_field *f, bool proto2);
 uint8_t at_proto_flags(const struct at_proto_field *f, bool proto2);
 /* The tag as it is sent. f->number and f->type have been judged. */
 uint32_t at_proto_tag(const struct at_proto_field *f, uint8_t form);
+/*
+ * (atoll.method).timeout in nanoseconds; 0: none. False: it is no duration ("250ms", "2s", "1m30s")
+ * or is one of 0.
+ */
+bool at_proto_timeout(const struct at_proto_method *m, uint64_t *ret_ns);
+/* (atoll.method).max_request_bytes; 0: none. */
+uint32_t at_proto_max_request_bytes(const struct at_proto_method *m);
 
 extern const struct atoll_message_desc at_proto_file_desc;
 extern const struct atoll_message_desc at_proto_file_set_desc;

@@ -4,6 +4,7 @@
 #include <atoll/message.h>
 
 #include "base/bytes.h"
+#include "base/text.h"
 #include "pb/descriptor.h"
 #include "pb/wire.h"
 
@@ -61,6 +62,9 @@ uint8_t at_proto_flags(const struct at_proto_field *f, bool proto2)
     if (f->extendee.len > 0) {
         flags |= ATOLL_FIELD_EXTENSION;
     }
+    if (f->options != NULL && f->options->atoll != NULL && f->options->atoll->sensitive) {
+        flags |= ATOLL_FIELD_SENSITIVE;
+    }
     return (uint8_t)flags;
 }
 
@@ -77,4 +81,22 @@ uint32_t at_proto_tag(const struct at_proto_field *f, uint8_t form)
     uint32_t wire = form == ATOLL_FORM_PACKED ? AT_PB_WIRE_LENGTH : wires[f->type];
 
     return (uint32_t)f->number << 3 | wire;
+}
+
+bool at_proto_timeout(const struct at_proto_method *m, uint64_t *ret_ns)
+{
+    struct atoll_str text = {0};
+
+    if (m->options != NULL && m->options->atoll != NULL) {
+        text = m->options->atoll->timeout;
+    }
+    *ret_ns = 0;
+    return text.len == 0 ||
+           (at_text_parse_duration(at_bytes_over(text.at, text.len), ret_ns) && *ret_ns > 0);
+}
+
+uint32_t at_proto_max_request_bytes(const struct at_proto_method *m)
+{
+    return m->options == NULL || m->options->atoll == NULL ? 0
+                                                           : m->options->atoll->max_request_bytes;
 }

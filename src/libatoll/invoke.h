@@ -1,0 +1,24 @@
+/* What every way of calling shares. */
+#ifndef AT_LIBATOLL_INVOKE_H
+#define AT_LIBATOLL_INVOKE_H
+
+#include <stddef.h>
+
+#include <atoll/atoll.h>
+#include <atoll/message.h>
+
+#include "base/bytes.h"
+#include "call/call.h"
+
+/* May a call be made with this context now, and is there such a method that does not stream? A
+ * status; the reason is said where the context may be touched. */
+int at_invoke_check(struct atoll_call *call, const struct atoll_service_desc *service,
+                    size_t method, const struct atoll_method_desc **ret);
+/* Into the context's memory, within the method's limit. A status. */
+int at_invoke_encode(struct atoll_call *call, const struct atoll_method_desc *m, const void *in,
+                     struct at_bytes *ret);
+/* Names, deadline, trace and whether it may be repeated; not payload and metadata. */
+void at_invoke_request(const struct atoll_call *call, const struct atoll_service_desc *service,
+                       const struct atoll_method_desc *m, struct at_call_request *ret);
+
+#endif
