@@ -4,6 +4,7 @@
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <google/protobuf/text_format.h>
 #include <google/protobuf/util/field_comparator.h>
 #include <google/protobuf/util/json_util.h>
 #include <google/protobuf/util/message_differencer.h>
@@ -95,6 +96,8 @@ bool is_utf8(const std::string &s)
     }
     return true;
 }
+
+constexpr uint32_t kOneLine = 2; /* AT_PBTEXT_ONE_LINE */
 
 struct Looks {
     bool groups = false; /* or extensions */
@@ -325,6 +328,49 @@ bool Checker::check_json(const std::string &wire)
     return true;
 }
 
+bool Checker::check_text(const std::string &wire)
+{
+    struct ours *o = schema_->ours();
+    struct ours_bytes got;
+    auto theirs = fresh();
+    auto back = fresh();
+    std::string diff;
+    std::string text;
+    bool one_line = wire.size() % 2 == 0;
+
+    if (!theirs->ParsePartialFromString(wire)) {
+        return fail("a message that C++ made parses", hex(wire), "");
+    }
+    theirs->DiscardUnknownFields();
+    if (ours_to_text(o, target_->ours, wire.data(), wire.size(), one_line ? kOneLine : 0, &got) !=
+        OURS_OK) {
+        return fail("a valid message has a text form", hex(wire), ours_why(o));
+    }
+    std::string ours = text_of(got);
+    if (!TextFormat::ParseFromString(ours, back.get())) {
+        return fail("C++ reads our text", ours, hex(wire));
+    }
+    if (!(diff = difference(*theirs, *back)).empty()) {
+        return fail("our text means to C++ what the message does", ours, diff + "\n" + hex(wire));
+    }
+    TextFormat::Printer printer;
+    printer.SetSingleLineMode(one_line);
+    if (!printer.PrintToString(*theirs, &text)) {
+        return fail("C++ writes text", hex(wire), "");
+    }
+    if (ours_from_text(o, target_->ours, text.data(), text.size(), &got) != OURS_OK) {
+        return fail("we read the text of C++", text, ours_why(o));
+    }
+    back = fresh();
+    if (!back->ParsePartialFromString(text_of(got)) ||
+        !(diff = difference(*theirs, *back)).empty()) {
+        return fail("the text of C++ means to us what the message does", text,
+                    diff + "\n" + hex(wire));
+    }
+    tally_->text++;
+    return true;
+}
+
 bool Checker::check_json_text(const std::string &json, bool legal)
 {
     struct ours *o = schema_->ours();
@@ -367,7 +413,7 @@ bool Checker::run(Random *rng)
 
         fill(m.get(), rng, static_cast<int>(rng->between(1, 40)), valid);
         std::string wire = m->SerializePartialAsString();
-        return check_wire(wire, rng) && (!valid || check_json(wire));
+        return check_wire(wire, rng) && (!valid || (check_json(wire) && check_text(wire)));
     }
     if (kind < 90) {
         std::string wire;

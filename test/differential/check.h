@@ -22,6 +22,7 @@ struct Tally {
     uint64_t merged;
     uint64_t json; /* texts compared */
     uint64_t legal_json;
+    uint64_t text;
     uint64_t excluded[EX_COUNT];
 };
 
@@ -52,6 +53,7 @@ class Checker
     bool check_meaning(const std::string &wire, const Message &theirs, const std::string &ours);
     bool check_merge(const std::string &wire, const Message &theirs, Random *rng);
     bool check_json(const std::string &wire);
+    bool check_text(const std::string &wire);
     bool check_json_text(const std::string &json, bool legal);
     bool excused(const std::string &wire, bool we_accept);
     bool fail(const char *promise, const std::string &input, const std::string &more);

@@ -147,9 +147,10 @@ void print(const Tally &t, double seconds)
 
     std::printf("%" PRIu64 " messages in %.1f s, %.0f a second: wire %" PRIu64 " accepted by both, "
                 "%" PRIu64 " refused by both, %" PRIu64 " to the same bytes, %" PRIu64
-                " merged from pieces; JSON %" PRIu64 " compared, %" PRIu64 " of them legal\n",
+                " merged from pieces; JSON %" PRIu64 " compared, %" PRIu64 " legal; text %" PRIu64
+                " compared\n",
                 t.messages, seconds, static_cast<double>(t.messages) / seconds, t.accepted,
-                t.refused, t.same_bytes, t.merged, t.json, t.legal_json);
+                t.refused, t.same_bytes, t.merged, t.json, t.legal_json, t.text);
     for (int i = 0; i < differential::EX_COUNT; i++) {
         std::printf("  %8" PRIu64 " set aside: %s\n", t.excluded[i], reasons[i]);
     }

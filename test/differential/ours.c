@@ -14,6 +14,7 @@
 #include "pb/fault.h"
 #include "pb/json.h"
 #include "pb/json_message.h"
+#include "pb/pbtext.h"
 #include "pb/pool.h"
 
 enum { ARENA_MAX = 256 << 20 };
@@ -259,6 +260,44 @@ enum ours_result ours_from_json(struct ours *o, const struct ours_type *type, co
     int r = at_json_read_message(&how, desc, in, &o->arena, message);
 
     if (r != AT_JSON_OK) {
+        return json_refused(o, r, &fault);
+    }
+    return finish(o, desc, message, ret);
+}
+
+enum ours_result ours_to_text(struct ours *o, const struct ours_type *type, const void *wire,
+                              size_t len, uint32_t flags, struct ours_bytes *ret)
+{
+    const struct atoll_message_desc *desc = desc_of(type);
+    struct at_bytes in = take_input(o, wire, len);
+    void *message = new_message(o, desc);
+    struct at_pb_fault fault = {0};
+    struct at_pbtext_how how = {.flags = flags, .fault = &fault};
+    int r = at_pb_decode(desc, in, &o->arena, message, &fault);
+
+    if (r != AT_PB_OK) {
+        return refused(o, r, &fault);
+    }
+    at_text_clear(&o->text);
+    r = at_pbtext_write(&how, desc, message, &o->text);
+    if (r != 0) {
+        return json_refused(o, r, &fault);
+    }
+    *ret = (struct ours_bytes){(const uint8_t *)at_text_str(&o->text), o->text.len};
+    return OURS_OK;
+}
+
+enum ours_result ours_from_text(struct ours *o, const struct ours_type *type, const char *text,
+                                size_t len, struct ours_bytes *ret)
+{
+    const struct atoll_message_desc *desc = desc_of(type);
+    struct at_bytes in = take_input(o, text, len);
+    void *message = new_message(o, desc);
+    struct at_pb_fault fault = {0};
+    struct at_pbtext_how how = {.fault = &fault};
+    int r = at_pbtext_read(&how, desc, in, &o->arena, message);
+
+    if (r != AT_PBTEXT_OK) {
         return json_refused(o, r, &fault);
     }
     return finish(o, desc, message, ret);

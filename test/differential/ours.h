@@ -48,6 +48,11 @@ enum ours_result ours_to_json(struct ours *o, const struct ours_type *type, cons
 /* Reads JSON and encodes. */
 enum ours_result ours_from_json(struct ours *o, const struct ours_type *type, const char *json,
                                 size_t len, struct ours_bytes *ret);
+/* The text format, both ways. */
+enum ours_result ours_to_text(struct ours *o, const struct ours_type *type, const void *wire,
+                              size_t len, uint32_t flags, struct ours_bytes *ret);
+enum ours_result ours_from_text(struct ours *o, const struct ours_type *type, const char *text,
+                                size_t len, struct ours_bytes *ret);
 /* Why the last call refused. */
 const char *ours_why(const struct ours *o);
 
