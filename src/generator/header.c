@@ -195,6 +195,9 @@ static int emit_includes(const struct at_gen_file *file, struct at_text *out)
     at_text_add_str(out, "#include <atoll/codec.h>\n\n");
     r = include_public(file, &included, out);
     for (const struct at_gen_message *m = file->messages; m != NULL; m = m->next) {
+        if (r == 0 && m->extension != NULL) {
+            r = include_type(file, m->extension->extendee_type, &included, out);
+        }
         for (size_t i = 0; r == 0 && i < m->proto->fields.count; i++) {
             if (m->fields[i].of != NULL) {
                 r = include_type(file, m->fields[i].proto->type_name, &included, out);

@@ -1,6 +1,7 @@
 /*
  * Functions that a header offers beside its structs, for what is easily forgotten or tedious by hand:
- * setting a value together with its presence, making messages and growing lists. All are static inline: a program has those that it uses.
+ * setting a value together with its presence, making messages and growing lists, extensions. All
+ * are static inline: a program has those that it uses.
  */
 #include <stddef.h>
 
@@ -38,7 +39,8 @@ static void emit_presence(const struct at_gen_field *f, struct at_text *out)
 static void emit_setter(const struct at_gen_message *m, const struct at_gen_field *f,
                         struct at_text *out)
 {
-    at_text_addf(out, "%sstatic inline void %s(struct %s *m, ", mark(m, f), f->setter, m->c_name);
+    at_text_addf(out, "%sstatic inline void %s(struct %s *m,\n    ", mark(m, f), f->setter,
+                 m->c_name);
     emit_type(f, out);
     at_text_add_str(out, "value)\n{\n");
     emit_presence(f, out);
@@ -63,7 +65,8 @@ static void emit_adder(const struct at_gen_message *m, const struct at_gen_field
                      f->of, f->maker, m->c_name, f->of, f->access, f->of);
         return;
     }
-    at_text_addf(out, "bool %s(struct atoll_memory *memory, struct %s *m,\n    ", f->maker, m->c_name);
+    at_text_addf(out, "bool %s(struct atoll_memory *memory,\n    struct %s *m, ", f->maker,
+                 m->c_name);
     emit_type(f, out);
     at_text_addf(out,
                  "value)\n"
@@ -99,9 +102,85 @@ static void emit_maker(const struct at_gen_message *m, const struct at_gen_field
                  f->access);
 }
 
+/* What the functions of an extension take and give: the value of its only field. */
+static void emit_value(const struct at_gen_field *f, const char *name, struct at_text *out)
+{
+    if (f->form >= ATOLL_FORM_REPEATED && at_gen_is_message(f->proto)) {
+        at_text_addf(out, "struct %s *%s, size_t count", f->of, name);
+    } else if (f->form >= ATOLL_FORM_REPEATED) {
+        at_text_addf(out, "%s *%s, size_t count", at_gen_scalar_type(f), name);
+    } else {
+        emit_type(f, out);
+        at_text_add_str(out, name);
+    }
+}
+
+static void emit_extension_set(const struct at_gen_message *m, struct at_text *out)
+{
+    const struct at_gen_extension *x = m->extension;
+    const struct at_gen_field *f = &m->fields[0];
+
+    at_text_addf(out,
+                 "%sstatic inline int %s(struct atoll_memory *memory,\n"
+                 "    struct %s *m, ",
+                 mark(m, f), x->set_name, x->extendee);
+    emit_value(f, "value", out);
+    at_text_addf(out,
+                 ")\n"
+                 "{\n"
+                 "    struct %s holder;\n\n"
+                 "    atoll_init(&%s_desc, &holder);\n",
+                 m->c_name, m->c_name);
+    if (f->form >= ATOLL_FORM_REPEATED) {
+        at_text_add_str(out, "    holder.value.at = value;\n    holder.value.count = count;\n");
+    } else {
+        at_text_add_str(out,
+                        f->form == ATOLL_FORM_OPTIONAL ? "    holder.has_value = true;\n" : "");
+        at_text_add_str(out, "    holder.value = value;\n");
+    }
+    at_text_addf(out,
+                 "    return atoll_extension_set(memory, &%s, m, &holder);\n"
+                 "}\n\n",
+                 x->desc_name);
+}
+
+/* Reading gives the holder: value, presence and default stand in it. */
+static void emit_extension(const struct at_gen_message *m, struct at_text *out)
+{
+    const struct at_gen_extension *x = m->extension;
+    const char *deprecated = mark(m, &m->fields[0]);
+
+    at_text_addf(out, "extern const struct atoll_extension_desc %s;\n\n", x->desc_name);
+    at_text_addf(out,
+                 "%sstatic inline bool %s(const struct %s *m)\n"
+                 "{\n"
+                 "    return atoll_extension_has(&%s, m);\n"
+                 "}\n\n",
+                 deprecated, x->has_name, x->extendee, x->desc_name);
+    at_text_addf(out,
+                 "%sstatic inline int %s(struct atoll_memory *memory,\n"
+                 "    const struct %s *m, struct %s *ret)\n"
+                 "{\n"
+                 "    return atoll_extension_get(memory, &%s, m, ret);\n"
+                 "}\n\n",
+                 deprecated, x->get_name, x->extendee, m->c_name, x->desc_name);
+    emit_extension_set(m, out);
+    at_text_addf(out,
+                 "%sstatic inline int %s(struct atoll_memory *memory,\n"
+                 "    struct %s *m)\n"
+                 "{\n"
+                 "    return atoll_extension_clear(memory, &%s, m);\n"
+                 "}\n\n",
+                 deprecated, x->clear_name, x->extendee, x->desc_name);
+}
+
 void at_gen_emit_helpers(const struct at_gen_message *m, struct at_text *out)
 {
     if (m->is_entry) {
+        return;
+    }
+    if (m->extension != NULL) {
+        emit_extension(m, out);
         return;
     }
     at_text_addf(out,

@@ -95,14 +95,20 @@ static bool has_deprecated_value(const struct at_proto_enum *e)
     return found;
 }
 
-static bool has_deprecated_field(const struct at_proto_message *m)
+static bool has_deprecated_field(const struct at_proto_fields *fields)
 {
-    bool found = m->options != NULL && m->options->deprecated;
+    bool found = false;
 
-    for (size_t i = 0; !found && i < m->fields.count; i++) {
-        found = m->fields.at[i].options != NULL && m->fields.at[i].options->deprecated;
+    for (size_t i = 0; !found && i < fields->count; i++) {
+        found = fields->at[i].options != NULL && fields->at[i].options->deprecated;
     }
     return found;
+}
+
+static bool has_deprecated_part(const struct at_proto_message *m)
+{
+    return (m->options != NULL && m->options->deprecated) || has_deprecated_field(&m->fields) ||
+           has_deprecated_field(&m->extensions);
 }
 
 static bool has_deprecated_method(const struct at_proto_service *s)
@@ -128,7 +134,7 @@ static int add_types(struct at_gen_run *run, struct at_gen_input *input, const s
     for (size_t i = 0; r == 0 && i < s->message_count; i++) {
         struct declared *d = at_arena_zalloc(run->arena, 1, sizeof(*d));
 
-        input->has_deprecated = input->has_deprecated || has_deprecated_field(&s->messages[i]);
+        input->has_deprecated = input->has_deprecated || has_deprecated_part(&s->messages[i]);
 
         r = d == NULL ? -ENOMEM : add_type(run, input, s->name, s->messages[i].name, &name);
         if (r == 0) {
@@ -149,7 +155,8 @@ static int index_types(struct at_gen_run *run, struct at_gen_input *input)
     struct scope scope = {NULL, f->messages.at, f->messages.count, f->enums.at, f->enums.count};
     int r;
 
-    input->has_deprecated = f->options != NULL && f->options->deprecated;
+    input->has_deprecated =
+        (f->options != NULL && f->options->deprecated) || has_deprecated_field(&f->extensions);
     for (size_t i = 0; i < f->services.count; i++) {
         input->has_deprecated = input->has_deprecated || has_deprecated_method(&f->services.at[i]);
     }

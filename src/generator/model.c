@@ -24,8 +24,10 @@ enum {
     FILE_MESSAGES = 4,
     FILE_ENUMS = 5,
     FILE_SERVICES = 6,
+    FILE_EXTENSIONS = 7,
     MESSAGE_NESTED = 3,
     MESSAGE_ENUMS = 4,
+    MESSAGE_EXTENSIONS = 6,
     PATH_MAX_STEPS = 80,
 };
 
@@ -131,6 +133,67 @@ static int flatten(struct at_gen_file *file, const char *package)
         for (size_t i = 0; r == 0 && i < m->proto->nested.count; i++) {
             r = add_message(file, &behind, &m->proto->nested.at[i], m->full_name,
                             (struct at_gen_path){&m->path, MESSAGE_NESTED, (int32_t)i});
+        }
+    }
+    return r;
+}
+
+/*
+ * The holder of an extension: a message made up here, with the extension as its only field, which
+ * is called as the table of its message would call it if it had one.
+ */
+static int add_holder(struct at_gen_file *file, struct at_gen_message ***end, const char *scope,
+                      const struct at_proto_field *declared, struct at_gen_path path)
+{
+    struct at_arena *arena = file->run->arena;
+    struct at_proto_message *proto = at_arena_zalloc(arena, 1, sizeof(*proto));
+    struct at_proto_field *field = at_arena_zalloc(arena, 1, sizeof(*field));
+    struct at_gen_extension *extension = at_arena_zalloc(arena, 1, sizeof(*extension));
+    const char *full_name = join(arena, scope, declared->name);
+    struct at_gen_message **holder = *end;
+    const char *json_name;
+    int r;
+
+    if (proto == NULL || field == NULL || extension == NULL || full_name == NULL) {
+        return -ENOMEM;
+    }
+    json_name = at_arena_printf(arena, "[%s]", full_name);
+    extension->extendee = at_gen_c_name(arena, bytes(declared->extendee));
+    extension->extendee_type = declared->extendee;
+    if (json_name == NULL || extension->extendee == NULL) {
+        return -ENOMEM;
+    }
+    *field = *declared;
+    field->name = (struct atoll_str){full_name, strlen(full_name)};
+    field->json_name = (struct atoll_str){json_name, strlen(json_name)};
+    proto->name = declared->name;
+    proto->fields.at = field;
+    proto->fields.count = 1;
+    r = add_message(file, end, proto, scope, path);
+    if (r == 0) {
+        (*holder)->extension = extension;
+    }
+    return r;
+}
+
+static int add_extensions(struct at_gen_file *file, const char *package)
+{
+    const struct at_proto_fields *declared = &file->input->proto->extensions;
+    struct at_gen_message **end = &file->messages;
+    int r = 0;
+
+    while (*end != NULL) {
+        end = &(*end)->next;
+    }
+    for (size_t i = 0; r == 0 && i < declared->count; i++) {
+        r = add_holder(file, &end, package, &declared->at[i],
+                       (struct at_gen_path){NULL, FILE_EXTENSIONS, (int32_t)i});
+    }
+    for (struct at_gen_message *m = file->messages; r == 0 && m != NULL; m = m->next) {
+        declared = &m->proto->extensions;
+        for (size_t i = 0; r == 0 && m->extension == NULL && i < declared->count; i++) {
+            r = add_holder(file, &end, m->full_name, &declared->at[i],
+                           (struct at_gen_path){&m->path, MESSAGE_EXTENSIONS, (int32_t)i});
         }
     }
     return r;
@@ -286,6 +349,7 @@ int at_gen_model(struct at_gen_run *run, const struct at_gen_input *input, struc
     }
     r = collect_comments(ret);
     r = r == 0 ? flatten(ret, package) : r;
+    r = r == 0 ? add_extensions(ret, package) : r;
     r = r == 0 ? add_services(ret, package) : r;
     return r == 0 ? name_all(ret, diag) : r;
 }

@@ -66,7 +66,19 @@ struct at_gen_message {
     struct at_gen_oneof *oneofs;
     struct at_gen_path path;
     bool is_deprecated;
-    bool is_entry; /* of a map */
+    bool is_entry;                      /* of a map */
+    struct at_gen_extension *extension; /* whose holder it is; else NULL */
+};
+
+/* What is declared with `extend`: its holder is a message like others, and has the comments. */
+struct at_gen_extension {
+    struct atoll_str extendee_type; /* ".shop.v1.Item" */
+    const char *extendee;           /* C name */
+    const char *desc_name;
+    const char *has_name;
+    const char *get_name;
+    const char *set_name;
+    const char *clear_name;
 };
 
 struct at_gen_enum {

@@ -76,7 +76,8 @@ static bool name_fields(struct at_gen_file *file, struct at_gen_message *m, stru
     for (size_t i = 0; i < m->proto->fields.count; i++) {
         struct at_gen_field *f = &m->fields[i];
         const struct at_proto_field *proto = &m->proto->fields.at[i];
-        const char *name = at_arena_copy(arena, bytes(proto->name));
+        const char *name =
+            m->extension != NULL ? "value" : at_arena_copy(arena, bytes(proto->name));
 
         *f = (struct at_gen_field){
             .proto = proto,
@@ -132,8 +133,10 @@ static bool name_helpers(struct at_gen_file *file, struct at_gen_message *m, str
         struct at_gen_field *f = &m->fields[i];
 
         if (f->form == ATOLL_FORM_OPTIONAL) {
-            f->presence =
-                at_arena_printf(arena, "has_%.*s", (int)f->proto->name.len, f->proto->name.at);
+            f->presence = m->extension != NULL
+                              ? "has_value"
+                              : at_arena_printf(arena, "has_%.*s", (int)f->proto->name.len,
+                                                f->proto->name.at);
             f->presence = f->presence == NULL ? NULL : at_gen_claim(arena, used, f->presence);
         } else if (f->form == ATOLL_FORM_ONEOF) {
             f->oneof = &m->oneofs[f->proto->oneof_index];
@@ -189,8 +192,24 @@ static bool name_cases(struct at_gen_file *file, struct at_gen_message *m)
     return true;
 }
 
+static bool name_extension(struct at_gen_file *file, struct at_gen_message *m)
+{
+    struct at_gen_extension *x = m->extension;
+
+    x->desc_name = global(file, m->c_name, "", "extension", "");
+    x->has_name = global(file, m->c_name, "", "has", "");
+    x->get_name = global(file, m->c_name, "", "get", "");
+    x->set_name = global(file, m->c_name, "", "set", "");
+    x->clear_name = global(file, m->c_name, "", "clear", "");
+    return x->desc_name != NULL && x->has_name != NULL && x->get_name != NULL &&
+           x->set_name != NULL && x->clear_name != NULL;
+}
+
 static bool name_functions(struct at_gen_file *file, struct at_gen_message *m)
 {
+    if (m->extension != NULL) {
+        return name_extension(file, m);
+    }
     m->init_name = global(file, m->c_name, "", "init", "");
     if (m->init_name == NULL) {
         return false;

@@ -31,7 +31,8 @@ static void emit_unary(const struct at_gen_service *s, size_t i, struct at_text 
                  deprecated, s->c_name, m->name, m->input, m->output, s->c_name, i);
     at_text_addf(out,
                  "%sstatic inline int %s_%s_async(struct atoll_call *call,\n"
-                 "    const struct %s *in, struct %s *out, atoll_done *done, void *user)\n"
+                 "    const struct %s *in, struct %s *out,\n"
+                 "    atoll_done *done, void *user)\n"
                  "{\n"
                  "    return atoll_invoke_async(call, &%s_desc, %zu, in, out, done, user);\n"
                  "}\n\n",

@@ -322,6 +322,17 @@ static int emit_enum(const struct at_gen_file *file, const struct at_gen_enum *e
     return 0;
 }
 
+static void emit_extension(const struct at_gen_message *m, struct at_text *out)
+{
+    at_text_addf(out,
+                 "const struct atoll_extension_desc %s = {\n"
+                 "    .size = sizeof(struct atoll_extension_desc),\n"
+                 "    .extendee = &%s_desc,\n"
+                 "    .holder = &%s_desc,\n"
+                 "};\n\n",
+                 m->extension->desc_name, m->extension->extendee, m->c_name);
+}
+
 int at_gen_source(const struct at_gen_file *file, struct at_text *out)
 {
     size_t services = file->input->proto->services.count;
@@ -337,6 +348,11 @@ int at_gen_source(const struct at_gen_file *file, struct at_text *out)
     }
     for (const struct at_gen_message *m = file->messages; r == 0 && m != NULL; m = m->next) {
         r = emit_message(file, m, out);
+    }
+    for (const struct at_gen_message *m = file->messages; r == 0 && m != NULL; m = m->next) {
+        if (m->extension != NULL) {
+            emit_extension(m, out);
+        }
     }
     if (r == 0 && services > 0) {
         r = at_gen_emit_contract(file, out);
