@@ -16,6 +16,7 @@ namespace differential
     X(MAP_BYTES, "bytes of maps: we leave zero keys and values out of entries, C++ does not")      \
     X(UNKNOWN_AS_SENT, "unknown fields leave in the bytes they came in, C++ encodes them anew")    \
     X(JSON_LAX, "damaged JSON: the parser of libprotobuf 3.21 takes what RFC 8259 does not")       \
+    X(JSON_BASE64, "base64 whose last character has bits left over: refused by C++ alone")         \
     X(JSON_MINUS_ZERO, "libprotobuf 3.21 writes -0 and reads it as the integer 0")                 \
     X(JSON_NO_GROUPS, "libprotobuf 3.21 writes no JSON for groups and extensions")                 \
     X(JSON_NO_UTF8, "text of proto2 that is no UTF-8 has no JSON form")

@@ -16,6 +16,8 @@ namespace
 enum Wire { kVarint = 0, kFixed64 = 1, kLength = 2, kGroup = 3, kGroupEnd = 4, kFixed32 = 5 };
 
 constexpr int kDepth = 6;
+/* Do unknown groups count from the level that they are on? */
+constexpr bool kUnknownCounts = false;
 constexpr unsigned kPrefixMax = 5; /* bytes of a tag or a length; see exclusions.h */
 
 Wire wire_of(FieldDescriptor::Type type)
@@ -74,8 +76,63 @@ class Writer
         return out;
     }
 
+    std::string deep(const Descriptor *d, int levels)
+    {
+        std::vector<std::pair<int, Wire>> steps;
+        unsigned loose = rng_->chance(50) ? 0 : 4; /* how often a level is an unknown group */
+
+        for (int i = 0; i < levels; i++) {
+            const FieldDescriptor *next = nullptr;
+
+            if (d != nullptr && !rng_->chance(loose)) {
+                next = inwards(d);
+            }
+            if (next == nullptr && d != nullptr && i > 0 && !kUnknownCounts) {
+                break;
+            }
+            if (next == nullptr) {
+                steps.emplace_back(unknown_number(d), kGroup);
+                d = nullptr;
+            } else {
+                steps.emplace_back(next->number(), wire_of(next->type()));
+                d = next->message_type();
+            }
+        }
+        std::string out;
+        for (size_t i = steps.size(); i > 0; i--) {
+            const auto &[number, wire] = steps[i - 1];
+
+            out = wire == kGroup ? tag(number, kGroup) + out + tag(number, kGroupEnd)
+                                 : tag(number, kLength) + sized(out);
+        }
+        return out;
+    }
+
   private:
     Random *rng_;
+
+    /* A field that is a message, one with messages in it when there is one. */
+    const FieldDescriptor *inwards(const Descriptor *d)
+    {
+        std::vector<const FieldDescriptor *> some;
+        std::vector<const FieldDescriptor *> more;
+
+        for (int i = 0; i < d->field_count(); i++) {
+            const FieldDescriptor *f = d->field(i);
+
+            if (f->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) {
+                continue;
+            }
+            some.push_back(f);
+            for (int k = 0; k < f->message_type()->field_count(); k++) {
+                if (f->message_type()->field(k)->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
+                    more.push_back(f);
+                    break;
+                }
+            }
+        }
+        return !more.empty() ? rng_->pick_of(more) : !some.empty() ? rng_->pick_of(some) : nullptr;
+    }
 
     std::string varint(uint64_t v, unsigned max)
     {
@@ -180,17 +237,23 @@ class Writer
         return out;
     }
 
-    /* A field that no table knows; sometimes a group with more of them in it. */
-    std::string unknown(const Descriptor *d, int depth)
+    /* d may be nullptr: within an unknown group every number is unknown. */
+    int unknown_number(const Descriptor *d)
     {
         static const int numbers[] = {1, 2, 3, 7, 15, 16, 100, 2047, 2048, 5100, 19500, 536870911};
         int number = rng_->pick(numbers);
 
-        while (d->FindFieldByNumber(number) != nullptr ||
-               d->file()->pool()->FindExtensionByNumber(d, number) != nullptr) {
+        while (d != nullptr && (d->FindFieldByNumber(number) != nullptr ||
+                                d->file()->pool()->FindExtensionByNumber(d, number) != nullptr)) {
             number = static_cast<int>(rng_->between(1, 536870911));
         }
-        return other_wire(number, kGroupEnd, depth);
+        return number;
+    }
+
+    /* A field that no table knows; sometimes a group with more of them in it. */
+    std::string unknown(const Descriptor *d, int depth)
+    {
+        return other_wire(unknown_number(d), kGroupEnd, depth);
     }
 
     /* Any wire type but `not_this`. */
@@ -222,6 +285,11 @@ class Writer
 std::string hostile_wire(const Descriptor *d, Random *rng)
 {
     return Writer(rng).message(d, 0);
+}
+
+std::string deep_wire(const Descriptor *d, Random *rng)
+{
+    return Writer(rng).deep(d, static_cast<int>(rng->between(96, 104)));
 }
 
 void damage(std::string *bytes, Random *rng)

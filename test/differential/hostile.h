@@ -18,6 +18,8 @@ namespace differential
  * unknown; varints longer than needed; text that is no UTF-8. Mostly well-formed as a whole.
  */
 std::string hostile_wire(const google::protobuf::Descriptor *d, Random *rng);
+/* Messages, groups, entries and unknown groups within each other, about as deep as is allowed. */
+std::string deep_wire(const google::protobuf::Descriptor *d, Random *rng);
 /* Bytes changed, cut, doubled, put in. */
 void damage(std::string *bytes, Random *rng);
 
