@@ -170,7 +170,7 @@ TEST(wrong_types_are_named)
     refused("{\"nested\":[]}", "nested", "field nested: expected an object");
     refused("{\"items\":{}}", "items", "field items: expected a list");
     refused("{\"items\":[{},5]}", "items[1]", "field items[1]: expected an object");
-    refused("{\"int32s\":[1,null]}", "int32s[1]", "field int32s[1]: expected int32, got null");
+    refused("{\"int32s\":[1,null]}", "int32s[1]", "field int32s[1]: null cannot stand in a list");
     refused("{\"counts\":[]}", "counts", "field counts: expected an object");
     refused("{\"counts\":{\"a\":null}}", "counts[0]",
             "field counts[0]: null cannot stand in a map");

@@ -1,68 +1,185 @@
-/* Message to JSON: one loop, one stack of frames; a frame is a message that is being printed. */
+/*
+ * Message to JSON: one loop, one stack of frames; a frame is a message that is being printed.
+ * Messages with a JSON form of their own are printed here when they nest, else in json_wkt.c and
+ * json_any_write.c.
+ */
 #include <errno.h>
+#include <math.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <atoll/message.h>
 
+#include "base/arena.h"
 #include "base/bytes.h"
 #include "pb/codec.h"
+#include "pb/fault.h"
 #include "pb/json.h"
 #include "pb/json_message.h"
+#include "pb/json_parser.h"
+#include "pb/json_printer.h"
 #include "pb/json_value.h"
+#include "pb/json_wkt.h"
 #include "pb/limits.h"
 #include "pb/table.h"
 
-struct frame {
-    const struct atoll_message_desc *desc;
-    const uint8_t *message;
-    uint32_t field;   /* index of the field in work */
-    uint32_t end;     /* fields from here on are not ours to print */
-    size_t element;   /* of a repeated field: the next one */
-    bool in_repeated; /* the list or map of the field is open */
-    bool bare;        /* prints a field's value alone: no braces, no name */
-};
+enum { SCRATCH_FIRST = 4096 };
 
-struct printer {
-    struct at_json_writer *out;
-    uint32_t flags;
-    size_t depth;
-    struct frame frames[AT_PB_DEPTH_MAX];
-};
+int at_json_print_refuse(struct at_json_printer *p, const char *why)
+{
+    (void)snprintf(p->why, sizeof(p->why), "%s", why);
+    return AT_JSON_BAD_VALUE;
+}
 
-static int push(struct printer *p, const struct atoll_message_desc *desc, const void *message)
+static int add_frame(struct at_json_printer *p, struct at_json_print_frame frame)
 {
     if (p->depth == AT_PB_DEPTH_MAX) {
-        return AT_JSON_BAD_VALUE;
+        return at_json_print_refuse(p, "is nested deeper than 100 messages");
     }
-    p->frames[p->depth++] =
-        (struct frame){.desc = desc, .message = message, .end = desc->field_count};
-    at_json_begin_object(p->out);
+    p->frames[p->depth++] = frame;
     return 0;
 }
 
-/* A value that is there: of the field, or of an element. */
-static int put(struct printer *p, const struct atoll_message_desc *desc,
+int at_json_print_push(struct at_json_printer *p, const struct atoll_message_desc *desc,
+                       const void *message)
+{
+    int r = add_frame(p, (struct at_json_print_frame){
+                             .desc = desc, .message = message, .end = desc->field_count});
+
+    if (r == 0) {
+        at_json_begin_object(p->out);
+    }
+    return r;
+}
+
+static void open_repeated(struct at_json_printer *p, struct at_json_print_frame *frame,
+                          const struct atoll_field_desc *f)
+{
+    frame->in_repeated = true;
+    frame->element = 0;
+    if (at_pb_is_map(f)) {
+        at_json_begin_object(p->out);
+    } else {
+        at_json_begin_array(p->out);
+    }
+}
+
+/* A message that is nothing but its one list or map: Struct and ListValue. */
+static int push_bare(struct at_json_printer *p, const struct atoll_message_desc *desc,
+                     const void *message)
+{
+    const struct atoll_field_desc *f = at_json_wkt_field(desc, 1);
+    uint32_t index = (uint32_t)at_pb_index(desc, f);
+    int r = add_frame(
+        p, (struct at_json_print_frame){
+               .desc = desc, .message = message, .field = index, .end = index + 1, .bare = true});
+
+    if (r == 0) {
+        open_repeated(p, &p->frames[p->depth - 1], f);
+    }
+    return r;
+}
+
+/* The field of a google.protobuf.Value that is set; NULL: none. */
+static const struct atoll_field_desc *value_field(const struct atoll_message_desc *desc,
+                                                  const uint8_t *message)
+{
+    for (uint32_t n = AT_JSON_VALUE_NULL; n <= AT_JSON_VALUE_LIST; n++) {
+        const struct atoll_field_desc *f = at_json_wkt_field(desc, n);
+
+        if (at_pb_has(f, message)) {
+            return f;
+        }
+    }
+    return NULL;
+}
+
+static int print_value(struct at_json_printer *p, const struct atoll_message_desc *desc,
+                       const uint8_t *message)
+{
+    const struct atoll_field_desc *f = value_field(desc, message);
+    uint32_t number = f == NULL ? 0 : at_pb_number(f);
+    const struct atoll_message_desc *of;
+    const void *inner;
+
+    if (number == 0) {
+        return at_json_print_refuse(p, "is a google.protobuf.Value that holds nothing");
+    }
+    if (number == AT_JSON_VALUE_NULL) {
+        at_json_null(p->out);
+        return 0;
+    }
+    if (number == AT_JSON_VALUE_NUMBER &&
+        !isfinite(*(const double *)(const void *)(message + f->offset))) {
+        return at_json_print_refuse(p, "is a google.protobuf.Value, which has no NaN or infinity");
+    }
+    if (number < AT_JSON_VALUE_STRUCT) {
+        at_json_write_scalar(desc, f, message + f->offset, false, p->out);
+        return 0;
+    }
+    of = at_pb_sub(desc, f);
+    inner = *(const void *const *)(const void *)(message + f->offset);
+    if (at_json_wkt_of(of) !=
+        (number == AT_JSON_VALUE_STRUCT ? AT_JSON_STRUCT : AT_JSON_LIST_VALUE)) {
+        return at_json_print_refuse(p, "is of another type than in google/protobuf/struct.proto");
+    }
+    return inner == NULL ? at_json_print_refuse(p, "is a google.protobuf.Value that holds nothing")
+                         : push_bare(p, of, inner);
+}
+
+int at_json_print_begin(struct at_json_printer *p, const struct atoll_message_desc *desc,
+                        const void *message)
+{
+    enum at_json_wkt kind = at_json_wkt_of(desc);
+
+    switch (kind) {
+    case AT_JSON_PLAIN:
+    case AT_JSON_EMPTY: break;
+    case AT_JSON_STRUCT:
+    case AT_JSON_LIST_VALUE: return push_bare(p, desc, message);
+    case AT_JSON_VALUE: return print_value(p, desc, message);
+    case AT_JSON_ANY: return at_json_print_any(p, desc, message);
+    case AT_JSON_TIMESTAMP:
+    case AT_JSON_DURATION:
+    case AT_JSON_FIELD_MASK:
+    case AT_JSON_WRAPPER: return at_json_write_wkt(kind, desc, message, p->out, p->why);
+    }
+    return at_json_print_push(p, desc, message);
+}
+
+/* A message that is not there but must be shown: a map's value that was not sent. */
+static int print_empty(struct at_json_printer *p, const struct atoll_message_desc *desc)
+{
+    void *message = at_arena_alloc(&p->scratch, desc->struct_size, 16);
+
+    if (message == NULL) {
+        return -ENOMEM;
+    }
+    at_pb_init(desc, message);
+    return at_json_print_begin(p, desc, message);
+}
+
+/* A value that is there: of the field, or of an element. desc is the message that has the field. */
+static int put(struct at_json_printer *p, const struct atoll_message_desc *desc,
                const struct atoll_field_desc *f, const void *value)
 {
+    const struct atoll_message_desc *of;
     const void *message = value;
 
     if (!at_pb_is_message(f)) {
         at_json_write_scalar(desc, f, value, (p->flags & AT_JSON_ENUM_NUMBERS) != 0, p->out);
         return 0;
     }
+    of = at_pb_sub(desc, f);
     if (!at_pb_is_repeated(f)) {
         message = *(const void *const *)value;
     }
-    if (message == NULL) { /* a map entry without a value: the value is an empty message */
-        at_json_begin_object(p->out);
-        at_json_end_object(p->out);
-        return 0;
-    }
-    return push(p, at_pb_sub(desc, f), message);
+    return message == NULL ? print_empty(p, of) : at_json_print_begin(p, of, message);
 }
 
-static void close_repeated(struct printer *p, struct frame *frame, bool map)
+static void close_repeated(struct at_json_printer *p, struct at_json_print_frame *frame, bool map)
 {
     if (map) {
         at_json_end_object(p->out);
@@ -73,9 +190,11 @@ static void close_repeated(struct printer *p, struct frame *frame, bool map)
     frame->field++;
 }
 
-static int step_element(struct printer *p, struct frame *frame, const struct atoll_field_desc *f)
+static int step_element(struct at_json_printer *p, struct at_json_print_frame *frame,
+                        const struct atoll_field_desc *f)
 {
-    const struct at_pb_array *array = (const struct at_pb_array *)(frame->message + f->offset);
+    const struct at_pb_array *array =
+        (const struct at_pb_array *)(const void *)(frame->message + f->offset);
     const struct atoll_message_desc *desc = frame->desc;
     bool map = at_pb_is_map(f);
     const uint8_t *element;
@@ -86,18 +205,18 @@ static int step_element(struct printer *p, struct frame *frame, const struct ato
     }
     element = (const uint8_t *)array->at + frame->element++ * at_pb_value_size(desc, f);
     if (map) {
-        const struct atoll_field_desc *key;
+        const struct atoll_message_desc *entry = at_pb_sub(desc, f);
+        const struct atoll_field_desc *key = at_pb_field(entry, 0);
 
-        desc = at_pb_sub(desc, f);
-        key = at_pb_field(desc, 0);
-        f = at_pb_field(desc, 1);
-        at_json_write_key(desc, key, element + key->offset, p->out);
+        desc = entry;
+        f = at_pb_field(entry, 1);
+        at_json_write_key(key, element + key->offset, p->out);
         element += f->offset;
     }
     return put(p, desc, f, element);
 }
 
-static bool is_printed(const struct printer *p, const struct frame *frame,
+static bool is_printed(const struct at_json_printer *p, const struct at_json_print_frame *frame,
                        const struct atoll_field_desc *f)
 {
     if (frame->bare || at_pb_has(f, frame->message)) {
@@ -107,48 +226,64 @@ static bool is_printed(const struct printer *p, const struct frame *frame,
            (at_pb_is_repeated(f) || (at_pb_form(f) == ATOLL_FORM_IMPLICIT && !at_pb_is_message(f)));
 }
 
-static int step_field(struct printer *p, struct frame *frame, const struct atoll_field_desc *f)
+/* An extension is "[pkg.name]" either way. */
+static void put_name(struct at_json_printer *p, const struct atoll_message_desc *desc,
+                     const struct atoll_field_desc *f)
+{
+    bool original =
+        (p->flags & AT_JSON_ORIGINAL_NAMES) != 0 && (f->flags & ATOLL_FIELD_EXTENSION) == 0;
+
+    at_json_key_bytes(p->out, original ? at_pb_name(desc, f) : at_pb_json_name(desc, f));
+}
+
+/* A field of which nothing is set, printed alone. */
+static bool is_null(const struct at_json_print_frame *frame, const struct atoll_field_desc *f)
 {
     const uint8_t *value = frame->message + f->offset;
+
+    if (!frame->bare) {
+        return false;
+    }
+    return (at_pb_form(f) != ATOLL_FORM_IMPLICIT && !at_pb_has(f, frame->message)) ||
+           (at_pb_is_message(f) && *(const void *const *)(const void *)value == NULL);
+}
+
+static int step_field(struct at_json_printer *p, struct at_json_print_frame *frame,
+                      const struct atoll_field_desc *f)
+{
+    const struct atoll_message_desc *desc = frame->desc; /* put() may add a frame */
 
     if (!is_printed(p, frame, f)) {
         frame->field++;
         return 0;
     }
     if (!frame->bare) {
-        bool original = (p->flags & AT_JSON_ORIGINAL_NAMES) != 0;
-
-        at_json_key_bytes(p->out,
-                          original ? at_pb_name(frame->desc, f) : at_pb_json_name(frame->desc, f));
+        put_name(p, desc, f);
+    }
+    if ((f->flags & ATOLL_FIELD_SENSITIVE) != 0 && (p->flags & AT_JSON_MASK_SENSITIVE) != 0) {
+        frame->field++;
+        at_json_str(p->out, "***");
+        return 0;
     }
     if (at_pb_is_repeated(f)) {
-        frame->in_repeated = true;
-        frame->element = 0;
-        if (at_pb_is_map(f)) {
-            at_json_begin_object(p->out);
-        } else {
-            at_json_begin_array(p->out);
-        }
+        open_repeated(p, frame, f);
+        return 0;
+    }
+    if (is_null(frame, f)) {
+        frame->field++;
+        at_json_null(p->out);
         return 0;
     }
     frame->field++;
-    if (frame->bare && at_pb_form(f) != ATOLL_FORM_IMPLICIT && !at_pb_has(f, frame->message)) {
-        at_json_null(p->out);
-        return 0;
-    }
-    if (frame->bare && at_pb_is_message(f) && *(const void *const *)value == NULL) {
-        at_json_null(p->out);
-        return 0;
-    }
-    return put(p, frame->desc, f, value);
+    return put(p, desc, f, frame->message + f->offset);
 }
 
-static int run(struct printer *p)
+static int run(struct at_json_printer *p)
 {
     int r = 0;
 
     while (r == 0 && p->depth > 0) {
-        struct frame *frame = &p->frames[p->depth - 1];
+        struct at_json_print_frame *frame = &p->frames[p->depth - 1];
 
         if (frame->field == frame->end) {
             if (!frame->bare) {
@@ -161,32 +296,88 @@ static int run(struct printer *p)
             r = step_field(p, frame, at_pb_field(frame->desc, frame->field));
         }
     }
-    return r == 0 && p->out->out->failed ? -ENOMEM : r;
+    return r;
+}
+
+static void init(struct at_json_printer *p, const struct at_json_how *how,
+                 struct at_json_writer *out)
+{
+    p->out = out;
+    p->types = how->types;
+    p->flags = how->flags;
+    p->depth = 0;
+    p->why[0] = '\0';
+    at_arena_init(&p->scratch, SCRATCH_FIRST, AT_JSON_ANY_BYTES_MAX);
+}
+
+/* The field that was in work in each frame; all but those with an open list have moved on. */
+static void explain(const struct at_json_printer *p, struct at_pb_fault *fault)
+{
+    size_t len = 0;
+
+    *fault = (struct at_pb_fault){0};
+    for (size_t i = 0; i < p->depth; i++) {
+        const struct at_json_print_frame *frame = &p->frames[i];
+        uint32_t field = frame->in_repeated ? frame->field : frame->field - 1;
+
+        if (field < frame->desc->field_count) {
+            const struct atoll_field_desc *f = at_pb_field(frame->desc, field);
+            const char *name = (const char *)at_pb_json_name(frame->desc, f).at;
+
+            len = at_json_add_step(fault->field, len, frame->bare ? "" : name,
+                                   frame->in_repeated ? frame->element - 1 : SIZE_MAX);
+        }
+    }
+    (void)snprintf(fault->what, sizeof(fault->what), "%s%s%s%s", len == 0 ? "" : "field ",
+                   fault->field, len == 0 ? "" : ": ", p->why);
+}
+
+static int finish(struct at_json_printer *p, const struct at_json_how *how, int r)
+{
+    at_arena_deinit(&p->scratch);
+    if (r == 0 && p->out->out->failed) {
+        return -ENOMEM;
+    }
+    if (r > 0 && how->fault != NULL) {
+        explain(p, how->fault);
+    }
+    return r;
+}
+
+int at_json_write_message(const struct at_json_how *how, const struct atoll_message_desc *desc,
+                          const void *message, struct at_json_writer *out)
+{
+    __attribute__((uninitialized)) struct at_json_printer p;
+    int r;
+
+    init(&p, how, out);
+    r = at_json_print_begin(&p, desc, message);
+    r = r == 0 ? run(&p) : r;
+    return finish(&p, how, r);
+}
+
+int at_json_write_field(const struct at_json_how *how, const struct atoll_message_desc *desc,
+                        const struct atoll_field_desc *field, const void *message,
+                        struct at_json_writer *out)
+{
+    __attribute__((uninitialized)) struct at_json_printer p;
+    uint32_t index = (uint32_t)at_pb_index(desc, field);
+
+    init(&p, how, out);
+    p.depth = 1;
+    p.frames[0] = (struct at_json_print_frame){
+        .desc = desc, .message = message, .field = index, .end = index + 1, .bare = true};
+    return finish(&p, how, run(&p));
 }
 
 int at_json_from_message(const struct atoll_message_desc *desc, const void *message, uint32_t flags,
                          struct at_json_writer *out)
 {
-    __attribute__((uninitialized)) struct printer p;
-    int r;
-
-    p.out = out;
-    p.flags = flags;
-    p.depth = 0;
-    r = push(&p, desc, message);
-    return r == 0 ? run(&p) : r;
+    return at_json_write_message(&(struct at_json_how){.flags = flags}, desc, message, out);
 }
 
 int at_json_from_field(const struct atoll_message_desc *desc, const struct atoll_field_desc *field,
                        const void *message, uint32_t flags, struct at_json_writer *out)
 {
-    __attribute__((uninitialized)) struct printer p;
-    uint32_t index = (uint32_t)at_pb_index(desc, field);
-
-    p.out = out;
-    p.flags = flags;
-    p.depth = 1;
-    p.frames[0] = (struct frame){
-        .desc = desc, .message = message, .field = index, .end = index + 1, .bare = true};
-    return run(&p);
+    return at_json_write_field(&(struct at_json_how){.flags = flags}, desc, field, message, out);
 }

@@ -65,7 +65,7 @@ static const struct {
     NOT_UTF8("i_string_truncated-utf-8"),
     NOT_UTF8("i_string_utf16BE_no_BOM"),
     NOT_UTF8("i_string_utf16LE_no_BOM"),
-    {"i_structure_500_nested_arrays", false, "AT_JSON_DEPTH_MAX is 200"},
+    {"i_structure_500_nested_arrays", false, "AT_JSON_DEPTH_MAX is 256"},
     {"i_structure_UTF-8_BOM_empty_object", false, "section 8.1: no byte order mark"},
 };
 

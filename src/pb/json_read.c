@@ -48,7 +48,7 @@ static enum at_json_kind open(struct at_json_reader *r, bool object)
     uint32_t top = r->nest.depth;
 
     if (top == AT_JSON_DEPTH_MAX) {
-        return fail(r, r->at, "nested deeper than 200 levels");
+        return fail(r, r->at, "nested deeper than 256 levels");
     }
     r->nest.bits[top / 64] &= ~(1ULL << (top % 64));
     r->nest.bits[top / 64] |= (uint64_t)object << (top % 64);

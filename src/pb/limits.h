@@ -7,12 +7,14 @@ enum {
     AT_PB_MESSAGE_MAX = 0x7FFFFFFF, /* bytes of one message: lengths that overflow 32-bit sums */
     AT_PB_COUNT_MAX = 1 << 24,      /* elements of one repeated field: 2 bytes in, a struct out */
     AT_PB_FIELD_NUMBER_MAX = 536870911,
-    AT_JSON_DEPTH_MAX = 200,          /* a million '[': exhausting the stack of containers */
+    AT_JSON_DEPTH_MAX = 256,          /* a million '[': exhausting the stack of containers */
     AT_JSON_NUMBER_MAX = 400,         /* bytes of one number: quadratic conversion of long digits */
     AT_PBTEXT_NUMBER_MAX = 400,       /* characters of a number with a point: the same */
     AT_PBTEXT_NAME_MAX = 512,         /* characters of a name in brackets */
     AT_PBTEXT_UNKNOWN_DEPTH_MAX = 10, /* guesses that bytes are a message: each reads them again */
     AT_PBTEXT_ANY_BYTES_MAX = 256 << 20, /* what Anys hold, while they are printed */
+    AT_JSON_ANY_DEPTH_MAX = 20,       /* Any within Any: text read again for each, "@type" last */
+    AT_JSON_ANY_BYTES_MAX = 64 << 20, /* memory for the contents of Any in one printing */
     AT_POOL_MESSAGES_MAX = 65536, /* message types of one pool: a descriptor set as a memory bomb */
     AT_POOL_FIELDS_MAX = 65535,   /* fields of one message type */
     AT_POOL_NEST_MAX = 32,        /* types declared within types */

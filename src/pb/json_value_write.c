@@ -1,0 +1,111 @@
+/* Scalars to JSON. */
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <atoll/message.h>
+
+#include "base/bytes.h"
+#include "base/text.h"
+#include "pb/codec.h"
+#include "pb/json.h"
+#include "pb/json_number.h"
+#include "pb/json_value.h"
+#include "pb/json_wkt.h"
+
+static void write_base64(const struct atoll_str *text, struct at_json_writer *out)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const uint8_t *p = (const uint8_t *)text->at;
+    char *room;
+
+    at_json_raw(out, AT_LIT("\""));
+    room = at_text_claim(out->out, (text->len + 2) / 3 * 4);
+    for (size_t i = 0; room != NULL && i < text->len; i += 3) {
+        size_t left = text->len - i;
+        uint32_t v = (uint32_t)p[i] << 16 | (left > 1 ? (uint32_t)p[i + 1] << 8 : 0) |
+                     (left > 2 ? p[i + 2] : 0);
+
+        *room++ = digits[v >> 18];
+        *room++ = digits[v >> 12 & 63];
+        *room++ = (char)(left > 1 ? digits[v >> 6 & 63] : '=');
+        *room++ = (char)(left > 2 ? digits[v & 63] : '=');
+    }
+    at_text_add_char(out->out, '"');
+}
+
+static void write_enum(const struct atoll_message_desc *desc, const struct atoll_field_desc *field,
+                       int32_t number, bool enum_numbers, struct at_json_writer *out)
+{
+    const char *name = enum_numbers ? NULL : at_pb_enum_name(at_pb_enum_of(desc, field), number);
+
+    if (number == 0 && at_json_is_null_value(desc, field)) {
+        at_json_null(out);
+    } else if (name == NULL) {
+        at_json_i64(out, number);
+    } else {
+        at_json_str(out, name);
+    }
+}
+
+/* The characters of a whole number or a bool, without quotes. */
+static size_t print_plain(uint8_t type, const void *value, char *out)
+{
+    switch (type) {
+    case ATOLL_TYPE_BOOL:
+        memcpy(out, *(const uint8_t *)value != 0 ? "true " : "false", 5);
+        return *(const uint8_t *)value != 0 ? 4 : 5;
+    case ATOLL_TYPE_UINT32:
+    case ATOLL_TYPE_FIXED32: return at_json_print_u64(*(const uint32_t *)value, out);
+    case ATOLL_TYPE_UINT64:
+    case ATOLL_TYPE_FIXED64: return at_json_print_u64(*(const uint64_t *)value, out);
+    case ATOLL_TYPE_INT64:
+    case ATOLL_TYPE_SINT64:
+    case ATOLL_TYPE_SFIXED64: return at_json_print_i64(*(const int64_t *)value, out);
+    default: return at_json_print_i64(*(const int32_t *)value, out);
+    }
+}
+
+static bool is_quoted(uint8_t type)
+{
+    return type == ATOLL_TYPE_INT64 || type == ATOLL_TYPE_UINT64 || type == ATOLL_TYPE_SINT64 ||
+           type == ATOLL_TYPE_FIXED64 || type == ATOLL_TYPE_SFIXED64;
+}
+
+void at_json_write_scalar(const struct atoll_message_desc *desc,
+                          const struct atoll_field_desc *field, const void *value,
+                          bool enum_numbers, struct at_json_writer *out)
+{
+    uint8_t type = at_pb_type(field);
+    const struct atoll_str *text = value;
+    char plain[AT_JSON_NUMBER_ROOM + 2] = "\"";
+    size_t len;
+
+    switch (type) {
+    case ATOLL_TYPE_STRING: at_json_string(out, at_bytes_over(text->at, text->len)); return;
+    case ATOLL_TYPE_BYTES: write_base64(text, out); return;
+    case ATOLL_TYPE_DOUBLE: at_json_double(out, *(const double *)value); return;
+    case ATOLL_TYPE_FLOAT: at_json_float(out, *(const float *)value); return;
+    case ATOLL_TYPE_ENUM:
+        write_enum(desc, field, *(const int32_t *)value, enum_numbers, out);
+        return;
+    default: break;
+    }
+    len = print_plain(type, value, plain + 1);
+    plain[len + 1] = '"';
+    at_json_raw(out,
+                is_quoted(type) ? at_bytes_over(plain, len + 2) : at_bytes_over(plain + 1, len));
+}
+
+void at_json_write_key(const struct atoll_field_desc *field, const void *value,
+                       struct at_json_writer *out)
+{
+    const struct atoll_str *text = value;
+    char plain[AT_JSON_NUMBER_ROOM];
+
+    if (at_pb_type(field) == ATOLL_TYPE_STRING) {
+        at_json_key_bytes(out, at_bytes_over(text->at, text->len));
+    } else {
+        at_json_key_bytes(out, at_bytes_over(plain, print_plain(at_pb_type(field), value, plain)));
+    }
+}
