@@ -13,6 +13,10 @@
 
 static const char *const check_flags[] = {"proto-path", "except", "list", NULL};
 static const char *const diff_flags[] = {"proto-path", "against", "except", "list", NULL};
+static const char *const describe_flags[] = {"proto-path", NULL};
+static const char *const decode_flags[] = {"proto-path", "input", "hex",      "base64",
+                                           "text",       "mask",  "defaults", NULL};
+static const char *const encode_flags[] = {"proto-path", "input", "hex", "base64", "text", NULL};
 
 // clang-format off
 static const struct at_proto_command commands[] = {
@@ -20,6 +24,12 @@ static const struct at_proto_command commands[] = {
      .run = at_proto_check},
     {.name = "diff", .usage = "OLD [NEW]", .flags = diff_flags, .words_max = 2,
      .run = at_proto_diff},
+    {.name = "describe", .usage = "[NAME] [PATH...]", .flags = describe_flags, .words_max = ANY_WORDS,
+     .run = at_proto_describe},
+    {.name = "decode", .usage = "[TYPE [PATH...]] <BYTES", .flags = decode_flags, .words_max = ANY_WORDS,
+     .run = at_proto_decode},
+    {.name = "encode", .usage = "TYPE [PATH...] <JSON", .flags = encode_flags, .words_min = 1,
+     .words_max = ANY_WORDS, .run = at_proto_encode},
 };
 // clang-format on
 

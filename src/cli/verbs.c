@@ -139,6 +139,12 @@ static const struct at_cli_option proto_options[] = {
     {.name = "against", .value = "LEVEL", .choice = "wire|json|source",
      .what = "diff: what must not break: wire is the binary encoding alone, json is that and JSON, source is both and "
              "programs made from the contract (source)."},
+    {.name = "input", .letter = 'i', .value = "FILE", .what = "decode, encode: read this file instead of stdin."},
+    {.name = "hex", .what = "decode: the bytes come in hexadecimal; encode: print them so."},
+    {.name = "base64", .what = "decode: the bytes come in base64; encode: print them so."},
+    {.name = "text", .what = "decode, encode: the protobuf text format instead of JSON; it shows unknown fields by number."},
+    {.name = "mask", .what = "decode: print *** for fields marked (atoll.field).sensitive."},
+    {.name = "defaults", .what = "decode: print fields without presence also when they are 0, false or empty."},
     END_OPTIONS,
 };
 static const struct at_cli_example proto_examples[] = {
@@ -146,11 +152,17 @@ static const struct at_cli_example proto_examples[] = {
     {.command = "atoll proto check proto", .what = "lint every .proto below a folder"},
     {.command = "atoll proto diff old/ proto/ --against wire", .what = "see what would break old peers"},
     {.command = "atoll proto diff bin/cart-v1 bin/cart", .what = "compare the contracts in two programs"},
+    {.command = "atoll proto describe CartItem", .what = "show a message as a .proto writes it"},
+    {.command = "atoll proto decode CartItem -i item.bin", .what = "show a message as JSON"},
+    {.command = "atoll proto decode --hex <<< '08 01 10 05'", .what = "show bytes of an unknown type, field by field"},
+    {.command = "atoll proto encode CartItem proto/ --hex <<< '{\"itemId\":1}'", .what = "see what goes over the wire"},
     END_EXAMPLES,
 };
 static const struct at_cli_exit_note proto_exits[] = {
     {.code = AT_EXIT_FAILURE, .what = "check, diff: something was found"},
+    {.code = AT_EXIT_FAILURE, .what = "decode, encode: the input is no such message"},
     {.code = AT_EXIT_USAGE, .what = "a contract could not be read, so there is no verdict"},
+    {.code = AT_EXIT_UNKNOWN, .what = "the contracts have nothing of that name"},
     END_EXITS,
 };
 
@@ -271,14 +283,21 @@ static const struct at_cli_verb verbs[] = {
               "merged result with variables filled in. With mistakes, -o json prints them as an array of: code, "
               "severity, file, line, col, field, message, hint.",
      .options = config_options, .examples = config_examples},
-    {.name = "proto", .usage = "check|diff [PATH...]", .run = at_verb_proto, .words_min = 1, .words_max = ANY_WORDS,
-     .words = AT_WORDS_PROTO, .summary = "check and compare contracts",
+    {.name = "proto", .usage = "check|diff|describe|decode|encode ...", .run = at_verb_proto, .words_min = 1, .words_max = ANY_WORDS,
+     .words = AT_WORDS_PROTO, .summary = "check, compare and describe contracts; decode and encode messages",
      .about = "A PATH is a .proto file or a folder of them (protoc must be installed), a descriptor set in a file, a "
               "program made with protoc-gen-atoll, or an atoll.yaml with all its services. Without one it is the "
               "system of atoll.yaml.\n\n"
               "check [PATH...] finds what makes contracts hard to use or to change, by the rules that buf calls "
               "STANDARD.\n\n"
-              "diff OLD [NEW] finds the changes that break peers, JSON clients or programs of the old contract.",
+              "diff OLD [NEW] finds the changes that break peers, JSON clients or programs of the old contract.\n\n"
+              "describe [NAME] [PATH...] shows a message, enum, service or method as a .proto writes it, with comments "
+              "and options; without a name it lists what there is. A name is full, or its last parts when that is "
+              "unique (CartItem).\n\n"
+              "decode [TYPE [PATH...]] turns the bytes of a message from stdin into JSON, or with --text into the text "
+              "format. Without a type the fields are shown by number, and lengths are taken for messages or texts by "
+              "their looks.\n\n"
+              "encode TYPE [PATH...] turns JSON, or with --text the text format, from stdin into bytes on stdout.",
      .options = proto_options, .examples = proto_examples, .exits = proto_exits},
     {.name = "openapi", .usage = "[SERVICE|PATH...]", .run = at_verb_openapi, .words_max = ANY_WORDS,
      .words = AT_WORDS_SERVICES, .summary = "print an OpenAPI 3.1 document of what the gateway serves",
