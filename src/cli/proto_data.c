@@ -228,8 +228,9 @@ int at_proto_output(struct at_cli *cli, struct at_bytes bytes)
     } else if (at_cli_has(cli, "base64")) {
         add_base64(bytes, BASE64_LINE, &text);
     } else if (cli->out_is_tty && bytes.len > 0) {
-        code = at_cli_fail(cli, AT_EXIT_USAGE,
-                           "bytes would upset the terminal: redirect them, or use --hex or --base64");
+        code =
+            at_cli_fail(cli, AT_EXIT_USAGE,
+                        "bytes would upset the terminal: redirect them, or use --hex or --base64");
     } else {
         at_text_add(&text, bytes);
     }

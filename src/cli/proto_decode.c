@@ -43,7 +43,7 @@ static const struct atoll_message_desc nothing_desc = {
     .size = sizeof(nothing_desc),
     .struct_size = sizeof(struct nothing),
     .unknown_offset = offsetof(struct nothing, unknown),
-    .full_name = "",
+    .full_name = "of unknown type", /* "the message of unknown type ends …" */
 };
 
 static const struct atoll_message_desc *find_type(void *ctx, struct at_bytes full_name)
@@ -61,17 +61,17 @@ static int decode(struct run *run, const struct atoll_message_desc *desc, void *
 {
     struct at_pb_fault fault = {.offset = 0};
     void *message = at_arena_alloc(&run->arena, desc->struct_size, 8);
-    int r = message == NULL ? -ENOMEM
-                            : at_pb_decode(desc, at_text_bytes(&run->in), &run->arena, message,
-                                           &fault);
+    int r = message == NULL
+                ? -ENOMEM
+                : at_pb_decode(desc, at_text_bytes(&run->in), &run->arena, message, &fault);
 
     if (r < 0) {
         return no_memory(run);
     }
     if (r > 0) {
-        return at_cli_fail(run->cli, AT_EXIT_FAILURE, "%s: byte %zu of %zu: %s%s%s",
-                           at_proto_input_name(run->cli), fault.offset, run->in.len, fault.what,
-                           desc->full_name[0] == '\0' ? "" : "; this is no ", desc->full_name);
+        return at_cli_fail(run->cli, AT_EXIT_FAILURE, "%s (%zu bytes) is no %s: %s",
+                           at_proto_input_name(run->cli), run->in.len,
+                           desc == &nothing_desc ? "message" : desc->full_name, fault.what);
     }
     *ret = message;
     return 0;
@@ -81,9 +81,8 @@ static int write_text(struct run *run, const struct atoll_message_desc *desc, co
 {
     struct at_pb_fault fault = {.offset = 0};
     struct at_json_types types = {.find = find_type, .ctx = run->pool};
-    struct at_pbtext_how how = {.flags = AT_PBTEXT_UNKNOWN,
-                                .types = run->pool == NULL ? NULL : &types,
-                                .fault = &fault};
+    struct at_pbtext_how how = {
+        .flags = AT_PBTEXT_UNKNOWN, .types = run->pool == NULL ? NULL : &types, .fault = &fault};
     int r;
 
     if (at_cli_has(run->cli, "mask")) {
@@ -125,7 +124,8 @@ static void say_unknown(struct run *run, const struct atoll_message_desc *desc, 
         (const void *)((const char *)message + desc->unknown_offset);
 
     if (!run->text && *unknown != NULL) {
-        at_cli_say(run->cli, "Note: the message has fields that %s does not know; --text shows them.",
+        at_cli_say(run->cli,
+                   "Note: the message has fields that %s does not know; --text shows them.",
                    desc->full_name);
     }
 }

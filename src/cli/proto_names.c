@@ -17,7 +17,7 @@ enum { SHOWN_MAX = 16 };
 
 static bool is_path(const char *word)
 {
-    static const char *const ends[] = {".proto", ".pb",   ".binpb", ".desc",
+    static const char *const ends[] = {".proto",    ".pb",   ".binpb", ".desc",
                                        ".protoset", ".yaml", ".yml"};
     size_t len = strlen(word);
     struct stat st;
@@ -122,11 +122,10 @@ int at_proto_say_unknown(struct at_cli *cli, const struct at_contracts *c, const
     size_t count = 0;
     const char **names = all_names(c, messages, &count);
     const char *near = names == NULL ? NULL : at_text_nearest(at_bytes_of(name), names, count);
-    int code =
-        at_cli_fail(cli, AT_EXIT_UNKNOWN, "the contracts have no %s \"%s\"%s%s%s\n  See: atoll proto describe",
-                    messages ? "message" : "type, service or method", name,
-                    near == NULL ? "" : "; did you mean ", near == NULL ? "" : near,
-                    near == NULL ? "" : "?");
+    int code = at_cli_fail(
+        cli, AT_EXIT_UNKNOWN, "the contracts have no %s \"%s\"%s%s%s\n  See: atoll proto describe",
+        messages ? "message" : "type, service or method", name,
+        near == NULL ? "" : "; did you mean ", near == NULL ? "" : near, near == NULL ? "" : "?");
 
     free(names);
     return code;
@@ -155,7 +154,7 @@ const struct at_set_symbol *at_proto_find(struct at_cli *cli, const struct at_co
     if (n == 1) {
         return found[0];
     }
-    *ret_code = n > 1             ? say_many(cli, name, found, n)
+    *ret_code = n > 1           ? say_many(cli, name, found, n)
                 : exact != NULL ? at_cli_fail(cli, AT_EXIT_UNKNOWN, "%s is no message", name)
                                 : at_proto_say_unknown(cli, c, name, messages);
     return NULL;
