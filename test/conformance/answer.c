@@ -6,17 +6,25 @@
 
 #include <atoll/message.h>
 
+#include "any.atoll.h"
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "conformance.atoll.h"
+#include "duration.atoll.h"
+#include "field_mask.atoll.h"
 #include "pb/codec.h"
 #include "pb/fault.h"
 #include "pb/json.h"
 #include "pb/json_message.h"
 #include "pb/pbtext.h"
 #include "pb/pool.h"
+#include "struct.atoll.h"
+#include "test_messages_proto2.atoll.h"
+#include "test_messages_proto3.atoll.h"
+#include "timestamp.atoll.h"
+#include "wrappers.atoll.h"
 
 #define REQUEST(member) conformance_ConformanceRequest_##member##_payload_number
 #define RESULT(member) conformance_ConformanceResponse_##member##_number
@@ -53,12 +61,39 @@ static void say_result(struct question *q, uint32_t member, int result)
     say(q, member, at_bytes_of(what[0] != '\0' ? what : "refused"));
 }
 
+/* Those that the tests ask for by name or put into an Any. */
+static const struct atoll_message_desc *const generated[] = {
+    &protobuf__test__messages_proto2_TestAllTypesProto2_desc,
+    &protobuf__test__messages_proto3_TestAllTypesProto3_desc,
+    &google_protobuf_Any_desc,
+    &google_protobuf_BoolValue_desc,
+    &google_protobuf_BytesValue_desc,
+    &google_protobuf_DoubleValue_desc,
+    &google_protobuf_Duration_desc,
+    &google_protobuf_FieldMask_desc,
+    &google_protobuf_FloatValue_desc,
+    &google_protobuf_Int32Value_desc,
+    &google_protobuf_Int64Value_desc,
+    &google_protobuf_ListValue_desc,
+    &google_protobuf_StringValue_desc,
+    &google_protobuf_Struct_desc,
+    &google_protobuf_Timestamp_desc,
+    &google_protobuf_UInt32Value_desc,
+    &google_protobuf_UInt64Value_desc,
+    &google_protobuf_Value_desc,
+};
+
 static const struct atoll_message_desc *find_table(void *answerer, struct at_bytes name)
 {
     const struct answerer *a = answerer;
 
     if (a->tables == TABLES_OF_POOL) {
         return at_pool_message(a->pool, name);
+    }
+    for (size_t i = 0; i < sizeof(generated) / sizeof(generated[0]); i++) {
+        if (at_bytes_equal(name, at_bytes_of(generated[i]->full_name))) {
+            return generated[i];
+        }
     }
     return NULL;
 }
