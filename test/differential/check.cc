@@ -99,6 +99,11 @@ bool is_utf8(const std::string &s)
 
 constexpr uint32_t kOneLine = 2; /* AT_PBTEXT_ONE_LINE */
 
+bool says(const std::string &text, const char *part)
+{
+    return text.find(part) != std::string::npos;
+}
+
 struct Looks {
     bool groups = false; /* or extensions */
     bool maps = false;
@@ -318,6 +323,9 @@ bool Checker::check_json(const std::string &wire)
         return fail("what has a JSON form for us has one for C++", ours, status.ToString());
     }
     if (ours_from_json(o, target_->ours, json.data(), json.size(), &got) != OURS_OK) {
+        if (says(ours_why(o), "has no \"value\", which this type needs")) {
+            return exclude(EX_JSON_ANY_EMPTY);
+        }
         return fail("we read the JSON of C++", json, ours_why(o));
     }
     back = fresh();
@@ -392,8 +400,11 @@ bool Checker::check_json_text(const std::string &json, bool legal)
         }
         return !they || exclude(EX_JSON_LAX);
     }
-    if (!they && status.ToString().find("for type TYPE_BYTES") != std::string::npos) {
+    if (!they && says(status.ToString(), "for type TYPE_BYTES")) {
         return exclude(EX_JSON_BASE64);
+    }
+    if (!they && says(status.ToString(), "Invalid type URL")) {
+        return exclude(EX_JSON_ANY_URL);
     }
     if (!they) {
         return fail("JSON that we accept C++ accepts", json, status.ToString());

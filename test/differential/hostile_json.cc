@@ -54,18 +54,10 @@ class JsonWriter
     Random *rng_;
     bool legal_ = true;
 
-    /* Messages of google.protobuf have forms of their own; those are tested from real values. */
     bool can(const FieldDescriptor *f, int depth) const
     {
-        if (f->type() == FieldDescriptor::TYPE_GROUP) {
-            return false;
-        }
-        if (f->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) {
-            return true;
-        }
-        const FieldDescriptor *v = f->is_map() ? f->message_type()->field(1) : f;
-        return depth < kDepth && (v->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE ||
-                                  v->message_type()->file()->package() != "google.protobuf");
+        return f->type() != FieldDescriptor::TYPE_GROUP &&
+               (f->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE || depth < kDepth);
     }
 
     /* A member of the same oneof is there already: two are an error. */
@@ -94,7 +86,11 @@ class JsonWriter
 
     std::string value(const FieldDescriptor *f, int depth)
     {
-        if (rng_->chance(4) && !f->is_required()) {
+        /* null for a list of google.protobuf.Value: one null to C++, no list to us, an error to Go. */
+        bool of_values = f->is_repeated() && f->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE &&
+                         f->message_type()->full_name() == "google.protobuf.Value";
+
+        if (rng_->chance(4) && !f->is_required() && !of_values) {
             return "null";
         }
         if (f->is_map()) {
@@ -155,7 +151,10 @@ class JsonWriter
             return bad(rng_->pick(any));
         }
         switch (f->cpp_type()) {
-        case FieldDescriptor::CPPTYPE_MESSAGE: return message(f->message_type(), depth + 1);
+        case FieldDescriptor::CPPTYPE_MESSAGE:
+            return f->message_type()->file()->package() == "google.protobuf"
+                       ? known(f->message_type(), depth + 1)
+                       : message(f->message_type(), depth + 1);
         case FieldDescriptor::CPPTYPE_BOOL: return rng_->chance(50) ? "true" : "false";
         case FieldDescriptor::CPPTYPE_ENUM: return enumeration(f);
         case FieldDescriptor::CPPTYPE_STRING:
@@ -164,6 +163,101 @@ class JsonWriter
         case FieldDescriptor::CPPTYPE_FLOAT: return floating(f);
         default: return integer(f);
         }
+    }
+
+    template <size_t N, size_t M>
+    std::string of_those(const char *const (&good)[N], const char *const (&wrong)[M])
+    {
+        return rng_->chance(5) ? bad(rng_->pick(wrong)) : rng_->pick(good);
+    }
+
+    /* The forms of the well-known types. */
+    std::string known(const Descriptor *d, int depth)
+    {
+        static const char *const times[] = {
+            "\"1970-01-01T00:00:00Z\"",           "\"0001-01-01T00:00:00Z\"",
+            "\"9999-12-31T23:59:59.999999999Z\"", "\"2020-02-29T12:00:00.5Z\"",
+            "\"2000-01-01T00:00:00+01:00\"",      "\"1969-12-31T23:59:59.9-23:59\"",
+            "\"1972-06-30T23:59:59.123456Z\""};
+        static const char *const no_times[] = {"\"2021-02-29T00:00:00Z\"",
+                                               "\"2020-13-01T00:00:00Z\"",
+                                               "\"10000-01-01T00:00:00Z\"",
+                                               "\"0000-12-31T23:59:59Z\"",
+                                               "\"2020-01-01\"",
+                                               "\"2020-01-01T00:00:00\"",
+                                               "\"2020-01-01T24:00:00Z\"",
+                                               "\"2020-01-01T00:00:61Z\"",
+                                               "\"\"",
+                                               "12",
+                                               "\"2020-1-01T00:00:00Z\"",
+                                               "\"2020-01-01T00:00:00.Z\""};
+        static const char *const spans[] = {"\"0s\"",
+                                            "\"1s\"",
+                                            "\"-1.5s\"",
+                                            "\"0.1s\"",
+                                            "\"1.000000001s\"",
+                                            "\"315576000000s\"",
+                                            "\"-315576000000s\"",
+                                            "\"-0.000000001s\""};
+        static const char *const no_spans[] = {
+            "\"1\"",   "\"s\"",     "\"315576000001s\"", "1",
+            "\"\"",    "\"1e3s\"",  "\"1.0000000001s\"", "\"--1s\"",
+            "\" 1s\"", "\"1.5.5s\""};
+        static const char *const masks[] = {"\"\"", "\"a\"", "\"fooBar\"", "\"a,bC.dE,f\""};
+        static const char *const no_masks[] = {"\"foo_bar\"", "1", "{}", "[\"a\"]"};
+        static const char *const anys[] = {
+            "{}", "{\"@type\":\"type.googleapis.com/google.protobuf.Duration\",\"value\":\"1s\"}",
+            "{\"value\":{\"a\":[1]},\"@type\":\"type.googleapis.com/google.protobuf.Struct\"}",
+            "{\"@type\":\"type.googleapis.com/google.protobuf.Empty\"}",
+            "{\"@type\":\"type.googleapis.com/google.protobuf.Int64Value\",\"value\":\"7\"}"};
+        static const char *const no_anys[] = {
+            "{\"@type\":\"type.googleapis.com/no.Such\",\"value\":{}}",
+            "[]",
+            "{\"value\":1}",
+            "{\"@type\":\"\"}",
+            "{\"@type\":7}",
+            "{\"@type\":\"type.googleapis.com/google.protobuf.Duration\",\"value\":1}"};
+        const std::string &name = d->name();
+
+        if (name == "Timestamp") {
+            return of_those(times, no_times);
+        }
+        if (name == "Duration") {
+            return of_those(spans, no_spans);
+        }
+        if (name == "FieldMask") {
+            return of_those(masks, no_masks);
+        }
+        if (name == "Any") {
+            return of_those(anys, no_anys);
+        }
+        if (name == "Empty") {
+            return "{}";
+        }
+        if (name == "Struct" || name == "ListValue" || name == "Value") {
+            return loose(name, depth);
+        }
+        return single(d->field(0), depth); /* a wrapper */
+    }
+
+    /* Struct, ListValue and Value: JSON as it comes. */
+    std::string loose(const std::string &name, int depth)
+    {
+        static const char *const plain[] = {"null", "true", "false", "0",           "1.5", "-2e-3",
+                                            "1e37", "\"\"", "\"a\"", "\"\\u20ac\"", "[]",  "{}"};
+        uint64_t kind = name == "Struct" ? 0 : name == "ListValue" ? 1 : rng_->below(6);
+
+        if (kind > 1 || depth > kDepth + 3) {
+            return kind == 0 ? "{}" : kind == 1 ? "[]" : rng_->pick(plain);
+        }
+        std::string out = kind == 0 ? "{" : "[";
+        uint64_t n = rng_->below(4);
+        for (uint64_t i = 0; i < n; i++) {
+            out += i == 0 ? "" : ",";
+            out += kind == 0 ? "\"k" + std::to_string(i) + some_plain() + "\":" : "";
+            out += loose("Value", depth + 1);
+        }
+        return out + (kind == 0 ? "}" : "]");
     }
 
     std::string integer(const FieldDescriptor *f)

@@ -48,7 +48,7 @@ constexpr bool kGroups = false;
 constexpr bool kExtensions = false;
 constexpr bool kRequired = false;
 constexpr bool kClosedEnums = false;
-constexpr bool kKnownTypes = false;
+constexpr bool kKnownTypes = true; /* TRY */
 
 constexpr int kMaxNumber = 536870911;
 constexpr int kExtensionsFrom = 5000;
