@@ -13,6 +13,8 @@
 
 #include <atoll/message.h>
 
+#include "base/arena.h"
+
 enum at_proto_label {
     AT_PROTO_OPTIONAL = 1,
     AT_PROTO_REQUIRED = 2,
@@ -276,6 +278,12 @@ uint32_t at_proto_tag(const struct at_proto_field *f, uint8_t form);
 bool at_proto_timeout(const struct at_proto_method *m, uint64_t *ret_ns);
 /* (atoll.method).max_request_bytes; 0: none. */
 uint32_t at_proto_max_request_bytes(const struct at_proto_method *m);
+
+/*
+ * What the default value of a field says, which has one and is no enum and no message; value has
+ * room for the field's type. 0; -EBADMSG: it is no value of that type; -ENOMEM.
+ */
+int at_proto_default(const struct at_proto_field *f, struct at_arena *arena, void *value);
 
 extern const struct atoll_message_desc at_proto_file_desc;
 extern const struct atoll_message_desc at_proto_file_set_desc;

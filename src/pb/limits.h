@@ -18,7 +18,9 @@ enum {
     AT_POOL_MESSAGES_MAX = 65536, /* message types of one pool: a descriptor set as a memory bomb */
     AT_POOL_FIELDS_MAX = 65535,   /* fields of one message type */
     AT_POOL_NEST_MAX = 32,        /* types declared within types */
-    AT_POOL_HTTP_RULES_MAX = 32,  /* additional_bindings of one method */
+    AT_POOL_NAME_MAX = 4096,      /* bytes of a full name: names made longer by each nesting */
+    AT_POOL_RANGES_MAX = 1024, /* extension ranges of a message: each is looked at per extension */
+    AT_POOL_HTTP_RULES_MAX = 32,    /* additional_bindings of one method */
     AT_TEMPLATE_SEGMENTS_MAX = 64,  /* of a path: matching work per request */
     AT_TEMPLATE_VARIABLES_MAX = 16, /* of one path template */
     AT_POOL_BYTES_MAX = 64 << 20,   /* memory of one pool */

@@ -2,6 +2,10 @@
  * Tables built at run time from a google.protobuf.FileDescriptorSet: messages that the codec and
  * the JSON mapping take like generated ones, services, and their google.api.http rules.
  *
+ * Extensions are fields of the message that they extend, whichever set brings them; their name is
+ * their full name. So adding a set may change the table of a message that was there: messages made
+ * with it before must not be used with it any more.
+ *
  * The set is input: every name, number and count is judged. Sets may be concatenated; a file that
  * comes twice with equal bytes is taken once. Everything found lives as long as the pool. A pool
  * that is not being added to may be read by any thread.
@@ -59,6 +63,11 @@ struct at_pool *at_pool_free(struct at_pool *pool);
  */
 int at_pool_add(struct at_pool *pool, struct at_bytes set, struct at_diag *diag);
 
+/* The same as at_pool_message(), as JSON wants to be told types: struct at_json_types. */
+const struct atoll_message_desc *at_pool_find(void *pool, struct at_bytes full_name);
+/* An extension by its full name: the field, and in *ret_of the message that has it; or NULL. */
+const struct atoll_field_desc *at_pool_extension(const struct at_pool *pool, struct at_bytes name,
+                                                 const struct atoll_message_desc **ret_of);
 /* NULL when there is none of that name. Names are full and without a leading dot. */
 const struct atoll_message_desc *at_pool_message(const struct at_pool *pool, struct at_bytes name);
 const struct atoll_enum_desc *at_pool_enum(const struct at_pool *pool, struct at_bytes name);

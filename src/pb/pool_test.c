@@ -177,7 +177,7 @@ TEST(sets_that_contradict_themselves_are_refused_with_the_place)
                 "f\"\x08\x0A\x01"
                 "M\x12\x03\x0A\x01"
                 "f"),
-            "a field of M has an impossible name, number, type or label");
+            "field f of M has an impossible number, type or label");
     /* a field of message type ".X", which does not exist */
     refused(SET("\x17\x0A\x01"
                 "f\"\x12\x0A\x01"

@@ -37,7 +37,7 @@ uint8_t at_proto_form(const struct at_proto_field *f, bool proto2)
     if (at_proto_is_in_oneof(f)) {
         return ATOLL_FORM_ONEOF;
     }
-    if (!is_message(f) && (f->proto3_optional || proto2)) {
+    if (!is_message(f) && (f->proto3_optional || proto2 || f->extendee.len > 0)) {
         return ATOLL_FORM_OPTIONAL;
     }
     return ATOLL_FORM_IMPLICIT;
