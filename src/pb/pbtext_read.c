@@ -282,20 +282,23 @@ static int end_any(struct parser *p, const struct frame *done)
 
 /* ---- fields and messages ---- */
 
-/* Of equal keys the last one stays. */
-static int merge_maps(struct parser *p, const struct frame *done)
+/* A message is done: of equal keys the last one stays, and what is required must be there. */
+static int settle(struct parser *p, struct frame *frame, const uint8_t *at)
 {
     int r = 0;
 
-    if ((done->desc->flags & ATOLL_MESSAGE_HAS_MAPS) == 0) {
+    if ((frame->desc->flags & (ATOLL_MESSAGE_HAS_MAPS | ATOLL_MESSAGE_HAS_REQUIRED)) == 0) {
         return 0;
     }
-    for (size_t i = 0; r == 0 && i < done->desc->field_count; i++) {
-        const struct atoll_field_desc *f = at_pb_field(done->desc, i);
+    for (size_t i = 0; r == 0 && i < frame->desc->field_count; i++) {
+        const struct atoll_field_desc *f = at_pb_field(frame->desc, i);
 
         if (at_pb_is_map(f)) {
-            r = at_pb_merge_map(at_pb_sub(done->desc, f),
-                                (struct at_pb_array *)(done->message + f->offset), p->arena);
+            r = at_pb_merge_map(at_pb_sub(frame->desc, f),
+                                (struct at_pb_array *)(frame->message + f->offset), p->arena);
+        } else if ((f->flags & ATOLL_FIELD_REQUIRED) != 0 && !at_pb_has(f, frame->message)) {
+            frame->field = f;
+            r = refuse(p, at, "is required and not there");
         }
     }
     return r;
@@ -303,7 +306,7 @@ static int merge_maps(struct parser *p, const struct frame *done)
 
 static int end_message(struct parser *p, struct frame *frame, const struct at_pbtext_token *token)
 {
-    struct frame done = *frame;
+    struct frame done;
     int r;
 
     if (frame->close == 0 ? token->kind != AT_PBTEXT_END : !at_pbtext_is(token, frame->close)) {
@@ -312,10 +315,11 @@ static int end_message(struct parser *p, struct frame *frame, const struct at_pb
                           : frame->close == '}' ? "the name of a field or }"
                                                 : "the name of a field or >");
     }
-    r = merge_maps(p, &done);
+    r = settle(p, frame, token->at);
     if (r != 0) {
         return r;
     }
+    done = *frame;
     p->depth--;
     return done.type_url.at != NULL ? end_any(p, &done) : 0;
 }

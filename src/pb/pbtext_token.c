@@ -1,5 +1,6 @@
 #include "pb/pbtext_token.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #include "base/bytes.h"

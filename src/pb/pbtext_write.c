@@ -17,7 +17,6 @@
 #include "pb/limits.h"
 #include "pb/map.h"
 #include "pb/pbtext.h"
-#include "pb/pbtext_token.h"
 #include "pb/pbtext_value.h"
 #include "pb/table.h"
 #include "pb/wire.h"
