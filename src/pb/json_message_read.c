@@ -383,6 +383,10 @@ static int end_map(struct at_json_parser *p, struct at_json_frame *frame)
     if (count > 1) {
         r = at_pb_merge_map(at_pb_sub(frame->desc, frame->field), array, arena_of(p));
     }
+    if (r == 0 && array->count < count) {
+        frame->inside = AT_JSON_IN_MESSAGE; /* it is the map that has it, not one of its entries */
+        return refuse(p, "has a key twice");
+    }
     return r != 0 ? r : end_repeated(p, frame);
 }
 

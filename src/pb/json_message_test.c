@@ -172,9 +172,8 @@ TEST(wrong_types_are_named)
     refused("{\"items\":[{},5]}", "items[1]", "field items[1]: expected an object");
     refused("{\"int32s\":[1,null]}", "int32s[1]", "field int32s[1]: null cannot stand in a list");
     refused("{\"counts\":[]}", "counts", "field counts: expected an object");
-    refused("{\"counts\":{\"a\":null}}", "counts[0]",
-            "field counts[0]: null cannot stand in a map");
-    refused("{\"itemsById\":{\"x\":{}}}", "itemsById[0]", "field itemsById[0]: x is not a number");
+    refused("{\"counts\":{\"a\":null}}", "counts", "field counts: null cannot stand in a map");
+    refused("{\"itemsById\":{\"x\":{}}}", "itemsById", "field itemsById: x is not a number");
     refused("[]", "", "expected an object");
     refused("5", "", "expected an object");
     done();
@@ -201,6 +200,14 @@ TEST(a_field_may_be_there_once)
             "field nested.anInt32: is there twice");
     refused("{\"number\":1,\"text\":\"a\"}", "text",
             "field text: number is there already, only one of them may be");
+    done();
+}
+
+TEST(a_key_of_a_map_may_be_there_once)
+{
+    refused("{\"counts\":{\"a\":1,\"b\":1,\"a\":2}}", "counts", "field counts: has a key twice");
+    refused("{\"counts\":{\"a\":1,\"\\u0061\":2}}", "counts", "field counts: has a key twice");
+    refused("{\"itemsById\":{\"7\":{},\"7\":{}}}", "itemsById", "field itemsById: has a key twice");
     done();
 }
 

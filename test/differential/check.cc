@@ -403,6 +403,9 @@ bool Checker::check_json_text(const std::string &json, bool legal)
     if (!they && says(status.ToString(), "for type TYPE_BYTES")) {
         return exclude(EX_JSON_BASE64);
     }
+    if (!they && says(status.ToString(), "for type type.googleapis.com/")) {
+        return exclude(EX_JSON_ENUM_CASE);
+    }
     if (!they && says(status.ToString(), "Invalid type URL")) {
         return exclude(EX_JSON_ANY_URL);
     }

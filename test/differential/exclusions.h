@@ -17,6 +17,7 @@ namespace differential
     X(UNKNOWN_AS_SENT, "unknown fields leave in the bytes they came in, C++ encodes them anew")    \
     X(JSON_LAX, "damaged JSON: the parser of libprotobuf 3.21 takes what RFC 8259 does not")       \
     X(JSON_BASE64, "base64 whose last character has bits left over: refused by C++ alone")         \
+    X(JSON_ENUM_CASE, "the name of an enum value in another case: taken by C++ in capitals only")  \
     X(JSON_ANY_EMPTY, "libprotobuf 3.21 leaves out the value of an Any when its content is empty") \
     X(JSON_ANY_URL, "libprotobuf 3.21 takes no type URL but of type.googleapis.com")               \
     X(JSON_MINUS_ZERO, "libprotobuf 3.21 writes -0 and reads it as the integer 0")                 \

@@ -126,6 +126,9 @@ class JsonWriter
                 k = "\"" + std::to_string(i * 1000) + "\"";
             }
             out += (i == 0 ? "" : ",") + blank() + k + ":" + blank() + single(v, depth) + blank();
+            if (rng_->chance(1)) { /* a key that is there already */
+                out += "," + bad(k.c_str()) + ":" + single(v, depth);
+            }
         }
         return out + "}";
     }
