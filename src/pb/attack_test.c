@@ -689,7 +689,7 @@ TEST(when_the_nth_allocation_fails_no_way_through_the_codec_breaks)
     }
     for (int i = 0; i < 20; i++) {
         PREPEND(&in, "\x1A\x01x\x22\x02\x08\x01\xC0\x3E\x05");
-        prepend_entry(&in, (uint64_t)i % 7);
+        prepend_entry(&in, (uint64_t)i);
     }
     begin();
     WITH_EACH_ALLOCATION_FAILING({
@@ -707,8 +707,7 @@ TEST(when_the_nth_allocation_fails_no_way_through_the_codec_breaks)
         r = r == 0 ? at_json_from_message(deep, got, 0, &w) : r;
         r = r == 0 && text.failed ? -ENOMEM : r;
         r = r == 0 ? at_json_to_message(deep, at_text_bytes(&text), 0, &arena, got, &fault) : r;
-        CHECK(r == 0 || r == -ENOMEM);
-        CHECK(r == 0 || allocation_failed());
+        CHECK_INT(r, r == 0 || !allocation_failed() ? 0 : -ENOMEM);
         at_text_deinit(&text);
     });
     free(in.room);

@@ -172,8 +172,9 @@ TEST(wrong_types_are_named)
     refused("{\"items\":[{},5]}", "items[1]", "field items[1]: expected an object");
     refused("{\"int32s\":[1,null]}", "int32s[1]", "field int32s[1]: null cannot stand in a list");
     refused("{\"counts\":[]}", "counts", "field counts: expected an object");
-    refused("{\"counts\":{\"a\":null}}", "counts", "field counts: null cannot stand in a map");
-    refused("{\"itemsById\":{\"x\":{}}}", "itemsById", "field itemsById: x is not a number");
+    refused("{\"counts\":{\"a\":null}}", "counts[0]",
+            "field counts[0]: null cannot stand in a map");
+    refused("{\"itemsById\":{\"x\":{}}}", "itemsById[0]", "field itemsById[0]: x is not a number");
     refused("[]", "", "expected an object");
     refused("5", "", "expected an object");
     done();
