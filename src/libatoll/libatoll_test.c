@@ -13,6 +13,7 @@
 
 #include "at_test.h"
 #include "base/clock.h"
+#include "libatoll/test_elder.h"
 #include "libatoll/test_stage.h"
 #include "test.atoll.h"
 #include "tiny_supervisor.h"
@@ -84,6 +85,149 @@ TEST(a_failure_carries_its_status_and_its_sentence)
     CHECK_STR(atoll_call_reason(s.call), "asked to fail, number 42");
     CHECK_INT(test_call_v1_Alpha_lacking(s.call, &in, &out), ATOLL_UNIMPLEMENTED);
     CHECK(strstr(atoll_call_reason(s.call), "no handler") != NULL);
+    end(&s);
+}
+
+TEST(a_method_that_streams_is_not_carried_yet_and_both_ends_say_so)
+{
+    struct stage s;
+    struct test_call_v1_Request in = {.depth = 1};
+    struct test_call_v1_Reply out;
+    struct atoll_stream *stream = NULL;
+    const void *reply;
+    size_t len;
+
+    begin(&s);
+    add_server(&s, "alpha", NULL);
+    CHECK_INT(test_call_v1_Alpha_watch_open(s.call, &in, &stream), ATOLL_UNIMPLEMENTED);
+    CHECK(stream == NULL);
+    CHECK_STR(atoll_call_reason(s.call), "test.call.v1.Alpha/Watch streams, and this version of "
+                                         "atoll does not carry streams yet");
+    CHECK_INT(test_call_v1_Alpha_upload_open(s.call, &stream), ATOLL_UNIMPLEMENTED);
+    CHECK_INT(test_call_v1_Alpha_chat_open(s.call, &stream), ATOLL_UNIMPLEMENTED);
+    CHECK_INT(atoll_invoke(s.call, &test_call_v1_Alpha_desc, 6, &in, &out), ATOLL_UNIMPLEMENTED);
+    /* Somebody who does not know that it streams; the service has a handler for it. */
+    CHECK_INT(atoll_invoke_bytes(s.call, "test.call.v1.Alpha", "Watch", "", 0, &reply, &len),
+              ATOLL_UNIMPLEMENTED);
+    CHECK(strstr(atoll_call_reason(s.call), "does not carry streams yet") != NULL);
+    CHECK_INT(atoll_stream_open(s.call, &test_call_v1_Alpha_desc, 0, &in, &stream),
+              ATOLL_INVALID_ARGUMENT);
+    CHECK(strstr(atoll_call_reason(s.call), "Echo does not stream") != NULL);
+    CHECK_INT(test_call_v1_Alpha_watch_recv(NULL, &out), ATOLL_INVALID_ARGUMENT);
+    CHECK_INT(test_call_v1_Alpha_watch_finish(NULL), ATOLL_INVALID_ARGUMENT);
+    CHECK_INT(echo(s.call, "all the same", &out), ATOLL_OK);
+    end(&s);
+}
+
+TEST(the_contract_says_how_long_a_call_may_take_when_the_caller_does_not)
+{
+    struct stage s;
+    struct test_call_v1_Request in = {.sleep_ms = 2000};
+    struct test_call_v1_Reply out;
+    uint64_t begun;
+
+    begin(&s);
+    add_server(&s, "alpha", NULL);
+    CHECK_INT(echo(s.call, "there", &out), ATOLL_OK);
+    begun = at_now_ns();
+    CHECK_INT(test_call_v1_Alpha_quick(s.call, &in, &out), ATOLL_DEADLINE_EXCEEDED);
+    CHECK(at_now_ns() - begun < AT_SECOND_NS);
+    atoll_call_reset(s.call);
+    atoll_call_set_timeout(s.call, 5 * AT_SECOND_NS); /* the caller's own counts */
+    in.sleep_ms = 100;
+    CHECK_INT(test_call_v1_Alpha_quick(s.call, &in, &out), ATOLL_OK);
+    end(&s);
+}
+
+TEST(a_request_larger_than_the_contract_allows_is_refused_at_both_ends)
+{
+    static const char big[200] = {0};
+    struct stage s;
+    struct test_call_v1_Request in = {.payload = {big, 90}};
+    struct test_call_v1_Reply out;
+    const char wire[203] = {0x0A, (char)0xC8, 0x01}; /* payload: 200 bytes */
+    const void *reply;
+    size_t len;
+
+    begin(&s);
+    add_server(&s, "alpha", NULL);
+    CHECK_INT(test_call_v1_Alpha_small(s.call, &in, &out), ATOLL_OK);
+    in.payload.len = 98; /* and two bytes before it */
+    CHECK_INT(test_call_v1_Alpha_small(s.call, &in, &out), ATOLL_OK);
+    in.payload.len = 99;
+    CHECK_INT(test_call_v1_Alpha_small(s.call, &in, &out), ATOLL_RESOURCE_EXHAUSTED);
+    CHECK_STR(atoll_call_reason(s.call),
+              "the request has 101 bytes; the contract of Small allows 100 (max_request_bytes)");
+    CHECK_INT(
+        atoll_invoke_bytes(s.call, "test.call.v1.Alpha", "Small", wire, sizeof(wire), &reply, &len),
+        ATOLL_RESOURCE_EXHAUSTED);
+    CHECK_STR(atoll_call_reason(s.call), "asker.1 sent a request of 203 bytes; the contract of "
+                                         "Small allows 100 (max_request_bytes)");
+    end(&s);
+}
+
+TEST(a_one_way_call_arrives_and_nobody_waits_for_it)
+{
+    struct stage s;
+    struct test_call_v1_Request in = {0};
+    struct test_call_v1_Reply out;
+    uint64_t begun;
+
+    begin(&s);
+    add_server(&s, "alpha", NULL);
+    CHECK_INT(test_call_v1_Alpha_echo_oneway(s.call, &in), ATOLL_OK); /* waits for its channel */
+    in.sleep_ms = 500;
+    begun = at_now_ns();
+    CHECK_INT(test_call_v1_Alpha_echo_oneway(s.call, &in), ATOLL_OK);
+    CHECK(at_now_ns() - begun < AT_SECOND_NS / 4);
+    in = (struct test_call_v1_Request){.fail = true}; /* what becomes of it is not told */
+    CHECK_INT(test_call_v1_Alpha_echo_oneway(s.call, &in), ATOLL_OK);
+    CHECK_STR(atoll_call_reason(s.call), "");
+    out.handled = 0;
+    for (int i = 1; i < 1000 && out.handled < i + 3; i++) {
+        CHECK_INT(echo(s.call, "after them", &out), ATOLL_OK);
+        if (out.handled == i + 3) {
+            break;
+        }
+        CHECK(i < 999);
+    }
+    end(&s);
+}
+
+TEST(a_program_made_by_an_older_generator_works_with_this_library)
+{
+    static const struct elder_method methods[] = {
+        ELDER_METHOD("Bounce", NULL),
+        ELDER_METHOD("Echo", NULL),
+    };
+    static const struct atoll_service_desc service = ELDER_SERVICE(methods);
+    struct stage s;
+    struct test_call_v1_Request in = {.payload = ATOLL_STR("from last year")};
+    struct test_call_v1_Reply out;
+
+    begin(&s);
+    add_server(&s, "elder", NULL); /* serves with such a table, too */
+    CHECK_INT(atoll_invoke(s.call, &service, 1, &in, &out), ATOLL_OK);
+    CHECK(is(out.payload, "from last year"));
+    CHECK_INT(atoll_invoke(s.call, &service, 0, &in, &out), ATOLL_OK);
+    CHECK_INT(atoll_invoke_oneway(s.call, &service, 1, &in), ATOLL_OK);
+    CHECK_INT(test_call_v1_Alpha_quick(s.call, &in, &out), ATOLL_UNIMPLEMENTED);
+    end(&s);
+}
+
+TEST(a_one_way_call_that_cannot_go_says_why)
+{
+    struct stage s;
+    struct test_call_v1_Request in = {.depth = 1};
+
+    begin(&s);
+    atoll_call_set_timeout(s.call, AT_SECOND_NS / 20);
+    CHECK_INT(test_call_v1_Alpha_echo_oneway(s.call, &in), ATOLL_DEADLINE_EXCEEDED);
+    CHECK(strstr(atoll_call_reason(s.call), "no instance") != NULL);
+    CHECK_INT(atoll_invoke_oneway(s.call, &test_call_v1_Alpha_desc, 6, &in), ATOLL_UNIMPLEMENTED);
+    CHECK_INT(atoll_invoke_oneway(s.call, &test_call_v1_Alpha_desc, 99, &in),
+              ATOLL_INVALID_ARGUMENT);
+    CHECK_INT(atoll_invoke_oneway(NULL, &test_call_v1_Alpha_desc, 0, &in), ATOLL_INVALID_ARGUMENT);
     end(&s);
 }
 

@@ -27,14 +27,24 @@ struct oneway {
     struct at_process *process;
     struct atoll_call *call; /* while its caller still looks; else NULL */
     bool done;
+    void *reply;
     uint8_t bytes[]; /* metadata, then payload */
 };
 
-static void *no_room(void *user, size_t len)
+/* For a reply that nobody reads; without room it would become an error. */
+static void *reply_room(void *user, size_t len)
 {
-    (void)user;
-    (void)len;
-    return NULL; /* the reply is not wanted */
+    struct oneway *o = user;
+
+    free(o->reply);
+    o->reply = malloc(len);
+    return o->reply;
+}
+
+static void discard(struct oneway *o)
+{
+    free(o->reply);
+    free(o);
 }
 
 /* Lock held. */
@@ -45,8 +55,8 @@ static void on_done(void *user, const struct at_call_result *result)
     o->process->oneways--;
     o->done = true;
     if (o->call == NULL) {
-        free(o);
-    } else {
+        discard(o);
+    } else if (result->instance.len == 0) { /* nobody answered: it did not go */
         (void)at_context_fail(o->call, (int)result->status, "%.*s", (int)result->reason.len,
                               (const char *)result->reason.at);
     }
@@ -72,7 +82,7 @@ static struct oneway *make(struct atoll_call *call, const struct atoll_service_d
     o->pending.request.metadata = at_bytes_over(o->bytes, call->metadata_len);
     o->pending.request.payload = at_bytes_over(o->bytes + call->metadata_len, payload.len);
     o->pending.done = on_done;
-    o->pending.reply_room = no_room;
+    o->pending.reply_room = reply_room;
     o->pending.user = o;
     return o;
 }
@@ -125,7 +135,7 @@ static int send_off(struct at_process *p, struct atoll_call *call, struct oneway
     o->call = NULL;
     if (o->done) {
         status = call->status;
-        free(o);
+        discard(o);
     }
     return status;
 }

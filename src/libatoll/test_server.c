@@ -9,8 +9,10 @@
 #include <atoll/atoll.h>
 
 #include "test.atoll.h"
+#include "test_elder.h"
 
 static _Atomic int cancelled; /* handlers that noticed */
+static _Atomic int handled;
 
 static void take_time(int32_t ms)
 {
@@ -36,6 +38,7 @@ static int echo(struct atoll_call *call, const struct test_call_v1_Request *in,
 {
     const char *metadata = atoll_call_metadata(call, "colour");
 
+    out->handled = ++handled;
     die_once(call, in->exit_first);
     for (int32_t i = 0; i < in->sleep_ms && !atoll_call_cancelled(call); i++) {
         take_time(1);
@@ -87,9 +90,43 @@ static int bounce_beta(struct atoll_call *call, const struct test_call_v1_Reques
     return status;
 }
 
+static int watch(struct atoll_call *call, const struct test_call_v1_Request *in,
+                 struct atoll_stream *out)
+{
+    struct test_call_v1_Reply reply = {.payload = in->payload};
+
+    return test_call_v1_Alpha_watch_server_send(out, &reply);
+}
+
+static int elder_echo(const void *handlers, struct atoll_call *call, const void *in, void *out)
+{
+    (void)handlers;
+    return echo(call, in, out);
+}
+
+static int elder(void)
+{
+    static const struct elder_method methods[] = {
+        ELDER_METHOD("Echo", elder_echo),
+        ELDER_METHOD("Bounce", elder_echo),
+    };
+    static const struct atoll_service_desc desc = ELDER_SERVICE(methods);
+    struct atoll_service service = {&desc, NULL};
+
+    return atoll_serve(&service, 1, NULL);
+}
+
 int main(int argc, char **argv)
 {
-    struct test_call_v1_Alpha alpha = {.echo = echo, .repeat = echo, .bounce = bounce_alpha};
+    if (argc > 1 && strcmp(argv[1], "elder") == 0) {
+        return elder();
+    }
+    struct test_call_v1_Alpha alpha = {.echo = echo,
+                                       .repeat = echo,
+                                       .bounce = bounce_alpha,
+                                       .quick = echo,
+                                       .small = echo,
+                                       .watch = watch};
     struct test_call_v1_Beta beta = {.bounce = bounce_beta};
     struct atoll_service service = argc > 1 && strcmp(argv[1], "beta") == 0
                                        ? test_call_v1_Beta_with(&beta)

@@ -1,0 +1,90 @@
+#!/bin/sh
+# Schemas found in practice: what protoc-gen-atoll makes of them compiles as C11, C++17 and C++20
+# without a warning, all headers go together, and messages come back as they went.
+#
+#   run.sh PROTOC PLUGIN SOURCE_ROOT ROUNDTRIP [all]
+#
+# The schemas lie where Debian packages put them (tools/setup test, and for `all` tools/setup
+# interop). Prints each file that it took.
+set -eu
+protoc=$1 plugin=$2 root=$3 roundtrip=$4 which=${5:-}
+rounds=20
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+go=/usr/share/gocode/src
+
+# A collection: folders to look for imports in, the first of which hold the schemas, and below which
+# names there they are. A file with a name that an earlier folder has is not looked at: protobuf
+# would not see it either.
+collect() { # folder, find(1) arguments
+    [ -d "$1" ] || return 0
+    (cd "$1" && shift && find "$@" -name '*.proto' | sed 's|^\./||' | sort) >>"$work/files"
+    roots="$roots -I $1"
+}
+
+compile() { # name of the collection; files in $work/files, folders in $roots
+    out=$work/$1
+    mkdir "$out"
+    sort -u "$work/files" >"$work/list"
+    "$protoc" --plugin=protoc-gen-atoll="$plugin" --atoll_out="$out" $roots \
+        --include_imports --descriptor_set_out="$out/set.pb" $(cat "$work/list")
+    sed 's/^/  /' "$work/list"
+    count=$(wc -l <"$work/list")
+    total=$((total + count))
+
+    # Every header, together: once for the compilers, once as the list that the round trip walks.
+    (cd "$out" && find . -name '*.atoll.h' | sort | sed 's|^\./|#include "|; s|$|"|') >"$out/all.h"
+    {
+        cat "$out/all.h"
+        echo 'const struct atoll_message_desc *const all_messages[] = {'
+        (cd "$out" && find . -name '*.atoll.h' -exec \
+            sed -n 's/^extern const struct atoll_message_desc \(.*\);/    \&\1,/p' {} +)
+        echo '};'
+        echo 'const size_t all_messages_count = sizeof(all_messages) / sizeof(all_messages[0]);'
+    } >"$out/all.c"
+
+    inc="-I $root/include -I $out"
+    (cd "$out" && find . -name '*.atoll.c') >"$work/sources"
+    for cc in gcc clang; do
+        command -v $cc >/dev/null || continue
+        xargs -P "$(nproc)" -n 16 $cc -std=c11 $warnings $c_warnings $inc -fsyntax-only \
+            <<END
+$(sed "s|^|$out/|" "$work/sources")
+END
+    done
+    for cxx in g++ clang++; do
+        command -v $cxx >/dev/null || continue
+        for std in c++17 c++20; do
+            $cxx -std=$std $warnings -Wold-style-cast $inc -fsyntax-only -x c++ "$out/all.h" \
+                2>"$work/said" || { cat "$work/said"; exit 1; }
+        done
+    done
+    gcc -std=c11 -O0 -fPIC -shared -o "$out/tables.so" -w $inc "$out/all.c" \
+        $(sed "s|^|$out/|" "$work/sources")
+    "$roundtrip" "$out/set.pb" "$out/tables.so" $rounds || wrong=1
+}
+
+warnings="-Wall -Wextra -Wpedantic -Werror -Wshadow -Wpointer-arith -Wcast-qual -Wwrite-strings
+    -Wvla -Wundef -Wformat=2 -Wconversion -Wno-sign-conversion -Wdouble-promotion
+    -Wimplicit-fallthrough -Wswitch-enum"
+c_warnings="-Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition"
+total=0 wrong=0
+
+: >"$work/files"
+roots=
+collect "$root/proto" .
+collect "$root/src/generator/testdata" . ! -name 'bad*'
+collect "$root/examples/shop/proto" .
+collect /usr/include google/protobuf
+collect /usr/share/grpc-proto grpc ! -path '*/meshca/*'
+collect "$go/github.com/gogo/googleapis" google
+collect "$go/github.com/prometheus/client_model" io
+collect "$go/google.golang.org/protobuf" internal/testprotos # of the Go implementation, for its tests
+compile practice
+
+echo "$total schemas"
+[ $wrong = 0 ] || exit 1
+if [ $total -lt 30 ]; then
+    echo "fewer than 30: tools/setup test installs the packages that have them"
+    exit 1
+fi
