@@ -25,7 +25,7 @@ enum at_json_read_flags {
 };
 
 enum at_json_write_flags {
-    AT_JSON_PRINT_DEFAULTS = 1, /* fields without presence even when 0, false or empty */
+    AT_JSON_PRINT_DEFAULTS = 1, /* fields without presence also when 0, false or empty */
     AT_JSON_ORIGINAL_NAMES = 2, /* item_id instead of itemId */
     AT_JSON_ENUM_NUMBERS = 4,
     AT_JSON_MASK_SENSITIVE = 8, /* fields marked (atoll.field).sensitive are "***" */

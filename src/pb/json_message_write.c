@@ -222,7 +222,7 @@ static bool is_printed(const struct at_json_printer *p, const struct at_json_pri
     if (frame->bare || at_pb_has(f, frame->message)) {
         return true;
     }
-    return (p->flags & AT_JSON_PRINT_DEFAULTS) != 0 &&
+    return (p->flags & AT_JSON_PRINT_DEFAULTS) != 0 && (f->flags & ATOLL_FIELD_EXTENSION) == 0 &&
            (at_pb_is_repeated(f) || (at_pb_form(f) == ATOLL_FORM_IMPLICIT && !at_pb_is_message(f)));
 }
 

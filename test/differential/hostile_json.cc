@@ -40,6 +40,7 @@ class JsonWriter
         for (int i = 0; i < d->field_count(); i++) {
             const FieldDescriptor *f = d->field(i);
 
+            legal_ = legal_ && (can(f, depth) || !f->is_required());
             if (can(f, depth) && (f->is_required() || rng_->chance(50)) && !taken(f, fields)) {
                 fields.push_back(f);
                 out += (first ? "" : ",") + blank() + name(f) + blank() + ":" + blank() +

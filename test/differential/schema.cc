@@ -45,7 +45,7 @@ struct EnumType {
 
 /* What the codec has so far. */
 constexpr bool kGroups = false;
-constexpr bool kExtensions = false;
+constexpr bool kExtensions = true;
 constexpr bool kRequired = false;
 constexpr bool kClosedEnums = false;
 constexpr bool kKnownTypes = true; /* TRY */
