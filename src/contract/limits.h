@@ -12,6 +12,7 @@ enum {
     AT_SET_MEMORY_MAX = 512 << 20, /* what callers should allow the arena of one set */
     AT_OPENAPI_QUERY_NEST_MAX = 8, /* messages in messages in a query: parameters without end */
     AT_OPENAPI_QUERY_MAX = 256,    /* parameters of one query: what the door takes of them */
+    AT_REFLECTION_FILES_BYTES = 3 << 20, /* of files in one answer: clients take 4 MiB */
 };
 
 #endif

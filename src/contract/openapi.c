@@ -72,13 +72,18 @@ void at_doc_put_bytes(struct at_doc *doc, const char *key, struct at_bytes value
     at_json_string(doc->w, value);
 }
 
+void at_doc_clear(struct at_doc *doc)
+{
+    doc->failed = doc->failed || doc->text.failed; /* which clearing would forget */
+    at_text_clear(&doc->text);
+}
+
 void at_doc_put_description(struct at_doc *doc)
 {
     if (doc->text.len > 0) {
         at_doc_put_bytes(doc, "description", at_text_bytes(&doc->text));
     }
-    doc->failed = doc->failed || doc->text.failed;
-    at_text_clear(&doc->text);
+    at_doc_clear(doc);
 }
 
 void at_doc_put_deprecated(struct at_doc *doc, bool deprecated)
@@ -134,7 +139,7 @@ static const char *version_of(struct at_doc *doc)
     if (common.len == 0) {
         return "0";
     }
-    at_text_clear(&doc->text);
+    at_doc_clear(doc);
     at_text_add(&doc->text, common);
     return at_text_str(&doc->text);
 }
@@ -202,7 +207,7 @@ static void put_tags(struct at_doc *doc)
 
         at_json_begin_object(doc->w);
         at_doc_put_str(doc, "name", service->full_name);
-        at_text_clear(&doc->text);
+        at_doc_clear(doc);
         at_comment_add_of(service, &doc->text);
         at_doc_put_description(doc);
         at_json_end_object(doc->w);
@@ -218,7 +223,7 @@ static void put_paths(struct at_doc *doc)
     for (int plain = 0; plain <= 1; plain++) {
         for (const struct at_doc_binding *g = doc->groups; g != NULL; g = g->next_group) {
             if ((g->number == 0) == (plain == 1)) {
-                at_text_clear(&doc->text);
+                at_doc_clear(doc);
                 at_doc_add_path_key(doc, g, &doc->text);
                 at_json_key_bytes(doc->w, at_text_bytes(&doc->text));
                 at_doc_put_path(doc, g);
@@ -258,7 +263,7 @@ static void put_left_out(struct at_doc *doc)
             continue;
         }
         at_json_begin_object(doc->w);
-        at_text_clear(&doc->text);
+        at_doc_clear(doc);
         at_text_addf(&doc->text, "%s/%.*s", b->service->service->full_name,
                      (int)b->method->name.len, b->method->name.at);
         at_doc_put_bytes(doc, "method", at_text_bytes(&doc->text));

@@ -129,6 +129,8 @@ void at_doc_put_types(struct at_doc *doc);
 /* The extensions that the set declares; none when there is no memory. */
 const struct at_extensions *at_doc_extensions(struct at_doc *doc, const struct at_set *set);
 
+/* Empties doc->text; that it had failed is kept. */
+void at_doc_clear(struct at_doc *doc);
 /* Members `description` and `deprecated`, when there is something to say. Empties doc->text. */
 void at_doc_put_description(struct at_doc *doc);
 void at_doc_put_deprecated(struct at_doc *doc, bool deprecated);

@@ -14,12 +14,12 @@
 /* "get" */
 static void put_verb_key(struct at_doc *doc, struct at_bytes verb)
 {
-    at_text_clear(&doc->text);
+    at_doc_clear(doc);
     for (size_t i = 0; i < verb.len; i++) {
         at_text_add_char(&doc->text, (char)(verb.at[i] - 'A' + 'a'));
     }
     at_json_key_bytes(doc->w, at_text_bytes(&doc->text));
-    at_text_clear(&doc->text);
+    at_doc_clear(doc);
 }
 
 /*
@@ -30,7 +30,7 @@ static void put_operation_id(struct at_doc *doc, const struct at_doc_binding *b)
 {
     struct at_text *text = &doc->text;
 
-    at_text_clear(text);
+    at_doc_clear(doc);
     at_text_addf(text, "%s.%.*s", b->service->service->full_name, (int)b->method->name.len,
                  b->method->name.at);
     if (b->number == 0) {
@@ -39,7 +39,7 @@ static void put_operation_id(struct at_doc *doc, const struct at_doc_binding *b)
         at_text_addf(text, ".%zu", b->number);
     }
     at_doc_put_bytes(doc, "operationId", at_text_bytes(text));
-    at_text_clear(text);
+    at_doc_clear(doc);
 }
 
 static void put_about(struct at_doc *doc, const struct at_doc_binding *b)
@@ -51,7 +51,7 @@ static void put_about(struct at_doc *doc, const struct at_doc_binding *b)
     at_json_str(doc->w, b->service->service->full_name);
     at_json_end_array(doc->w);
     at_doc_put_bytes(doc, "summary", at_set_bytes(b->method->name));
-    at_text_clear(&doc->text);
+    at_doc_clear(doc);
     at_comment_add_in(b->service->service, AT_FIELD_IN_SERVICE, b->method_index, &doc->text);
     at_doc_put_description(doc);
     put_operation_id(doc, b);

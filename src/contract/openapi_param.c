@@ -126,7 +126,7 @@ static void describe_segment(struct at_doc *doc, const struct at_doc_binding *b,
 {
     struct at_text *text = &doc->text;
 
-    at_text_clear(text);
+    at_doc_clear(doc);
     if (v == NULL) {
         at_text_add_str(text, "Any segment; it sets no field.");
     } else {
@@ -156,7 +156,7 @@ static void put_segment(struct at_doc *doc, const struct at_doc_binding *first,
     struct at_json_writer *w = doc->w;
 
     at_json_begin_object(w);
-    at_text_clear(&doc->text);
+    at_doc_clear(doc);
     add_name(doc, first, segment, &doc->text);
     at_doc_put_bytes(doc, "name", at_text_bytes(&doc->text));
     at_doc_put_str(doc, "in", "path");
@@ -240,7 +240,7 @@ static void put_query(struct walk *w, const struct at_set_symbol *owner,
     at_json_begin_object(doc->w);
     at_doc_put_bytes(doc, "name", at_text_bytes(&w->name));
     at_doc_put_str(doc, "in", "query");
-    at_text_clear(&doc->text);
+    at_doc_clear(doc);
     at_field_add_comment(owner, f, &doc->text);
     at_doc_put_description(doc);
     if (w->depth == 1 && at_field_is_required(f)) {

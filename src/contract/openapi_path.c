@@ -28,6 +28,12 @@ struct finding {
     struct at_text text;
 };
 
+static void clear(struct finding *f)
+{
+    f->doc->failed = f->doc->failed || f->text.failed; /* which clearing would forget */
+    at_text_clear(&f->text);
+}
+
 /* Why something is left out, put together in the arena. */
 static const char *because(struct finding *f, const char *before, const char *what,
                            const char *behind)
@@ -64,7 +70,7 @@ static bool find_variable(struct finding *f, struct at_doc_binding *b, size_t i)
     struct at_bytes rest = b->path.variables[i].field;
     struct at_bytes name;
 
-    at_text_clear(&f->text);
+    clear(f);
     v->whole = at_bytes_index(rest, '.') == rest.len;
     while (at_bytes_cut(&rest, '.', &name)) {
         v->owner = owner;
@@ -125,7 +131,6 @@ static const char *judge_rule(struct finding *f, struct at_doc_binding *b)
 /* What a path matches, whatever its variables are called: equal for paths that are one in OpenAPI. */
 static void shape_of(const struct at_template *path, struct at_text *out)
 {
-    at_text_clear(out);
     for (size_t i = 0; i < path->segment_count; i++) {
         bool literal = path->segments[i].kind == AT_TEMPLATE_LITERAL;
 
@@ -159,6 +164,7 @@ static const char *place(struct finding *f, struct at_doc_binding *b)
     if (!has_place(b->rule.verb)) {
         return because(f, "OpenAPI has no place for the verb ", shown(f, b->rule.verb), "");
     }
+    clear(f);
     shape_of(&b->path, &f->text);
     first = at_map_get(&f->shapes, at_text_bytes(&f->text));
     if (first == NULL) {
@@ -172,7 +178,7 @@ static const char *place(struct finding *f, struct at_doc_binding *b)
     }
     for (struct at_doc_binding *it = first; it != NULL; it = it->next_verb) {
         if (at_bytes_equal(it->rule.verb, b->rule.verb)) {
-            at_text_clear(&f->text);
+            clear(f);
             at_text_addf(&f->text, "%s.%.*s", it->service->service->full_name,
                          (int)it->method->name.len, it->method->name.at);
             return because(f, "the same verb and path is described as ", at_text_str(&f->text), "");

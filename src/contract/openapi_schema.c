@@ -153,10 +153,10 @@ static void refer(struct at_doc *doc, const struct at_set *set, const struct at_
     struct at_doc_type *type;
 
     at_json_key(doc->w, "$ref");
-    at_text_clear(&doc->text);
+    at_doc_clear(doc);
     at_text_addf(&doc->text, "#/components/schemas/%s", symbol->full_name);
     at_json_string(doc->w, at_text_bytes(&doc->text));
-    at_text_clear(&doc->text);
+    at_doc_clear(doc);
     if (at_map_get(&doc->types, name) != NULL) {
         return;
     }
@@ -314,7 +314,7 @@ void at_doc_put_field(struct at_doc *doc, const struct at_set *set,
 {
     at_json_begin_object(doc->w);
     put_field_type(doc, set, f);
-    at_text_clear(&doc->text);
+    at_doc_clear(doc);
     at_field_add_comment(owner, f, &doc->text);
     if (owner->kind == AT_SET_MESSAGE) {
         add_oneof(doc, owner->of.message, f);
@@ -374,7 +374,7 @@ static void put_extensions(struct at_doc *doc, const struct at_set *set,
     for (size_t i = 0; i < list.count; i++) {
         const struct at_set_symbol *extension = list.at[i].symbol;
 
-        at_text_clear(&doc->text);
+        at_doc_clear(doc);
         at_text_addf(&doc->text, "[%s]", extension->full_name);
         at_json_key_bytes(doc->w, at_text_bytes(&doc->text));
         at_doc_put_field(doc, set, extension, extension->of.extension);
@@ -388,7 +388,7 @@ void at_doc_put_message(struct at_doc *doc, const struct at_set *set,
 
     at_json_begin_object(doc->w);
     at_doc_put_str(doc, "type", "object");
-    at_text_clear(&doc->text);
+    at_doc_clear(doc);
     at_comment_add_of(message, &doc->text);
     at_doc_put_description(doc);
     at_json_key(doc->w, "properties");
@@ -412,13 +412,14 @@ static void describe_enum(struct at_doc *doc, const struct at_set_symbol *symbol
     const struct google_protobuf_EnumDescriptorProto *e = symbol->of.enumeration;
     struct at_text one;
 
-    at_text_clear(&doc->text);
+    at_doc_clear(doc);
     at_comment_add_of(symbol, &doc->text);
     at_text_init(&one);
     for (size_t i = 0; i < e->value.count; i++) {
         const struct google_protobuf_EnumValueDescriptorProto *v = &e->value.at[i];
         bool deprecated = v->options != NULL && v->options->deprecated;
 
+        doc->failed = doc->failed || one.failed;
         at_text_clear(&one);
         at_comment_add_in(symbol, AT_FIELD_IN_ENUM, i, &one);
         if (one.len == 0 && !deprecated) {
