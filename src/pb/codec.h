@@ -8,7 +8,8 @@
  *
  * Encoding writes backwards from the end of the buffer, so that lengths of nested messages are
  * known when their prefix is written and no size pass is needed. The result is deterministic:
- * ascending field numbers, then the unknown fields in the order they came.
+ * ascending field numbers, shortest varints, entries of maps as they stand in the message (see
+ * at_pb_sort_maps()), then the unknown fields in the order they came.
  *
  * Wire type of a known field not as declared: kept as an unknown field, as protobuf does.
  */
@@ -71,6 +72,17 @@ int at_pb_size(const struct atoll_message_desc *desc, const void *message, size_
 /* Into the arena, of any size. Also -ENOMEM. */
 int at_pb_encode_in_arena(const struct atoll_message_desc *desc, const void *message,
                           struct at_arena *arena, struct at_bytes *ret);
+
+/*
+ * Brings the entries of every map in the message into the order of their keys, of equal keys only
+ * the last; scratch memory comes from the arena. As all else that encoding does depends on the
+ * values alone, equal messages then encode to equal bytes (unknown fields as they came; equal by
+ * bits, so that two NaN may differ). 0, AT_PB_TOO_DEEP, -ENOMEM.
+ */
+int at_pb_sort_maps(const struct atoll_message_desc *desc, void *message, struct at_arena *arena);
+/* Both at once, as at_pb_encode_in_arena(). */
+int at_pb_encode_sorted(const struct atoll_message_desc *desc, void *message,
+                        struct at_arena *arena, struct at_bytes *ret);
 
 /* NULL when the message has none. */
 const struct atoll_field_desc *at_pb_field_by_number(const struct atoll_message_desc *desc,
