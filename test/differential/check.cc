@@ -380,6 +380,39 @@ bool Checker::check_text(const std::string &wire)
     return true;
 }
 
+bool Checker::check_damaged_text(Random *rng)
+{
+    struct ours *o = schema_->ours();
+    struct ours_bytes got;
+    auto m = fresh();
+    auto theirs = fresh();
+    auto ours = fresh();
+    std::string text;
+
+    fill(m.get(), rng, static_cast<int>(rng->between(1, 15)), true);
+    TextFormat::PrintToString(*m, &text);
+    damage(&text, rng);
+    bool they = TextFormat::ParseFromString(text, theirs.get());
+    enum ours_result result = ours_from_text(o, target_->ours, text.data(), text.size(), &got);
+    if (result == OURS_BROKEN) {
+        return fail("our own promises", text, ours_why(o));
+    }
+    if (they && result != OURS_OK && says(ours_why(o), "is not well-formed UTF-8")) {
+        return exclude(EX_TEXT_NO_UTF8);
+    }
+    if (they != (result == OURS_OK)) {
+        return fail(they ? "text that C++ accepts we accept" : "text that C++ refuses we refuse",
+                    text, result == OURS_OK ? "ours: accepted" : ours_why(o));
+    }
+    if (!they) {
+        return true;
+    }
+    std::string diff =
+        ours->ParsePartialFromString(text_of(got)) ? difference(*theirs, *ours) : "no parse";
+    tally_->text++;
+    return diff.empty() || fail("damaged text means the same to both (C++, ours)", text, diff);
+}
+
 bool Checker::check_json_text(const std::string &json, bool legal)
 {
     struct ours *o = schema_->ours();
@@ -432,6 +465,9 @@ bool Checker::run(Random *rng)
         fill(m.get(), rng, static_cast<int>(rng->between(1, 40)), valid);
         std::string wire = m->SerializePartialAsString();
         return check_wire(wire, rng) && (!valid || (check_json(wire) && check_text(wire)));
+    }
+    if (kind == 35 || kind == 36) {
+        return check_damaged_text(rng);
     }
     if (kind < 90) {
         std::string wire;

@@ -54,6 +54,7 @@ class Checker
     bool check_merge(const std::string &wire, const Message &theirs, Random *rng);
     bool check_json(const std::string &wire);
     bool check_text(const std::string &wire);
+    bool check_damaged_text(Random *rng);
     bool check_json_text(const std::string &json, bool legal);
     bool excused(const std::string &wire, bool we_accept);
     bool fail(const char *promise, const std::string &input, const std::string &more);
