@@ -364,6 +364,7 @@ static int print_answer(struct run *run, const struct at_pool_method *method, st
     struct at_text text;
     struct at_json_writer j;
     bool pretty = run->cli->output == AT_OUTPUT_TABLE && run->cli->out_is_tty;
+    uint32_t mask = at_cli_has(run->cli, "reveal") ? 0 : AT_JSON_MASK_SENSITIVE;
     void *message = at_arena_zalloc(&run->arena, 1, method->output->struct_size);
     int r =
         message == NULL ? -ENOMEM : at_pb_decode(method->output, out, &run->arena, message, NULL);
@@ -371,7 +372,7 @@ static int print_answer(struct run *run, const struct at_pool_method *method, st
     at_text_init(&text);
     at_json_writer_init(&j, &text, pretty ? 2 : 0);
     if (r == 0) {
-        r = at_json_from_message(method->output, message, AT_JSON_PRINT_DEFAULTS, &j);
+        r = at_json_from_message(method->output, message, AT_JSON_PRINT_DEFAULTS | mask, &j);
     }
     int code = r == 0 ? at_out_line(run->cli, &text)
                       : at_cli_fail(run->cli, AT_EXIT_FAILURE, "the answer is no %s: %s",
@@ -387,12 +388,17 @@ static int invoke(struct run *run, const struct at_pool_method *method, struct a
     struct atoll_call *call = atoll_call_new();
     const void *out = NULL;
     size_t out_len = 0;
+    uint64_t timeout_ns = 10 * AT_SECOND_NS;
 
     if (call == NULL) {
         return at_cli_fail(run->cli, AT_EXIT_FAILURE, "no call can be made: out of memory");
     }
-    atoll_call_set_timeout(call,
-                           run->cli->timeout_ns != 0 ? run->cli->timeout_ns : 10 * AT_SECOND_NS);
+    if (run->cli->timeout_ns != 0) {
+        timeout_ns = run->cli->timeout_ns;
+    } else if (method->timeout_ns != 0) {
+        timeout_ns = method->timeout_ns;
+    }
+    atoll_call_set_timeout(call, timeout_ns);
     int code = add_headers(run, call);
 
     if (code == 0) {

@@ -115,6 +115,7 @@ static const struct at_cli_exit_note logs_exits[] = {
 static const struct at_cli_option call_options[] = {
     {.name = "header", .letter = 'H', .value = "KEY:VALUE", .what = "Send this metadata; may be given again."},
     {.name = "list", .letter = 'l', .what = "List the methods instead of calling one."},
+    {.name = "reveal", .what = "Print fields marked (atoll.field).sensitive, which are *** otherwise."},
     END_OPTIONS,
 };
 static const struct at_cli_example call_examples[] = {

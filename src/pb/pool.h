@@ -43,6 +43,8 @@ struct at_pool_method {
     bool client_streams;
     bool server_streams;
     bool deprecated;
+    uint64_t timeout_ns;        /* of calls without a deadline: (atoll.method).timeout; 0: none */
+    uint32_t max_request_bytes; /* (atoll.method).max_request_bytes; 0: none */
     const struct at_pool_http *http; /* the rule, then its additional_bindings */
     size_t http_count;
 };

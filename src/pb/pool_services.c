@@ -97,6 +97,13 @@ static int fill_method(struct at_pool_adding *a, const struct at_pool_service *s
     m->output = &output->type->desc;
     m->client_streams = proto->client_streams;
     m->server_streams = proto->server_streams;
+    if (!at_proto_timeout(proto, &m->timeout_ns)) {
+        struct atoll_str text = proto->options->atoll->timeout;
+
+        return AT_POOL_REFUSE(a, "(atoll.method).timeout of %s is \"%.*s\", which is no duration",
+                              m->full_name, (int)(text.len > 64 ? 64 : text.len), text.at);
+    }
+    m->max_request_bytes = at_proto_max_request_bytes(proto);
     if (proto->options == NULL) {
         return 0;
     }

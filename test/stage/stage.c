@@ -263,7 +263,8 @@ int main(int argc, char **argv)
         return 2;
     }
     need(test_owner_init(&service, "test.door.v1.EchoService/Echo\n"
-                                   "test.door.v1.EchoService/Numbers\n"),
+                                   "test.door.v1.EchoService/Numbers\n"
+                                   "test.door.v1.EchoService/Hasty\n"),
          "engine");
     service.on_request = on_request;
     need(at_socket_pair(pair), "socketpair");

@@ -216,6 +216,20 @@ def test_a_method_that_streams_is_told_apart_from_one_that_does_not_exist(door):
         assert answer.json["reason"] == "STREAMS_NOT_SERVED"
 
 
+def test_the_contract_says_how_long_a_call_may_take_when_the_caller_does_not(door):
+    answer = door.post("/hasty", '{"payload":"sleep:5000"}')
+    assert answer.status == 504 and answer.json["code"] == "DEADLINE_EXCEEDED"
+    answer = door.post("/hasty", '{"payload":"sleep:400"}', "atoll-timeout: 5s\r\n")
+    assert answer.status == 200, answer
+
+
+def test_a_request_larger_than_the_contract_allows_is_refused(door):
+    assert door.post("/hasty", json.dumps({"payload": "x" * 98})).status == 200
+    answer = door.post("/hasty", json.dumps({"payload": "x" * 99}))
+    assert answer.status == 413 and answer.json["code"] == "RESOURCE_EXHAUSTED"
+    assert "max_request_bytes" in answer.json["detail"]
+
+
 @pytest.mark.parametrize("header", ["atoll-timeout: 100ms", "grpc-timeout: 100m"])
 def test_a_client_sets_its_deadline(door, header):
     answer = door.get("/echo/never", header + "\r\n")

@@ -346,13 +346,24 @@ static void start_call(struct at_session *s, const struct at_http1_request *r,
 {
     struct at_door *door = s->door;
     struct at_writer metadata = at_writer_over(door->metadata, sizeof(door->metadata));
-    uint64_t timeout_ns = door->config.deadline_ns;
+    const struct at_pool_method *method = s->binding->method;
+    uint64_t timeout_ns = method->timeout_ns != 0 ? method->timeout_ns : door->config.deadline_ns;
     struct at_call_request call = {.contract = s->binding->contract,
                                    .method = s->binding->name,
                                    .payload = payload,
                                    .span_id = s->trace.span_id,
-                                   .may_repeat = s->binding->method->idempotency != 0};
+                                   .may_repeat = method->idempotency != 0};
     int result;
+
+    if (method->max_request_bytes != 0 && payload.len > method->max_request_bytes) {
+        at_session_problem(
+            s, (struct at_problem){.status = 413,
+                                   .code = AT_STATUS_RESOURCE_EXHAUSTED,
+                                   .detail = AT_LIT("the request is larger than the contract of "
+                                                    "the method allows (max_request_bytes)"),
+                                   .reason = AT_LIT("MESSAGE_TOO_LARGE")});
+        return;
+    }
 
     if (at_headers_timeout(r, &timeout_ns) == AT_HEADERS_BAD_TIMEOUT) {
         at_session_problem(
