@@ -1,7 +1,6 @@
 #!/bin/sh
 # The codec and protoc (libprotobuf) agree: each file of a corpus is taken or refused by both, and
-# what we write again means the same to protoc. One known difference is not in the corpus: a varint
-# of ten bytes with more than 64 bits is refused by us and cut by libprotobuf.
+# what we write again means the same to protoc.
 # protoc_agrees_test.sh PROTOC REWRITE SOURCE_ROOT [CORPUS]
 set -u
 protoc=$1 rewrite=$2 root=$3 corpus=${4:-$3/fuzz/corpus/pb}

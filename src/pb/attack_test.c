@@ -285,7 +285,7 @@ TEST(a_list_ends_at_the_count_limit_packed_or_not)
     prepend_varint(&in, AT_PB_COUNT_MAX + 1);
     PREPEND(&in, "\x42");
     CHECK_INT(decode_and_free(in), AT_PB_TOO_MANY);
-    CHECK_STR(fault.field, "bools[16777215]");
+    CHECK_STR(fault.field, "bools[0]"); /* nothing of it is stored */
     end();
 }
 

@@ -30,7 +30,7 @@
 enum at_pb_result {
     AT_PB_OK = 0,
     AT_PB_TRUNCATED = 1, /* a field goes beyond the end of its message */
-    AT_PB_BAD_VARINT,    /* longer than 10 bytes, or more than 64 bits */
+    AT_PB_BAD_VARINT,    /* longer than 10 bytes */
     AT_PB_BAD_TAG,       /* field number 0 or above 2^29 - 1, or wire type 6 or 7 */
     AT_PB_BAD_GROUP,     /* a group ends that was not begun, or with another number */
     AT_PB_BAD_LENGTH,    /* packed fixed-width values do not fill their length */
@@ -39,6 +39,7 @@ enum at_pb_result {
     AT_PB_TOO_BIG,       /* AT_PB_MESSAGE_MAX */
     AT_PB_TOO_MANY,      /* AT_PB_COUNT_MAX */
     AT_PB_NO_ROOM,       /* encode: the buffer is too small */
+    AT_PB_MISSING,       /* a required field is absent (proto2) */
 };
 
 /* "a field goes beyond the end of its message" …; static. */

@@ -1,10 +1,15 @@
 /*
- * Decoding: one loop, one explicit stack of frames. A frame is a message that is being filled; the
- * input decides how many there are, up to AT_PB_DEPTH_MAX.
+ * Decoding: one loop over the fields of the input, with the message in work in variables of its own
+ * and the ones around it on an explicit stack; the input decides how many there are, up to
+ * AT_PB_DEPTH_MAX. What this file does not do itself is in decode_rare.c.
+ *
+ * Why it looks as it does (docs/decisions/0015 has the figures): the field that most likely comes
+ * next is known, so a tag is compared before it is looked up; form and type of a field are one
+ * jump; whether a field stays within its message is asked once, at the next tag, because reading
+ * on is safe up to the end of the whole input.
  */
 #include <errno.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <atoll/message.h>
@@ -12,463 +17,441 @@
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "pb/codec.h"
+#include "pb/decoder.h"
 #include "pb/fault.h"
 #include "pb/limits.h"
+#include "pb/map.h"
+#include "pb/required.h"
 #include "pb/table.h"
 #include "pb/wire.h"
 
-struct frame {
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+enum {
+    NO_TAG = 7,
+    KIND_ELEMENT = 0, /* in place of a type: a message that is an element of a list */
+    KIND_PLAIN_END = ATOLL_FORM_OPTIONAL << 5, /* kinds below it have neither presence nor a list */
+    FINISHED_BY_FLAGS =
+        ATOLL_MESSAGE_HAS_MAPS | ATOLL_MESSAGE_HAS_REQUIRED | ATOLL_MESSAGE_MAP_ENTRY,
+};
+
+AT_PB_HOT void begin_message(const struct atoll_message_desc *desc, uint8_t *message)
+{
+    uint8_t *last = message + desc->struct_size - 16;
+
+    if (UNLIKELY(desc->initial != NULL || desc->struct_size < 16)) {
+        at_pb_init(desc, message);
+        return;
+    }
+    for (; message < last; message += 16) {
+        memset(message, 0, 16);
+    }
+    memset(last, 0, 16);
+}
+
+/* Room in the newest block, which is where nearly all of it comes from; else as the arena says. */
+AT_PB_HOT void *take(struct at_arena *arena, size_t size)
+{
+    size_t pad = -(uintptr_t)arena->at & 7;
+
+    if (UNLIKELY(size + pad > (size_t)(arena->end - arena->at))) {
+        return at_arena_alloc(arena, size, 8);
+    }
+    arena->at += pad + size;
+    return arena->at - size;
+}
+
+/* Where the number goes, and the place behind it; NULL: failed. */
+AT_PB_HOT const uint8_t *read_number(struct at_pb_decoder *d, uint8_t type, const uint8_t *p,
+                                     uint8_t *value)
+{
+    struct at_pb_varint n = at_pb_get_value(p, d->limit);
+
+    if (UNLIKELY(n.behind == NULL)) {
+        return at_pb_decoder_fail_varint(d, p);
+    }
+    switch (type) {
+    case ATOLL_TYPE_INT64: memcpy(value, &n.value, 8); break;
+    case ATOLL_TYPE_SINT64: *(int64_t *)value = at_pb_unzigzag(n.value); break;
+    case ATOLL_TYPE_SINT32: *(int32_t *)value = (int32_t)at_pb_unzigzag((uint32_t)n.value); break;
+    case ATOLL_TYPE_BOOL: *(bool *)value = n.value != 0; break;
+    default: *(uint32_t *)value = (uint32_t)n.value; break; /* the low half */
+    }
+    return n.behind;
+}
+
+AT_PB_HOT const uint8_t *read_fixed(struct at_pb_decoder *d, size_t size, const uint8_t *p,
+                                    uint8_t *value)
+{
+    if (UNLIKELY(size > (size_t)(d->limit - p))) {
+        return at_pb_decoder_fail(d, AT_PB_TRUNCATED, p);
+    }
+    memcpy(value, p, size);
+    return p + size;
+}
+
+AT_PB_HOT const uint8_t *read_text(struct at_pb_decoder *d, const struct atoll_field_desc *f,
+                                   bool checked, const uint8_t *p, struct atoll_str *value)
+{
+    struct at_pb_varint n = at_pb_get_length(p, d->limit);
+
+    if (UNLIKELY(n.behind == NULL)) {
+        return at_pb_decoder_fail_varint(d, p);
+    }
+    value->at = (const char *)n.behind;
+    value->len = (size_t)n.value;
+    if (checked && UNLIKELY(!at_pb_is_ascii(n.behind, (size_t)n.value)) &&
+        (f->flags & ATOLL_FIELD_ANY_BYTES) == 0 &&
+        !at_bytes_is_utf8(at_bytes_over(n.behind, (size_t)n.value))) {
+        return at_pb_decoder_fail(d, AT_PB_BAD_UTF8, n.behind);
+    }
+    return n.behind + n.value;
+}
+
+/*
+ * Where a nested message of type `sub` is filled: the element itself, or what the pointer at value
+ * leads to, made when there is none. NULL: failed.
+ */
+AT_PB_HOT uint8_t *message_at(struct at_pb_decoder *d, const struct atoll_message_desc *sub,
+                              bool element, const uint8_t *p, uint8_t *value)
+{
+    uint8_t *message = value;
+
+    if (!element) {
+        message = *(uint8_t **)value;
+        if (message != NULL) {
+            return message;
+        }
+        message = take(d->arena, sub->struct_size);
+        if (UNLIKELY(message == NULL)) {
+            (void)at_pb_decoder_fail(d, -ENOMEM, p);
+            return NULL;
+        }
+        *(uint8_t **)value = message;
+    }
+    begin_message(sub, message);
+    return message;
+}
+
+/*
+ * The end of the nested message whose length or, of a group, content begins at p; *ret_p: where its
+ * fields begin. NULL: failed.
+ */
+AT_PB_HOT const uint8_t *end_of_nested(struct at_pb_decoder *d, uint8_t type, const uint8_t *p,
+                                       const uint8_t *end, const uint8_t **ret_p)
+{
+    struct at_pb_varint n;
+
+    *ret_p = p;
+    if (UNLIKELY(d->depth + 1 == AT_PB_DEPTH_MAX)) {
+        return at_pb_decoder_fail(d, AT_PB_TOO_DEEP, p);
+    }
+    if (UNLIKELY(type == ATOLL_TYPE_GROUP)) {
+        d->open_groups++;
+        return end;
+    }
+    n = at_pb_get_length(p, d->limit);
+    if (UNLIKELY(n.behind == NULL)) {
+        return at_pb_decoder_fail_varint(d, p);
+    }
+    if (UNLIKELY(n.behind + n.value > end)) {
+        return at_pb_decoder_fail(d, AT_PB_TRUNCATED, p);
+    }
+    *ret_p = n.behind;
+    return n.behind + n.value;
+}
+
+/* The message in work. Only passed to functions that become part of the loop: it lives in registers. */
+struct work {
     const struct atoll_message_desc *desc;
     uint8_t *message;
     const uint8_t *end;
-    const struct atoll_field_desc *field; /* of the frame below, through which we came here */
+    const struct atoll_field_desc *next; /* most likely the field that comes */
+    const struct atoll_field_desc *last; /* of the table */
 };
 
-struct decoder {
-    const uint8_t *start;
-    struct at_arena *arena;
-    int result;           /* why a step returned NULL */
-    const uint8_t *wrong; /* where */
-    const struct atoll_field_desc *wrong_field;
-    size_t depth; /* of the frame in work */
-    struct frame frames[AT_PB_DEPTH_MAX];
-};
+/* What a message without fields expects: a tag that is none. */
+static const struct atoll_field_desc no_field = {.tag = UINT32_MAX};
 
-static const uint8_t *fail(struct decoder *d, int result, const uint8_t *at)
+/* The same at the beginning of a message. */
+AT_PB_HOT void begin_first(struct work *w, const struct atoll_message_desc *desc, uint8_t *message,
+                           const uint8_t *end)
 {
-    d->result = result;
-    d->wrong = at;
-    return NULL;
+    w->desc = desc;
+    w->message = message;
+    w->end = end;
+    w->next = w->last = &no_field;
+    if (__builtin_expect(desc->field_count > 0, 1)) {
+        w->next = desc->fields;
+        w->last = desc->fields + desc->field_count - 1;
+    }
 }
 
-/* How many fields with this tag follow each other; p stands behind the first one's tag. */
-static size_t count_run(const uint8_t *p, const uint8_t *end, uint32_t tag)
+/* For functions outside of the loop, and for the time that a message below this one is in work. */
+AT_PB_HOT struct at_pb_frame *save(struct at_pb_decoder *d, const struct work *w,
+                                   const uint8_t *field_at)
 {
-    size_t n = 0;
-    size_t len;
-    uint64_t next = tag;
+    struct at_pb_frame *frame = &d->frames[d->depth];
 
-    while (next == tag) {
-        p = at_pb_read_length(p, end, &len);
-        n++;
-        if (p == NULL || p + len == end) {
-            break;
-        }
-        p = at_pb_read_varint(p + len, end, &next);
-        if (p == NULL) {
-            break;
-        }
-    }
-    return n;
+    frame->desc = w->desc;
+    frame->message = w->message;
+    frame->end = w->end;
+    frame->field_at = field_at;
+    return frame;
 }
 
-static void *append(struct decoder *d, const struct atoll_field_desc *f, struct at_pb_array *array,
-                    const uint8_t *p, const uint8_t *end)
+AT_PB_HOT const uint8_t *go_down(struct at_pb_decoder *d, struct work *w,
+                                 const struct atoll_field_desc *f, unsigned kind,
+                                 const uint8_t *field_at, const uint8_t *p, uint8_t *value)
 {
-    const struct atoll_message_desc *desc = d->frames[d->depth].desc;
-    size_t cap = array->at == NULL ? 0 : at_pb_growth_of(array)->cap;
-    size_t expected = 4;
-    void *slot;
-    int r;
+    const struct atoll_message_desc *sub = w->desc->types[f->of].message;
+    uint8_t *message = message_at(d, sub, kind == KIND_ELEMENT, p, value);
+    const uint8_t *end = NULL;
+    struct at_pb_frame *frame;
 
-    if (array->count >= cap && (f->tag & 7) == AT_PB_WIRE_LENGTH) {
-        expected = count_run(p, end, f->tag);
+    if (message != NULL) {
+        end = end_of_nested(d, at_pb_type(f), p, w->end, &p);
     }
-    r = at_pb_array_append(array, at_pb_value_size(desc, f), expected, d->arena, &slot);
-    if (r != 0) {
-        d->result = r;
-        d->wrong = p;
+    if (UNLIKELY(end == NULL)) {
         return NULL;
     }
-    return slot;
-}
-
-static inline void mark_present(const struct atoll_field_desc *f, uint8_t *message, uint8_t *value)
-{
-    if (at_pb_form(f) == ATOLL_FORM_OPTIONAL) {
-        *(bool *)(message + f->presence) = true;
-    } else if (at_pb_form(f) == ATOLL_FORM_ONEOF) {
-        uint32_t *which = (uint32_t *)(message + f->presence);
-
-        if (*which != at_pb_number(f)) {
-            *which = at_pb_number(f);
-            if (at_pb_type(f) == ATOLL_TYPE_MESSAGE) {
-                *(void **)value = NULL; /* what another member left in the union */
-            }
-        }
-    }
-}
-
-/* One varint as the value of a field of this type. */
-static inline void store_varint(uint8_t type, uint64_t v, void *value)
-{
-    switch (type) {
-    case ATOLL_TYPE_INT64:
-    case ATOLL_TYPE_UINT64: memcpy(value, &v, 8); break;
-    case ATOLL_TYPE_SINT64: *(int64_t *)value = at_pb_unzigzag(v); break;
-    case ATOLL_TYPE_SINT32: *(int32_t *)value = (int32_t)at_pb_unzigzag((uint32_t)v); break;
-    case ATOLL_TYPE_BOOL: *(bool *)value = v != 0; break;
-    default: *(uint32_t *)value = (uint32_t)v; break; /* int32, uint32, enum: the low half */
-    }
-}
-
-static const uint8_t *read_text(struct decoder *d, const struct atoll_field_desc *f,
-                                const uint8_t *p, const uint8_t *end, struct atoll_str *value)
-{
-    const uint8_t *at = p;
-    size_t len;
-
-    p = at_pb_read_length(p, end, &len);
-    if (p == NULL) {
-        return fail(d, at_pb_why(at, end), at);
-    }
-    if (at_pb_type(f) == ATOLL_TYPE_STRING && !at_pb_is_utf8(p, len) &&
-        (f->flags & ATOLL_FIELD_ANY_BYTES) == 0) {
-        return fail(d, AT_PB_BAD_UTF8, p);
-    }
-    value->at = (const char *)p;
-    value->len = len;
-    return p + len;
-}
-
-/* The value of a field that is no message, in the wire type that its tag says. */
-static inline __attribute__((always_inline)) const uint8_t *
-read_value(struct decoder *d, const struct atoll_field_desc *f, const uint8_t *p,
-           const uint8_t *end, void *value)
-{
-    const uint8_t *at = p;
-    uint64_t v;
-    size_t size = 4;
-
-    switch (at_pb_type(f)) {
-    case ATOLL_TYPE_STRING:
-    case ATOLL_TYPE_BYTES: return read_text(d, f, p, end, value);
-    case ATOLL_TYPE_DOUBLE:
-    case ATOLL_TYPE_FIXED64:
-    case ATOLL_TYPE_SFIXED64: size = 8; __attribute__((fallthrough));
-    case ATOLL_TYPE_FLOAT:
-    case ATOLL_TYPE_FIXED32:
-    case ATOLL_TYPE_SFIXED32:
-        if (size > (size_t)(end - p)) {
-            return fail(d, AT_PB_TRUNCATED, at);
-        }
-        memcpy(value, p, size);
-        return p + size;
-    default:
-        p = at_pb_read_varint(p, end, &v);
-        if (p == NULL) {
-            return fail(d, at_pb_why(at, end), at);
-        }
-        store_varint(at_pb_type(f), v, value);
-        return p;
-    }
-}
-
-static bool is_scalar(uint8_t type)
-{
-    return type != ATOLL_TYPE_STRING && type != ATOLL_TYPE_BYTES && type != ATOLL_TYPE_MESSAGE &&
-           type != ATOLL_TYPE_GROUP;
-}
-
-static uint32_t scalar_wire(uint8_t type)
-{
-    switch (type) {
-    case ATOLL_TYPE_DOUBLE:
-    case ATOLL_TYPE_FIXED64:
-    case ATOLL_TYPE_SFIXED64: return AT_PB_WIRE_FIXED64;
-    case ATOLL_TYPE_FLOAT:
-    case ATOLL_TYPE_FIXED32:
-    case ATOLL_TYPE_SFIXED32: return AT_PB_WIRE_FIXED32;
-    default: return AT_PB_WIRE_VARINT;
-    }
-}
-
-/* How many varints the bytes hold, or 0 when the last one is not complete. */
-static size_t count_varints(const uint8_t *p, size_t len)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < len; i++) {
-        n += p[i] < 0x80;
-    }
-    return len > 0 && p[len - 1] >= 0x80 ? 0 : n;
-}
-
-/* All values of one packed field behind its tag. */
-static const uint8_t *read_packed(struct decoder *d, const struct atoll_field_desc *f,
-                                  const uint8_t *p, const uint8_t *end, struct at_pb_array *array)
-{
-    const uint8_t *at = p;
-    size_t size = at_pb_scalar_size(at_pb_type(f));
-    bool is_varint = scalar_wire(at_pb_type(f)) == AT_PB_WIRE_VARINT;
-    size_t len;
-    size_t n;
-
-    p = at_pb_read_length(p, end, &len);
-    if (p == NULL) {
-        return fail(d, at_pb_why(at, end), at);
-    }
-    n = is_varint ? count_varints(p, len) : len / size;
-    if (len > 0 && (n == 0 || (!is_varint && n * size != len))) {
-        return fail(d, is_varint ? AT_PB_TRUNCATED : AT_PB_BAD_LENGTH, p);
-    }
-    end = p + len;
-    while (p < end) {
-        void *slot;
-        int r = at_pb_array_append(array, size, n--, d->arena, &slot);
-
-        if (r != 0) {
-            return fail(d, r, p);
-        }
-        p = read_value(d, f, p, end, slot);
-        if (p == NULL) {
-            array->count--;
-            return NULL;
-        }
-    }
-    return p;
-}
-
-/* Keeps the bytes of a field that the table does not know. */
-static const uint8_t *keep_unknown(struct decoder *d, const struct frame *frame,
-                                   const uint8_t *field_at, const uint8_t *p, uint64_t tag)
-{
-    struct atoll_unknown **last =
-        (struct atoll_unknown **)(frame->message + frame->desc->unknown_offset);
-    struct atoll_unknown *piece;
-    int result;
-
-    p = at_pb_skip(p, frame->end, tag, &result);
-    if (p == NULL) {
-        return fail(d, result, field_at);
-    }
-    if (*last != NULL && (*last)->bytes.at + (*last)->bytes.len == (const char *)field_at) {
-        (*last)->bytes.len += (size_t)(p - field_at);
-        return p;
-    }
-    piece = at_arena_alloc(d->arena, sizeof(*piece), 8);
-    if (piece == NULL) {
-        return fail(d, -ENOMEM, field_at);
-    }
-    piece->bytes = (struct atoll_str){(const char *)field_at, (size_t)(p - field_at)};
-    piece->next = *last == NULL ? piece : (*last)->next;
-    if (*last != NULL) {
-        (*last)->next = piece;
-    }
-    *last = piece;
-    return p;
-}
-
-/* A tag that is not what the table expects: packed otherwise than declared, or unknown. */
-static const uint8_t *read_odd(struct decoder *d, const struct atoll_field_desc *f,
-                               const uint8_t *field_at, const uint8_t *p, uint64_t tag)
-{
-    const struct frame *frame = &d->frames[d->depth];
-    void *slot;
-
-    if (f == NULL || !at_pb_is_repeated(f) || !is_scalar(at_pb_type(f)) || tag > UINT32_MAX) {
-        return keep_unknown(d, frame, field_at, p, tag);
-    }
-    if ((tag & 7) == AT_PB_WIRE_LENGTH) {
-        return read_packed(d, f, p, frame->end, (struct at_pb_array *)(frame->message + f->offset));
-    }
-    if ((tag & 7) != scalar_wire(at_pb_type(f))) {
-        return keep_unknown(d, frame, field_at, p, tag);
-    }
-    slot = append(d, f, (struct at_pb_array *)(frame->message + f->offset), p, frame->end);
-    return slot == NULL ? NULL : read_value(d, f, p, frame->end, slot);
-}
-
-/* Opens a frame for a nested message; value is its pointer, or the element itself. */
-static const uint8_t *enter(struct decoder *d, const struct atoll_field_desc *f, const uint8_t *p,
-                            const uint8_t *end, void *value)
-{
-    const uint8_t *at = p;
-    const struct atoll_message_desc *of = at_pb_sub(d->frames[d->depth].desc, f);
-    struct frame *frame = &d->frames[d->depth + 1];
-    size_t len;
-    void *message = value;
-
-    if (at_pb_is_repeated(f)) {
-        at_pb_init(of, message);
-    } else {
-        message = *(void **)value;
-    }
-    p = at_pb_read_length(p, end, &len);
-    if (p == NULL) {
-        return fail(d, at_pb_why(at, end), at);
-    }
-    if (d->depth + 1 == AT_PB_DEPTH_MAX) {
-        return fail(d, AT_PB_TOO_DEEP, at);
-    }
-    if (message == NULL) {
-        message = at_arena_alloc(d->arena, of->struct_size, 8);
-        if (message == NULL) {
-            return fail(d, -ENOMEM, at);
-        }
-        at_pb_init(of, message);
-        *(void **)value = message;
-    }
-    *frame = (struct frame){of, message, p + len, f};
+    frame = save(d, w, field_at);
+    frame->field = f;
+    frame->next = w->next;
     d->depth++;
+    begin_first(w, sub, message, end);
     return p;
 }
 
-/* A field with presence, or one more of a repeated one: where its value goes. NULL: d->result. */
-static uint8_t *place(struct decoder *d, const struct atoll_field_desc *f, uint8_t *message,
-                      const uint8_t *p, const uint8_t *end)
+/* The value of one field; w may be a message below afterwards. kind: a type, or KIND_ELEMENT. */
+AT_PB_HOT const uint8_t *read_value(struct at_pb_decoder *d, struct work *w,
+                                    const struct atoll_field_desc *f, unsigned kind,
+                                    const uint8_t *field_at, const uint8_t *p, uint8_t *value)
 {
-    uint8_t *value = message + f->offset;
-
-    if (!at_pb_is_repeated(f)) {
-        mark_present(f, message, value);
-        return value;
+    switch (kind) {
+    case ATOLL_TYPE_STRING: return read_text(d, f, true, p, (struct atoll_str *)value);
+    case ATOLL_TYPE_BYTES: return read_text(d, f, false, p, (struct atoll_str *)value);
+    case ATOLL_TYPE_DOUBLE:
+    case ATOLL_TYPE_FIXED64:
+    case ATOLL_TYPE_SFIXED64: return read_fixed(d, 8, p, value);
+    case ATOLL_TYPE_FLOAT:
+    case ATOLL_TYPE_FIXED32:
+    case ATOLL_TYPE_SFIXED32: return read_fixed(d, 4, p, value);
+    case ATOLL_TYPE_INT64:
+    case ATOLL_TYPE_UINT64: return read_number(d, ATOLL_TYPE_INT64, p, value);
+    case ATOLL_TYPE_INT32:
+    case ATOLL_TYPE_UINT32: return read_number(d, ATOLL_TYPE_INT32, p, value);
+    case ATOLL_TYPE_ENUM:
+        if (UNLIKELY((f->flags & ATOLL_FIELD_CLOSED) != 0)) {
+            (void)save(d, w, field_at);
+            return at_pb_decoder_closed(d, f, field_at, p);
+        }
+        return read_number(d, ATOLL_TYPE_INT32, p, value);
+    case ATOLL_TYPE_SINT64: return read_number(d, ATOLL_TYPE_SINT64, p, value);
+    case ATOLL_TYPE_SINT32: return read_number(d, ATOLL_TYPE_SINT32, p, value);
+    case ATOLL_TYPE_BOOL: return read_number(d, ATOLL_TYPE_BOOL, p, value);
+    default: return go_down(d, w, f, kind, field_at, p, value); /* messages and groups */
     }
-    value = append(d, f, (struct at_pb_array *)value, p, end);
-    if (value != NULL &&
-        (at_pb_type(f) == ATOLL_TYPE_STRING || at_pb_type(f) == ATOLL_TYPE_BYTES)) {
-        *(struct atoll_str *)value = (struct atoll_str){0};
+}
+
+/*
+ * Where the value of a field with presence, or of an element of a list, goes; *kind becomes what to
+ * read there. NULL: it is read already, up to *p, or that failed and *p is NULL.
+ */
+AT_PB_HOT uint8_t *place(struct at_pb_decoder *d, struct work *w, const struct atoll_field_desc *f,
+                         unsigned *kind, const uint8_t *field_at, const uint8_t **p)
+{
+    uint8_t *value = w->message + f->offset;
+    struct at_pb_array *array = (struct at_pb_array *)value;
+    unsigned form = *kind >> 5;
+
+    *kind &= 0x1F;
+    if (form >= ATOLL_FORM_REPEATED && at_pb_is_message(f)) {
+        size_t size = w->desc->types[f->of].message->struct_size;
+
+        w->next = f;
+        *kind = KIND_ELEMENT;
+        if (__builtin_expect(array->count > 0 && array->count < at_pb_growth_of(array)->cap, 1)) {
+            return (uint8_t *)array->at + array->count++ * size;
+        }
+        (void)save(d, w, field_at);
+        value = at_pb_decoder_grow(d, f, array, size, *p);
+    } else if (UNLIKELY((f->flags & ATOLL_FIELD_CLOSED) != 0)) {
+        (void)save(d, w, field_at);
+        *p = at_pb_decoder_closed(d, f, field_at, *p);
+        return NULL;
+    } else if (form == ATOLL_FORM_OPTIONAL) {
+        *(bool *)(w->message + f->presence) = true;
+        return value;
+    } else if (form == ATOLL_FORM_PACKED) {
+        (void)save(d, w, field_at);
+        *p = at_pb_decoder_packed(d, f, *p);
+        return NULL;
+    } else {
+        (void)save(d, w, field_at);
+        value = at_pb_decoder_place(d, f, *p);
+        w->next = form == ATOLL_FORM_REPEATED ? f : w->next;
+    }
+    if (UNLIKELY(value == NULL)) {
+        *p = NULL;
     }
     return value;
 }
 
-/* One field whose tag is as the table expects. *ret_entered: it opened a frame. */
-static inline __attribute__((always_inline)) const uint8_t *
-read_field(struct decoder *d, const struct atoll_field_desc *f, const struct frame *frame,
-           const uint8_t *p, bool *ret_entered)
+/* The message in work has ended at p. False: it failed, or the whole is read. */
+AT_PB_HOT bool go_up(struct at_pb_decoder *d, struct work *w, const uint8_t *p)
 {
-    uint8_t *value = frame->message + f->offset;
+    const struct at_pb_frame *frame;
 
-    if (at_pb_form(f) != ATOLL_FORM_IMPLICIT) {
-        if (at_pb_form(f) == ATOLL_FORM_PACKED) {
-            return read_packed(d, f, p, frame->end, (struct at_pb_array *)value);
-        }
-        value = place(d, f, frame->message, p, frame->end);
-        if (value == NULL) {
-            return NULL;
+    if (UNLIKELY(p > w->end || d->open_groups > 0)) {
+        (void)save(d, w, d->frames[d->depth].field_at);
+        if (!at_pb_decoder_may_end(d, p)) {
+            return false;
         }
     }
-    if (at_pb_type(f) == ATOLL_TYPE_MESSAGE) {
-        *ret_entered = true;
-        return enter(d, f, p, frame->end, value);
+    if (UNLIKELY((w->desc->flags & FINISHED_BY_FLAGS) != 0)) {
+        (void)save(d, w, d->frames[d->depth].field_at);
+        if (!at_pb_decoder_finish(d)) {
+            return false;
+        }
     }
-    return read_value(d, f, p, frame->end, value);
+    if (d->depth == 0) {
+        return false;
+    }
+    frame = &d->frames[--d->depth];
+    w->desc = frame->desc;
+    w->message = frame->message;
+    w->end = frame->end;
+    w->next = frame->next;
+    w->last = w->desc->fields + w->desc->field_count - 1;
+    return true;
 }
 
-/*
- * The fields of one message, until it ends or a nested one begins. The frame is a copy: the
- * compiler may keep it in registers, which it must not do with what d points to.
- */
-static inline __attribute__((always_inline)) const uint8_t *
-read_fields(struct decoder *d, const struct frame frame, const uint8_t *p)
+/* A tag of more than one byte. */
+AT_PB_HOT struct at_pb_varint long_tag(const struct at_pb_decoder *d, const uint8_t *p)
 {
-    bool entered = false;
+    struct at_pb_varint tag = at_pb_get_varint(p, d->limit);
 
-    while (p != frame.end && !entered) {
-        const struct atoll_field_desc *f;
-        const uint8_t *field_at = p;
-        uint64_t tag;
-
-        p = at_pb_read_varint(p, frame.end, &tag);
-        if (__builtin_expect(p == NULL, 0)) {
-            d->wrong_field = NULL;
-            return fail(d, at_pb_why(field_at, frame.end), field_at);
-        }
-        f = at_pb_find(frame.desc, (uint32_t)(tag >> 3));
-        if (__builtin_expect(f != NULL && f->tag == tag, 1)) {
-            p = read_field(d, f, &frame, p, &entered);
-        } else {
-            p = read_odd(d, f, field_at, p, tag);
-        }
-        if (__builtin_expect(p == NULL, 0)) {
-            d->wrong_field = f;
-            return NULL;
-        }
+    if (UNLIKELY(tag.value == no_field.tag)) {
+        tag.value = NO_TAG; /* has wire type 7 too, and nobody expects it */
     }
+    return tag;
+}
+
+/* Not the field that was expected. NULL: none that is in its declared form. */
+AT_PB_HOT const struct atoll_field_desc *look_up(const struct work *w, uint64_t tag)
+{
+    const struct atoll_field_desc *f = at_pb_find(w->desc, (uint32_t)(tag >> 3));
+
+    return f != NULL && f->tag == tag ? f : NULL;
+}
+
+AT_PB_COLD static const uint8_t *read_odd(struct at_pb_decoder *d, struct at_pb_varint tag,
+                                          const uint8_t *field_at)
+{
+    const struct at_pb_frame *frame = &d->frames[d->depth];
+    uint32_t number = tag.value > UINT32_MAX ? 0 : (uint32_t)(tag.value >> 3);
+    const struct atoll_field_desc *f;
+    const uint8_t *p;
+
+    d->wrong_field = NULL;
+    if (tag.behind == NULL) {
+        return at_pb_decoder_fail_varint(d, field_at);
+    }
+    f = at_pb_find(frame->desc, number);
+    p = at_pb_decoder_odd(d, f, tag.value, field_at, tag.behind);
+    d->wrong_field = p == NULL ? f : NULL;
     return p;
 }
 
-static int decode(struct decoder *d, const uint8_t *p)
+static int decode(struct at_pb_decoder *d, const struct atoll_message_desc *desc, uint8_t *message,
+                  const uint8_t *p)
 {
+    struct work w;
+
+    begin_first(&w, desc, message, d->limit);
     for (;;) {
-        p = read_fields(d, d->frames[d->depth], p);
-        if (__builtin_expect(p == NULL, 0)) {
+        const struct atoll_field_desc *f = w.next;
+        const uint8_t *field_at = p;
+        struct at_pb_varint tag;
+        unsigned kind;
+        uint8_t *value;
+
+        if (p >= w.end) {
+            if (!go_up(d, &w, p)) {
+                return d->result;
+            }
+            continue;
+        }
+        tag = (struct at_pb_varint){p + 1, *p};
+        if (UNLIKELY(tag.value >= 0x80)) {
+            tag = long_tag(d, p);
+        }
+        if (UNLIKELY(f->tag != tag.value)) {
+            f = look_up(&w, tag.value);
+            if (UNLIKELY(f == NULL)) {
+                (void)save(d, &w, field_at);
+                p = read_odd(d, tag, field_at);
+                if (p == NULL) {
+                    return d->result;
+                }
+                w.end = d->group_ended ? p : w.end;
+                continue;
+            }
+        }
+        p = tag.behind;
+        w.next = f == w.last ? f : f + 1;
+        kind = f->kind;
+        value = w.message + f->offset;
+        if (kind >= KIND_PLAIN_END) {
+            value = place(d, &w, f, &kind, field_at, &p);
+        }
+        if (value != NULL) {
+            p = read_value(d, &w, f, kind, field_at, p, value);
+        }
+        if (UNLIKELY(p == NULL)) {
+            (void)save(d, &w, field_at);
+            d->wrong_field = f;
             return d->result;
         }
-        while (p == d->frames[d->depth].end) {
-            if (d->depth == 0) {
-                return AT_PB_OK;
-            }
-            d->depth--;
-        }
     }
-}
-
-static size_t add_step(char *out, size_t len, const struct frame *frame,
-                       const struct atoll_field_desc *f)
-{
-    struct at_bytes name = at_pb_name(frame->desc, f);
-    int n;
-
-    if (len >= AT_PB_FIELD_PATH_MAX - 1) {
-        return len;
-    }
-    n = snprintf(out + len, AT_PB_FIELD_PATH_MAX - len, "%s%.*s", len == 0 ? "" : ".",
-                 (int)name.len, (const char *)name.at);
-    len += n < 0 ? 0 : (size_t)n;
-    if (at_pb_is_repeated(f) && len < AT_PB_FIELD_PATH_MAX - 1) {
-        size_t count = ((const struct at_pb_array *)(frame->message + f->offset))->count;
-
-        n = snprintf(out + len, AT_PB_FIELD_PATH_MAX - len, "[%zu]", count > 0 ? count - 1 : 0);
-        len += n < 0 ? 0 : (size_t)n;
-    }
-    return len;
-}
-
-static void explain(const struct decoder *d, struct at_pb_fault *fault)
-{
-    size_t len = 0;
-
-    *fault = (struct at_pb_fault){.offset = (size_t)(d->wrong - d->start)};
-    for (size_t i = 1; i <= d->depth; i++) {
-        len = add_step(fault->field, len, &d->frames[i - 1], d->frames[i].field);
-    }
-    if (d->wrong_field != NULL) {
-        len = add_step(fault->field, len, &d->frames[d->depth], d->wrong_field);
-    }
-    (void)snprintf(fault->what, sizeof(fault->what), "%s%s %s, at byte %zu",
-                   len == 0 ? "the message " : "field ",
-                   len == 0 ? d->frames[0].desc->full_name : fault->field,
-                   at_pb_result_text(d->result), fault->offset);
 }
 
 int at_pb_merge(const struct atoll_message_desc *desc, struct at_bytes in, struct at_arena *arena,
                 void *message, struct at_pb_fault *fault)
 {
     /* Zeroing the frames of a hundred messages would cost more than decoding a small one. */
-    __attribute__((uninitialized)) struct decoder d;
-    int r;
+    __attribute__((uninitialized)) struct at_pb_decoder d;
 
-    if (in.len == 0) {
-        return AT_PB_OK; /* in.at may be NULL */
-    }
-    d.start = in.at;
+    d.start = in.len == 0 ? (const uint8_t *)"" : in.at; /* in.at may be NULL */
+    d.limit = d.start + in.len;
     d.arena = arena;
-    d.depth = 0;
-    d.result = AT_PB_OK;
-    d.wrong = in.at;
+    d.wrong = d.start;
     d.wrong_field = NULL;
-    d.frames[0] = (struct frame){desc, message, in.at + in.len, NULL};
-    r = d.result = in.len > AT_PB_MESSAGE_MAX ? AT_PB_TOO_BIG : decode(&d, in.at);
-    if (r != AT_PB_OK && fault != NULL) {
-        explain(&d, fault);
+    d.maps = (struct at_pb_maps){0};
+    d.result = AT_PB_OK;
+    d.open_groups = 0;
+    d.group_ended = false;
+    d.incomplete = false;
+    d.depth = 0;
+    d.frames[0].desc = desc;
+    if (UNLIKELY(in.len > AT_PB_MESSAGE_MAX)) {
+        d.result = AT_PB_TOO_BIG;
+    } else if (decode(&d, desc, message, d.start) == AT_PB_OK && d.maps.last != NULL) {
+        d.result = at_pb_maps_finish(&d.maps, arena);
     }
-    return r;
+    if (UNLIKELY(d.result == AT_PB_OK && d.incomplete)) {
+        return at_pb_check_required(desc, message, fault);
+    }
+    if (UNLIKELY(d.result != AT_PB_OK && fault != NULL)) {
+        at_pb_decoder_explain(&d, fault);
+    }
+    return d.result;
 }
 
 int at_pb_decode(const struct atoll_message_desc *desc, struct at_bytes in, struct at_arena *arena,
                  void *message, struct at_pb_fault *fault)
 {
-    at_pb_init(desc, message);
+    begin_message(desc, message);
     return at_pb_merge(desc, in, arena, message, fault);
 }

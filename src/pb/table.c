@@ -129,25 +129,20 @@ bool at_pb_has(const struct atoll_field_desc *field, const void *message)
     return false;
 }
 
-int at_pb_array_append(struct at_pb_array *array, size_t size, size_t expected,
-                       struct at_arena *arena, void **ret)
+int at_pb_array_reserve(struct at_pb_array *array, size_t size, size_t n, struct at_arena *arena)
 {
     struct at_pb_growth *old = array->at == NULL ? NULL : at_pb_growth_of(array);
     size_t cap = old == NULL ? 0 : old->cap;
     struct at_pb_growth *grown;
     size_t bytes;
 
-    if (array->count < cap) {
-        *ret = (uint8_t *)array->at + array->count++ * size;
+    if (array->count <= cap && n <= cap - array->count) {
         return 0;
     }
-    if (array->count >= AT_PB_COUNT_MAX) {
+    if (n > AT_PB_COUNT_MAX - array->count) {
         return AT_PB_TOO_MANY;
     }
-    if (expected > AT_PB_COUNT_MAX - array->count) {
-        expected = AT_PB_COUNT_MAX - array->count;
-    }
-    cap = cap * 2 > array->count + expected ? cap * 2 : array->count + expected;
+    cap = cap * 2 > array->count + n ? cap * 2 : array->count + n;
     if (__builtin_mul_overflow(cap, size, &bytes) ||
         __builtin_add_overflow(bytes, sizeof(*grown), &bytes)) {
         return -ENOMEM;
@@ -162,8 +157,25 @@ int at_pb_array_append(struct at_pb_array *array, size_t size, size_t expected,
         memcpy(grown + 1, array->at, array->count * size);
     }
     array->at = grown + 1;
-    *ret = (uint8_t *)array->at + array->count++ * size;
     return 0;
+}
+
+int at_pb_array_append(struct at_pb_array *array, size_t size, size_t expected,
+                       struct at_arena *arena, void **ret)
+{
+    size_t cap = array->at == NULL ? 0 : at_pb_growth_of(array)->cap;
+    int r = 0;
+
+    if (array->count >= cap) {
+        if (array->count < AT_PB_COUNT_MAX && expected > AT_PB_COUNT_MAX - array->count) {
+            expected = AT_PB_COUNT_MAX - array->count;
+        }
+        r = at_pb_array_reserve(array, size, expected, arena);
+    }
+    if (r == 0) {
+        *ret = (uint8_t *)array->at + array->count++ * size;
+    }
+    return r;
 }
 
 const char *at_pb_result_text(int result)
@@ -171,7 +183,7 @@ const char *at_pb_result_text(int result)
     static const char *const texts[] = {
         [AT_PB_OK] = "ok",
         [AT_PB_TRUNCATED] = "goes beyond the end of its message",
-        [AT_PB_BAD_VARINT] = "has a number longer than 64 bits",
+        [AT_PB_BAD_VARINT] = "has a number longer than 10 bytes",
         [AT_PB_BAD_TAG] = "has no valid field tag",
         [AT_PB_BAD_GROUP] = "has the end of a group that was not begun",
         [AT_PB_BAD_LENGTH] = "has a length that its values do not fill",
@@ -180,6 +192,7 @@ const char *at_pb_result_text(int result)
         [AT_PB_TOO_BIG] = "is longer than 2147483647 bytes",
         [AT_PB_TOO_MANY] = "has more than 16777216 elements",
         [AT_PB_NO_ROOM] = "does not fit into the buffer",
+        [AT_PB_MISSING] = "is required and absent",
     };
 
     if (result < 0) {

@@ -35,6 +35,9 @@ static inline struct at_pb_growth *at_pb_growth_of(const struct at_pb_array *arr
 int at_pb_array_append(struct at_pb_array *array, size_t size, size_t expected,
                        struct at_arena *arena, void **ret);
 
+/* Room for n more elements, for those arrays. The count stays. 0, AT_PB_TOO_MANY, -ENOMEM. */
+int at_pb_array_reserve(struct at_pb_array *array, size_t size, size_t n, struct at_arena *arena);
+
 /* Bytes of a singular value of this type; of a message its pointer. */
 size_t at_pb_scalar_size(uint8_t type);
 /* Bytes of one value: of an element when repeated; of a singular message its pointer. */

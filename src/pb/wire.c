@@ -6,23 +6,19 @@
 #include "pb/codec.h"
 #include "pb/limits.h"
 
-const uint8_t *at_pb_read_long_varint(const uint8_t *p, const uint8_t *end, uint64_t *ret)
+struct at_pb_varint at_pb_get_long_varint(const uint8_t *p, const uint8_t *end)
 {
     uint64_t value = 0;
 
-    for (unsigned shift = 0; shift < 70 && p < end; shift += 7) {
+    for (unsigned shift = 0; shift < 7 * AT_PB_VARINT_MAX && p < end; shift += 7) {
         uint64_t byte = *p++;
 
         value |= (byte & 0x7F) << shift;
         if (byte < 0x80) {
-            if (shift == 63 && byte > 1) {
-                return NULL; /* more than 64 bits */
-            }
-            *ret = value;
-            return p;
+            return (struct at_pb_varint){p, value};
         }
     }
-    return NULL;
+    return (struct at_pb_varint){NULL, 0};
 }
 
 int at_pb_why(const uint8_t *p, const uint8_t *end)
@@ -33,10 +29,7 @@ int at_pb_why(const uint8_t *p, const uint8_t *end)
     while (i < AT_PB_VARINT_MAX && i < left && p[i] >= 0x80) {
         i++;
     }
-    if (i == AT_PB_VARINT_MAX || (i == AT_PB_VARINT_MAX - 1 && i < left && p[i] > 1)) {
-        return AT_PB_BAD_VARINT;
-    }
-    return AT_PB_TRUNCATED;
+    return i == AT_PB_VARINT_MAX ? AT_PB_BAD_VARINT : AT_PB_TRUNCATED;
 }
 
 /* Over a value that is not a group; NULL: it is not complete. */
@@ -60,7 +53,8 @@ static bool is_tag(uint64_t tag)
     return tag >> 3 != 0 && tag >> 3 <= AT_PB_FIELD_NUMBER_MAX && (tag & 7) <= AT_PB_WIRE_FIXED32;
 }
 
-const uint8_t *at_pb_skip(const uint8_t *p, const uint8_t *end, uint64_t tag, int *ret_result)
+const uint8_t *at_pb_skip_within(const uint8_t *p, const uint8_t *end, uint64_t tag, size_t levels,
+                                 int *ret_result)
 {
     __attribute__((uninitialized)) uint64_t open[AT_PB_DEPTH_MAX - 1]; /* numbers of open groups */
     size_t depth = 0;
@@ -73,7 +67,7 @@ const uint8_t *at_pb_skip(const uint8_t *p, const uint8_t *end, uint64_t tag, in
             return NULL;
         }
         if ((tag & 7) == AT_PB_WIRE_GROUP) {
-            if (depth == AT_PB_DEPTH_MAX - 1) {
+            if (depth == levels || depth == sizeof(open) / sizeof(open[0])) {
                 *ret_result = AT_PB_TOO_DEEP;
                 return NULL;
             }
@@ -101,4 +95,9 @@ const uint8_t *at_pb_skip(const uint8_t *p, const uint8_t *end, uint64_t tag, in
             return NULL;
         }
     }
+}
+
+const uint8_t *at_pb_skip(const uint8_t *p, const uint8_t *end, uint64_t tag, int *ret_result)
+{
+    return at_pb_skip_within(p, end, tag, AT_PB_DEPTH_MAX - 1, ret_result);
 }
