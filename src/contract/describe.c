@@ -63,6 +63,9 @@ static void put_comment(struct writing *w)
         at_text_add(w->out, line);
         at_text_add_char(w->out, '\n');
     }
+    if (w->comment.failed) { /* which clearing would forget */
+        w->result = -ENOMEM;
+    }
     at_text_clear(&w->comment);
 }
 
