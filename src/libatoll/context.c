@@ -56,6 +56,7 @@ void at_context_clear(struct atoll_call *call)
         at_arena_init(&call->arena, AT_LIB_ARENA_FIRST, AT_LIB_ARENA_MAX);
     }
     at_arena_reset(&call->arena);
+    call->memory.reason = "";
     call->reason = "";
     call->status = ATOLL_OK;
     call->metadata_len = 0;

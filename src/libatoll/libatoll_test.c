@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <atoll/atoll.h>
+#include <atoll/codec.h>
 
 #include "at_test.h"
 #include "base/clock.h"
@@ -70,6 +71,28 @@ TEST(a_forked_child_is_told_that_it_cannot_call_and_leaves_its_parent_alone)
     CHECK_INT(waitpid(child, &status, 0), child);
     CHECK_INT(status, 0);
     CHECK_INT(echo(s.call, "after", &out), ATOLL_OK);
+    end(&s);
+}
+
+TEST(messages_can_be_read_and_written_in_the_memory_of_a_context)
+{
+    struct stage s;
+    struct test_call_v1_Request m = {.depth = 7};
+    struct atoll_memory *memory;
+    struct atoll_str wire;
+
+    begin(&s);
+    memory = atoll_call_memory(s.call);
+    CHECK_STR(atoll_memory_reason(memory), "");
+    CHECK_INT(atoll_encode(memory, &test_call_v1_Request_desc, &m, &wire), ATOLL_OK);
+    m.depth = 0;
+    CHECK_INT(atoll_decode(memory, &test_call_v1_Request_desc, wire, &m), ATOLL_OK);
+    CHECK_INT(m.depth, 7);
+    CHECK_INT(atoll_decode(memory, &test_call_v1_Request_desc, ATOLL_STR("\x0A"), &m),
+              ATOLL_INVALID_ARGUMENT);
+    CHECK(strstr(atoll_memory_reason(memory), "payload") != NULL);
+    atoll_call_reset(s.call);
+    CHECK_STR(atoll_memory_reason(memory), "");
     end(&s);
 }
 

@@ -7,6 +7,7 @@
 enum {
     AT_LIB_ARENA_FIRST = 4096,    /* most calls need no second block */
     AT_LIB_ARENA_MAX = 256 << 20, /* what one call's replies may take in all */
+    AT_LIB_MEMORY_MAX = 64 << 20, /* of atoll_memory_new() without a limit of its own */
     AT_LIB_ARENA_KEPT = 65536,    /* a context gives more than that back when it is cleared */
     AT_LIB_ENCODE_ROOM = 1024,    /* a message that fits is encoded without the arena */
     AT_LIB_THREADS_DEFAULT = 16,  /* handlers at once */

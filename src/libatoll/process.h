@@ -60,10 +60,19 @@ struct at_process {
     const char *contracts;  /* said in HELLO */
 };
 
+/* What <atoll/codec.h> works in. */
+struct atoll_memory {
+    struct at_arena arena;
+    const char *reason; /* of the last failure; in the arena, or static; NULL: none */
+};
+
 struct atoll_call {
     struct at_process *process;
     struct at_worker *worker; /* of a handler; NULL: a root context */
-    struct at_arena arena;
+    union {
+        struct at_arena arena;
+        struct atoll_memory memory; /* begins with the arena */
+    };
     struct at_pending pending;
     struct at_incoming *in; /* the request being served */
     const char *caller;     /* "" in a root */
