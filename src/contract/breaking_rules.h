@@ -1,0 +1,203 @@
+/* What the files breaking*.c share: the rules by number, the state of a run, and how to look up. */
+#ifndef AT_CONTRACT_BREAKING_RULES_H
+#define AT_CONTRACT_BREAKING_RULES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "contract/breaking.h"
+#include "contract/finding.h"
+#include "contract/set.h"
+#include "descriptor.atoll.h"
+
+enum at_breaking_rule {
+    AT_FILE_NO_DELETE,
+    AT_FILE_SAME_PACKAGE,
+    AT_FILE_SAME_SYNTAX,
+    AT_FILE_SAME_CC_ENABLE_ARENAS,
+    AT_FILE_SAME_CC_GENERIC_SERVICES,
+    AT_FILE_SAME_CSHARP_NAMESPACE,
+    AT_FILE_SAME_GO_PACKAGE,
+    AT_FILE_SAME_JAVA_GENERIC_SERVICES,
+    AT_FILE_SAME_JAVA_MULTIPLE_FILES,
+    AT_FILE_SAME_JAVA_OUTER_CLASSNAME,
+    AT_FILE_SAME_JAVA_PACKAGE,
+    AT_FILE_SAME_OBJC_CLASS_PREFIX,
+    AT_FILE_SAME_OPTIMIZE_FOR,
+    AT_FILE_SAME_PHP_CLASS_PREFIX,
+    AT_FILE_SAME_PHP_METADATA_NAMESPACE,
+    AT_FILE_SAME_PHP_NAMESPACE,
+    AT_FILE_SAME_PY_GENERIC_SERVICES,
+    AT_FILE_SAME_RUBY_PACKAGE,
+    AT_FILE_SAME_SWIFT_PREFIX,
+    AT_TYPE_SAME_FILE,
+    AT_MESSAGE_NO_DELETE,
+    AT_MESSAGE_NO_REMOVE_STANDARD_DESCRIPTOR_ACCESSOR,
+    AT_MESSAGE_SAME_MESSAGE_SET_WIRE_FORMAT,
+    AT_MESSAGE_SAME_REQUIRED_FIELDS,
+    AT_EXTENSION_MESSAGE_NO_DELETE,
+    AT_EXTENSION_NO_DELETE,
+    AT_RESERVED_MESSAGE_NO_DELETE,
+    AT_ONEOF_NO_DELETE,
+    AT_FIELD_NO_DELETE,
+    AT_FIELD_NO_DELETE_UNLESS_NAME_RESERVED,
+    AT_FIELD_NO_DELETE_UNLESS_NUMBER_RESERVED,
+    AT_FIELD_SAME_NUMBER,
+    AT_FIELD_NUMBER_NO_REUSE,
+    AT_FIELD_SAME_NAME,
+    AT_FIELD_SAME_JSON_NAME,
+    AT_FIELD_SAME_TYPE,
+    AT_FIELD_WIRE_JSON_COMPATIBLE_TYPE,
+    AT_FIELD_WIRE_COMPATIBLE_TYPE,
+    AT_FIELD_SAME_CARDINALITY,
+    AT_FIELD_WIRE_JSON_COMPATIBLE_CARDINALITY,
+    AT_FIELD_WIRE_COMPATIBLE_CARDINALITY,
+    AT_FIELD_SAME_ONEOF,
+    AT_FIELD_SAME_DEFAULT,
+    AT_FIELD_SAME_JSTYPE,
+    AT_FIELD_SAME_CPP_STRING_TYPE,
+    AT_ENUM_NO_DELETE,
+    AT_ENUM_SAME_TYPE,
+    AT_ENUM_VALUE_NO_DELETE,
+    AT_ENUM_VALUE_NO_DELETE_UNLESS_NAME_RESERVED,
+    AT_ENUM_VALUE_NO_DELETE_UNLESS_NUMBER_RESERVED,
+    AT_ENUM_VALUE_SAME_NAME,
+    AT_ENUM_VALUE_SAME_NUMBER,
+    AT_RESERVED_ENUM_NO_DELETE,
+    AT_SERVICE_NO_DELETE,
+    AT_RPC_NO_DELETE,
+    AT_RPC_SAME_REQUEST_TYPE,
+    AT_RPC_SAME_RESPONSE_TYPE,
+    AT_RPC_SAME_CLIENT_STREAMING,
+    AT_RPC_SAME_SERVER_STREAMING,
+    AT_RPC_SAME_IDEMPOTENCY_LEVEL,
+    AT_RPC_SAME_HTTP,
+    AT_BREAKING_RULES
+};
+
+struct at_breaking_run {
+    const struct at_set *old;
+    const struct at_set *now;
+    const struct at_breaking_options *options;
+    struct at_findings *out;
+    const struct at_set_symbol **twins; /* by index of old symbol: what it became; NULL: gone */
+};
+
+/* What a finding is about and where it points. */
+struct at_breaking_where {
+    const struct at_set_file *file;
+    bool in_old;
+    struct at_set_path path;
+    const char *subject;
+};
+
+/*
+ * A finding, unless the options leave it out. breaks: whom, when that is not what the rule says;
+ * 0: as the rule says.
+ */
+void at_breaking_say(struct at_breaking_run *run, enum at_breaking_rule rule, unsigned breaks,
+                     const struct at_breaking_where *where, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+
+/* What an old type or service became; NULL: it is gone, or of another kind now. */
+const struct at_set_symbol *at_breaking_twin(const struct at_breaking_run *run,
+                                             const struct at_set_symbol *old);
+/* "message shop.cart.v1.Cart", at its new place. */
+struct at_breaking_where at_breaking_at(struct at_breaking_run *run, const char *word,
+                                        const struct at_set_symbol *now);
+/* The index-th entry of a list in it: "field shop.cart.v1.Cart.count". */
+struct at_breaking_where at_breaking_in(struct at_breaking_run *run, const char *word,
+                                        const struct at_set_symbol *now, int32_t list, size_t index,
+                                        struct atoll_str name);
+
+/* ---- looking up (breaking_index.c): fields, values and methods by number and by name ---- */
+
+struct at_index_entry {
+    int64_t number;
+    struct at_bytes name;
+    size_t at; /* index in the descriptor */
+};
+
+struct at_index {
+    const struct at_index_entry *by_number;
+    const struct at_index_entry *by_name;
+    size_t count;
+};
+
+/* Sorts entries, which become the index's. 0, -ENOMEM. */
+int at_index_make(struct at_arena *arena, struct at_index_entry *entries, size_t count,
+                  struct at_index *ret);
+/* The first one of that number or name; NULL: none. Those of one number stand in their order. */
+const struct at_index_entry *at_index_number(const struct at_index *index, int64_t number);
+const struct at_index_entry *at_index_name(const struct at_index *index, struct at_bytes name);
+
+struct at_range {
+    int64_t start;
+    int64_t end; /* exclusive */
+};
+
+/* Sorts and merges; *ret_count says how many are left. */
+void at_ranges_merge(struct at_range *ranges, size_t *count);
+/* Is all of it in one of the merged ranges? */
+bool at_ranges_cover(const struct at_range *ranges, size_t count, struct at_range part);
+
+/* ---- the comparisons: each 0 or -ENOMEM ---- */
+
+int at_breaking_messages(struct at_breaking_run *run, const struct at_set_symbol *old,
+                         const struct at_set_symbol *now);
+int at_breaking_enums(struct at_breaking_run *run, const struct at_set_symbol *old,
+                      const struct at_set_symbol *now);
+int at_breaking_services(struct at_breaking_run *run, const struct at_set_symbol *old,
+                         const struct at_set_symbol *now);
+void at_breaking_files(struct at_breaking_run *run, const struct at_set_file *old);
+
+/* A field that both have: of a message, or an extension. */
+struct at_field_pair {
+    const struct google_protobuf_FieldDescriptorProto *old;
+    const struct google_protobuf_FieldDescriptorProto *now;
+    const struct at_set_file *old_file;
+    const struct at_set_file *now_file;
+    bool moved; /* in or out of a oneof: whether absence can be seen follows from that */
+};
+
+/* ---- oneofs of a message that both have (breaking_oneofs.c) ---- */
+
+/* How many of a oneof's fields both versions of the message have, and where they went. */
+struct at_oneof_fate {
+    bool real;     /* not made by protoc for proto3 optional */
+    size_t shared; /* fields that both versions have */
+    int32_t image; /* of old ones: the oneof that all of those are in now; -1: several, or none */
+};
+
+struct at_oneofs {
+    const struct google_protobuf_DescriptorProto *old;
+    const struct google_protobuf_DescriptorProto *now;
+    struct at_oneof_fate *old_fates; /* by index of oneof */
+    struct at_oneof_fate *now_fates;
+    struct at_index now_names;
+};
+
+/* 0, -ENOMEM. */
+int at_oneofs_make(struct at_arena *arena, const struct google_protobuf_DescriptorProto *old,
+                   const struct google_protobuf_DescriptorProto *now,
+                   const struct at_index *now_fields, struct at_oneofs *ret);
+/* Says what it means that the field moved. Did it? */
+bool at_oneofs_field(struct at_breaking_run *run, const struct at_oneofs *oneofs,
+                     const struct at_field_pair *pair, const struct at_breaking_where *where);
+/* Says which oneofs are gone from the message. */
+void at_oneofs_gone(struct at_breaking_run *run, const struct at_oneofs *oneofs,
+                    const struct at_set_symbol *now);
+
+/* Whom a change of the type alone breaks: enum at_breaks; 0: it is the same. */
+unsigned at_breaking_type(struct at_breaking_run *run, const struct at_field_pair *pair);
+/* Name, type, cardinality, default, …; not whether it moved between oneofs. */
+void at_breaking_field(struct at_breaking_run *run, const struct at_field_pair *pair,
+                       const struct at_breaking_where *where);
+/* "repeated int32", "shop.cart.v1.Item": for people; into the arena. */
+const char *at_breaking_type_text(struct at_breaking_run *run, const struct at_set *set,
+                                  const struct google_protobuf_FieldDescriptorProto *f);
+
+#endif
