@@ -211,12 +211,6 @@ static int read_paths(struct reading *r, const char *const *paths, size_t count)
     return code;
 }
 
-/* Files that come with protobuf and its APIs: a copy of them in a project is not its own. */
-static bool is_googles(struct at_bytes name)
-{
-    return at_bytes_start_with(name, AT_LIT("google/"));
-}
-
 /* Which files were meant: those named; of a folder, a set or a program all but Google's. */
 static int mark_given(struct reading *r)
 {
@@ -234,10 +228,10 @@ static int mark_given(struct reading *r)
         if (c->shown[i] == NULL) {
             return no_memory(r->cli);
         }
-        c->given[i] = r->inputs.count == 0 && !is_googles(name);
+        c->given[i] = r->inputs.count == 0 && !at_set_is_googles(&c->set.files[i]);
         for (size_t k = 0; k < r->inputs.count; k++) {
             if (at_bytes_equal(at_bytes_of(r->inputs.at[k].name), name)) {
-                c->given[i] = r->inputs.at[k].named || !is_googles(name);
+                c->given[i] = r->inputs.at[k].named || !at_set_is_googles(&c->set.files[i]);
                 c->shown[i] = r->inputs.at[k].shown;
             }
         }

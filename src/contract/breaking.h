@@ -28,8 +28,8 @@
 #include "contract/set.h"
 
 struct at_breaking_options {
-    const bool *given;         /* by index of old file: what these declare; NULL: all files */
-    unsigned against;          /* enum at_breaks: only what breaks one of these; 0: all */
+    const bool *given; /* by index of old file: what these declare; NULL: all but Google's */
+    unsigned against;  /* enum at_breaks: only what breaks one of these; 0: all */
     const char *const *except; /* names of rules to leave out */
     size_t except_count;
 };

@@ -65,13 +65,18 @@ static struct at_breaking_where at_statement(struct at_breaking_run *run,
     return where;
 }
 
-/* cc_enable_arenas is on where nothing is said; optimize_for is SPEED then. */
-static const struct google_protobuf_FileOptions *options_of(const struct at_set_file *file)
+/* What holds where nothing is said is filled in, so that saying it is no change. */
+static void options_of(const struct at_set_file *file, struct google_protobuf_FileOptions *ret)
 {
-    static const struct google_protobuf_FileOptions none = {
-        .cc_enable_arenas = true, .optimize_for = GOOGLE_PROTOBUF_FILE_OPTIONS_SPEED};
-
-    return file->proto->options == NULL ? &none : file->proto->options;
+    *ret = file->proto->options == NULL
+               ? (struct google_protobuf_FileOptions){.has_deprecated = false}
+               : *file->proto->options;
+    if (!ret->has_cc_enable_arenas) {
+        ret->cc_enable_arenas = true;
+    }
+    if (!ret->has_optimize_for) {
+        ret->optimize_for = GOOGLE_PROTOBUF_FILE_OPTIONS_SPEED;
+    }
 }
 
 static bool is_same(const void *a, const void *b, enum option_kind kind)
@@ -91,11 +96,15 @@ static bool is_same(const void *a, const void *b, enum option_kind kind)
 static void compare_options(struct at_breaking_run *run, const struct at_set_file *old,
                             const struct at_set_file *now)
 {
-    const char *was = (const char *)options_of(old);
-    const char *is = (const char *)options_of(now);
+    struct google_protobuf_FileOptions was;
+    struct google_protobuf_FileOptions is;
+
+    options_of(old, &was);
+    options_of(now, &is);
 
     for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
-        if (!is_same(was + options[i].offset, is + options[i].offset, options[i].kind)) {
+        if (!is_same((const char *)&was + options[i].offset, (const char *)&is + options[i].offset,
+                     options[i].kind)) {
             struct at_breaking_where where =
                 at_statement(run, now, FILE_OPTIONS, options[i].number);
 

@@ -45,7 +45,8 @@ struct at_lint_run {
 
 static inline bool at_lint_is_given(const struct at_lint_run *run, const struct at_set_file *file)
 {
-    return run->options->given == NULL || run->options->given[file->index];
+    return run->options->given == NULL ? !at_set_is_googles(file)
+                                       : run->options->given[file->index];
 }
 
 /* "shop/cart/v1" of "shop/cart/v1/cart.proto"; empty at the root. */

@@ -475,6 +475,11 @@ const struct at_set_file *at_set_find_file(const struct at_set *set, struct at_b
     return NULL;
 }
 
+bool at_set_is_googles(const struct at_set_file *file)
+{
+    return at_bytes_start_with(at_set_bytes(file->proto->name), AT_LIT("google/"));
+}
+
 struct at_bytes at_set_name_of(const struct at_set_symbol *symbol)
 {
     switch (symbol->kind) {

@@ -97,6 +97,9 @@ const struct at_set_symbol *at_set_find(const struct at_set *set, struct at_byte
 /* By the name it is imported by. NULL when there is none. */
 const struct at_set_file *at_set_find_file(const struct at_set *set, struct at_bytes name);
 
+/* One of the files that come with protobuf and its APIs (google/…): nobody's own contract. */
+bool at_set_is_googles(const struct at_set_file *file);
+
 /* "Item" of shop.stock.v1.Item. */
 struct at_bytes at_set_name_of(const struct at_set_symbol *symbol);
 /* The path of a symbol: {4, 0, 3, 1} is the second type declared in the first message. */
