@@ -179,8 +179,73 @@ static int put(struct at_json_printer *p, const struct atoll_message_desc *desc,
     return message == NULL ? print_empty(p, of) : at_json_print_begin(p, of, message);
 }
 
-static void close_repeated(struct at_json_printer *p, struct at_json_print_frame *frame, bool map)
+/* What an implicit field's value must differ from to be sent: bytes that are zero, or no text. */
+static bool is_zero(uint8_t type, const void *value)
 {
+    switch (type) {
+    case ATOLL_TYPE_STRING:
+    case ATOLL_TYPE_BYTES: return ((const struct atoll_str *)value)->len == 0;
+    case ATOLL_TYPE_BOOL: return *(const uint8_t *)value == 0;
+    case ATOLL_TYPE_DOUBLE:
+    case ATOLL_TYPE_INT64:
+    case ATOLL_TYPE_UINT64:
+    case ATOLL_TYPE_FIXED64:
+    case ATOLL_TYPE_SFIXED64:
+    case ATOLL_TYPE_SINT64: return *(const uint64_t *)value == 0;
+    case ATOLL_TYPE_MESSAGE:
+    case ATOLL_TYPE_GROUP: return *(const void *const *)value == NULL;
+    default: return *(const uint32_t *)value == 0;
+    }
+}
+
+static bool is_printed(const struct at_json_printer *p, const uint8_t *message,
+                       const struct atoll_field_desc *f)
+{
+    const void *value = message + f->offset;
+    bool defaults = (p->flags & AT_JSON_PRINT_DEFAULTS) != 0;
+
+    switch (at_pb_form(f)) {
+    case ATOLL_FORM_IMPLICIT:
+        return !is_zero(at_pb_type(f), value) || (defaults && !at_pb_is_message(f));
+    case ATOLL_FORM_OPTIONAL:
+    case ATOLL_FORM_ONEOF: break;
+    case ATOLL_FORM_REPEATED:
+    case ATOLL_FORM_PACKED:
+    case ATOLL_FORM_MAP: return ((const struct at_pb_array *)value)->count > 0 || defaults;
+    }
+    return at_pb_has(f, message);
+}
+
+/* Elements until one needs a frame of its own, or all are printed. */
+static int print_elements(struct at_json_printer *p, struct at_json_print_frame *frame,
+                          const struct atoll_field_desc *f)
+{
+    const struct at_pb_array *array =
+        (const struct at_pb_array *)(const void *)(frame->message + f->offset);
+    size_t size = at_pb_value_size(frame->desc, f);
+    const struct atoll_message_desc *desc = frame->desc;
+    const uint32_t depth = p->depth;
+    bool map = at_pb_is_map(f);
+    const struct atoll_field_desc *key = NULL;
+    int r = 0;
+
+    if (map) {
+        desc = at_pb_sub(desc, f);
+        key = at_pb_field(desc, 0);
+        f = at_pb_field(desc, 1);
+    }
+    while (r == 0 && p->depth == depth && frame->element < array->count) {
+        const uint8_t *element = (const uint8_t *)array->at + frame->element++ * size;
+
+        if (map) {
+            at_json_write_key(key, element + key->offset, p->out);
+            element += f->offset;
+        }
+        r = put(p, desc, f, element);
+    }
+    if (r != 0 || p->depth != depth) {
+        return r;
+    }
     if (map) {
         at_json_end_object(p->out);
     } else {
@@ -188,42 +253,7 @@ static void close_repeated(struct at_json_printer *p, struct at_json_print_frame
     }
     frame->in_repeated = false;
     frame->field++;
-}
-
-static int step_element(struct at_json_printer *p, struct at_json_print_frame *frame,
-                        const struct atoll_field_desc *f)
-{
-    const struct at_pb_array *array =
-        (const struct at_pb_array *)(const void *)(frame->message + f->offset);
-    const struct atoll_message_desc *desc = frame->desc;
-    bool map = at_pb_is_map(f);
-    const uint8_t *element;
-
-    if (frame->element == array->count) {
-        close_repeated(p, frame, map);
-        return 0;
-    }
-    element = (const uint8_t *)array->at + frame->element++ * at_pb_value_size(desc, f);
-    if (map) {
-        const struct atoll_message_desc *entry = at_pb_sub(desc, f);
-        const struct atoll_field_desc *key = at_pb_field(entry, 0);
-
-        desc = entry;
-        f = at_pb_field(entry, 1);
-        at_json_write_key(key, element + key->offset, p->out);
-        element += f->offset;
-    }
-    return put(p, desc, f, element);
-}
-
-static bool is_printed(const struct at_json_printer *p, const struct at_json_print_frame *frame,
-                       const struct atoll_field_desc *f)
-{
-    if (frame->bare || at_pb_has(f, frame->message)) {
-        return true;
-    }
-    return (p->flags & AT_JSON_PRINT_DEFAULTS) != 0 && (f->flags & ATOLL_FIELD_EXTENSION) == 0 &&
-           (at_pb_is_repeated(f) || (at_pb_form(f) == ATOLL_FORM_IMPLICIT && !at_pb_is_message(f)));
+    return 0;
 }
 
 /* An extension is "[pkg.name]" either way. */
@@ -236,30 +266,10 @@ static void put_name(struct at_json_printer *p, const struct atoll_message_desc 
     at_json_key_bytes(p->out, original ? at_pb_name(desc, f) : at_pb_json_name(desc, f));
 }
 
-/* A field of which nothing is set, printed alone. */
-static bool is_null(const struct at_json_print_frame *frame, const struct atoll_field_desc *f)
+/* The value of a field that is printed; its name was. Moves on from it, but into a list. */
+static int print_field(struct at_json_printer *p, struct at_json_print_frame *frame,
+                       const struct atoll_field_desc *f)
 {
-    const uint8_t *value = frame->message + f->offset;
-
-    if (!frame->bare) {
-        return false;
-    }
-    return (at_pb_form(f) != ATOLL_FORM_IMPLICIT && !at_pb_has(f, frame->message)) ||
-           (at_pb_is_message(f) && *(const void *const *)(const void *)value == NULL);
-}
-
-static int step_field(struct at_json_printer *p, struct at_json_print_frame *frame,
-                      const struct atoll_field_desc *f)
-{
-    const struct atoll_message_desc *desc = frame->desc; /* put() may add a frame */
-
-    if (!is_printed(p, frame, f)) {
-        frame->field++;
-        return 0;
-    }
-    if (!frame->bare) {
-        put_name(p, desc, f);
-    }
     if ((f->flags & ATOLL_FIELD_SENSITIVE) != 0 && (p->flags & AT_JSON_MASK_SENSITIVE) != 0) {
         frame->field++;
         at_json_str(p->out, "***");
@@ -269,13 +279,41 @@ static int step_field(struct at_json_printer *p, struct at_json_print_frame *fra
         open_repeated(p, frame, f);
         return 0;
     }
-    if (is_null(frame, f)) {
+    frame->field++;
+    return put(p, frame->desc, f, frame->message + f->offset);
+}
+
+/* Fields until one is a list or needs a frame of its own, or all are printed. */
+static int print_fields(struct at_json_printer *p, struct at_json_print_frame *frame)
+{
+    const uint32_t depth = p->depth;
+    int r = 0;
+
+    while (r == 0 && p->depth == depth && !frame->in_repeated && frame->field < frame->end) {
+        const struct atoll_field_desc *f = at_pb_field(frame->desc, frame->field);
+
+        if (!is_printed(p, frame->message, f)) {
+            frame->field++;
+            continue;
+        }
+        put_name(p, frame->desc, f);
+        r = print_field(p, frame, f);
+    }
+    return r;
+}
+
+/* One field's value alone: null when nothing of it is set. */
+static int print_bare(struct at_json_printer *p, struct at_json_print_frame *frame)
+{
+    const struct atoll_field_desc *f = at_pb_field(frame->desc, frame->field);
+    bool scalar = at_pb_form(f) == ATOLL_FORM_IMPLICIT && !at_pb_is_message(f);
+
+    if (!at_pb_is_repeated(f) && !scalar && !at_pb_has(f, frame->message)) {
         frame->field++;
         at_json_null(p->out);
         return 0;
     }
-    frame->field++;
-    return put(p, desc, f, frame->message + f->offset);
+    return print_field(p, frame, f);
 }
 
 static int run(struct at_json_printer *p)
@@ -291,9 +329,9 @@ static int run(struct at_json_printer *p)
             }
             p->depth--;
         } else if (frame->in_repeated) {
-            r = step_element(p, frame, at_pb_field(frame->desc, frame->field));
+            r = print_elements(p, frame, at_pb_field(frame->desc, frame->field));
         } else {
-            r = step_field(p, frame, at_pb_field(frame->desc, frame->field));
+            r = frame->bare ? print_bare(p, frame) : print_fields(p, frame);
         }
     }
     return r;

@@ -17,7 +17,7 @@
 
 __extension__ typedef unsigned __int128 at_json_u128;
 
-enum { AT_JSON_NUMBER_ROOM = 32 }; /* bytes that any printed number has room in */
+enum { AT_JSON_NUMBER_ROOM = 48 }; /* bytes that any number is printed in; more than it takes */
 
 /* The end of the number of RFC 8259 section 6 that begins at p; NULL: there is none. */
 const uint8_t *at_json_number_end(const uint8_t *p, const uint8_t *end);

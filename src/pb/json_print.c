@@ -39,31 +39,58 @@ static const char pairs[] = "000102030405060708091011121314151617181920212223242
                             "34353637383940414243444546474849505152535455565758596061626364656667"
                             "6869707172737475767778798081828384858687888990919293949596979899";
 
-/* The digits, ending before `end`; returns where they begin. */
-static char *put_digits(uint64_t v, char *end)
+/* How many digits it has; 0 has one. */
+static size_t count_digits(uint64_t v)
+{
+    static const uint64_t powers[] = {
+        0,
+        10U,
+        100U,
+        1000U,
+        10000U,
+        100000U,
+        1000000U,
+        10000000U,
+        100000000U,
+        1000000000U,
+        10000000000U,
+        100000000000U,
+        1000000000000U,
+        10000000000000U,
+        100000000000000U,
+        1000000000000000U,
+        10000000000000000U,
+        100000000000000000U,
+        1000000000000000000U,
+        10000000000000000000U,
+    };
+    size_t bits = 64U - (unsigned)__builtin_clzll(v | 1);
+    size_t n = bits * 1233 >> 12; /* log10(2) is 1233 / 4096, a little too small */
+
+    return n + (v >= powers[n]);
+}
+
+/* The digits of v, of which there are n. */
+static void put_digits(uint64_t v, size_t n, char *out)
 {
     while (v >= 100) {
-        end -= 2;
-        memcpy(end, pairs + v % 100 * 2, 2);
+        n -= 2;
+        memcpy(out + n, pairs + v % 100 * 2, 2);
         v /= 100;
     }
     if (v >= 10) {
-        end -= 2;
-        memcpy(end, pairs + v * 2, 2);
+        memcpy(out, pairs + v * 2, 2);
     } else {
-        *--end = (char)('0' + v);
+        *out = (char)('0' + v);
     }
-    return end;
 }
 
 size_t at_json_print_u64(uint64_t value, char *out)
 {
-    char digits[20];
-    const char *from = put_digits(value, digits + sizeof(digits));
-    size_t len = (size_t)(digits + sizeof(digits) - from);
+    size_t n = count_digits(value);
 
-    memcpy(out, from, len);
-    return len;
+    put_digits(value, n, out);
+    return n;
 }
 
 size_t at_json_print_i64(int64_t value, char *out)
@@ -151,36 +178,36 @@ static size_t put_exponent(int exponent, char *out)
     return 2 + at_json_print_u64((uint64_t)(exponent < 0 ? -exponent : exponent), out + 2);
 }
 
+/* Pieces are copied whole, 20 bytes each, with what follows written over the surplus. */
 static size_t lay_out(struct decimal d, char *out)
 {
-    char digits[20];
-    const char *from = put_digits(d.digits, digits + sizeof(digits));
-    int len = (int)(digits + sizeof(digits) - from);
+    enum { COPIED = 20 };
+    char digits[2 * COPIED];
+    int len = (int)count_digits(d.digits);
     int point = len + d.exponent; /* digits before the point */
 
-    if (d.exponent >= 0 && point <= PLAIN_MAX) {
-        memcpy(out, from, (size_t)len);
-        memset(out + len, '0', (size_t)d.exponent);
-        return (size_t)point;
-    }
+    put_digits(d.digits, (size_t)len, digits);
     if (point > 0 && point <= PLAIN_MAX) {
-        memcpy(out, from, (size_t)point);
+        memcpy(out, digits, COPIED);
+        if (d.exponent >= 0) {
+            memset(out + len, '0', (size_t)d.exponent);
+            return (size_t)point;
+        }
         out[point] = '.';
-        memcpy(out + point + 1, from + point, (size_t)(len - point));
+        memcpy(out + point + 1, digits + point, COPIED);
         return (size_t)len + 1;
     }
     if (point > PLAIN_MIN && point <= 0) {
-        memcpy(out, "0.", 2);
-        memset(out + 2, '0', (size_t)-point);
-        memcpy(out + 2 - point, from, (size_t)len);
+        memcpy(out, "0.00000", 7);
+        memcpy(out + 2 - point, digits, COPIED);
         return (size_t)(2 - point + len);
     }
-    out[0] = from[0];
+    out[0] = digits[0];
     if (len == 1) {
         return 1 + put_exponent(point - 1, out + 1);
     }
     out[1] = '.';
-    memcpy(out + 2, from + 1, (size_t)(len - 1));
+    memcpy(out + 2, digits + 1, COPIED);
     return (size_t)len + 1 + put_exponent(point - 1, out + len + 1);
 }
 

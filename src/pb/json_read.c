@@ -139,7 +139,7 @@ static bool read_string(struct at_json_reader *r, struct at_json_token *token)
 
     token->escaped = false;
     for (;;) {
-        p = at_json_plain_end(p, r->end, &high);
+        p = at_json_plain_end(p, r->end, false, &high);
         if (p == r->end) {
             return fail(r, r->at, "the string has no end"), false;
         }

@@ -10,6 +10,7 @@
 #include "pb/codec.h"
 #include "pb/json.h"
 #include "pb/json_number.h"
+#include "pb/json_put.h"
 #include "pb/json_value.h"
 #include "pb/json_wkt.h"
 
@@ -78,8 +79,7 @@ void at_json_write_scalar(const struct atoll_message_desc *desc,
 {
     uint8_t type = at_pb_type(field);
     const struct atoll_str *text = value;
-    char plain[AT_JSON_NUMBER_ROOM + 2] = "\"";
-    size_t len;
+    char *p;
 
     switch (type) {
     case ATOLL_TYPE_STRING: at_json_string(out, at_bytes_over(text->at, text->len)); return;
@@ -91,10 +91,15 @@ void at_json_write_scalar(const struct atoll_message_desc *desc,
         return;
     default: break;
     }
-    len = print_plain(type, value, plain + 1);
-    plain[len + 1] = '"';
-    at_json_raw(out,
-                is_quoted(type) ? at_bytes_over(plain, len + 2) : at_bytes_over(plain + 1, len));
+    p = at_json_value_room(out, AT_JSON_NUMBER_ROOM + 2);
+    if (p == NULL) {
+        return;
+    }
+    *p = '"';
+    p += is_quoted(type);
+    p += print_plain(type, value, p);
+    *p = '"';
+    at_json_value_end(out, p + is_quoted(type));
 }
 
 void at_json_write_key(const struct atoll_field_desc *field, const void *value,

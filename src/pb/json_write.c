@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "pb/json.h"
 #include "pb/json_number.h"
+#include "pb/json_put.h"
 #include "pb/json_scan.h"
 
 void at_json_writer_init(struct at_json_writer *w, struct at_text *out, uint32_t indent)
@@ -14,51 +15,34 @@ void at_json_writer_init(struct at_json_writer *w, struct at_text *out, uint32_t
     *w = (struct at_json_writer){.out = out, .indent = indent};
 }
 
-static void new_line(struct at_json_writer *w)
-{
-    size_t n = (size_t)w->depth * w->indent;
-    char *room;
-
-    if (w->indent == 0) {
-        return;
-    }
-    room = at_text_claim(w->out, n + 1);
-    if (room != NULL) {
-        room[0] = '\n';
-        memset(room + 1, ' ', n);
-    }
-}
-
-/* Before a value or a key. */
-static void before(struct at_json_writer *w)
-{
-    if (w->after_key) {
-        w->after_key = false;
-        return;
-    }
-    if (w->needs_comma) {
-        at_text_add_char(w->out, ',');
-    }
-    if (w->depth > 0) {
-        new_line(w);
-    }
-}
-
 static void begin(struct at_json_writer *w, char c)
 {
-    before(w);
-    at_text_add_char(w->out, c);
+    char *p = at_json_value_room(w, 1);
+
+    if (p != NULL) {
+        *p = c;
+        at_json_text_end(w->out, p + 1);
+    }
     w->depth++;
     w->needs_comma = false;
 }
 
 static void end(struct at_json_writer *w, char c)
 {
+    size_t blanks;
+    char *p;
+
     w->depth--;
-    if (w->needs_comma) {
-        new_line(w);
+    blanks = w->indent == 0 || !w->needs_comma ? 0 : (size_t)w->depth * w->indent + 1;
+    p = at_json_room(w->out, blanks + 1);
+    if (p != NULL) {
+        if (blanks > 0) {
+            *p = '\n';
+            memset(p + 1, ' ', blanks - 1);
+        }
+        p[blanks] = c;
+        at_json_text_end(w->out, p + blanks + 1);
     }
-    at_text_add_char(w->out, c);
     w->needs_comma = true;
 }
 
@@ -80,15 +64,6 @@ void at_json_begin_array(struct at_json_writer *w)
 void at_json_end_array(struct at_json_writer *w)
 {
     end(w, ']');
-}
-
-/* Is what follows to be printed as it is? DEL is escaped too: a terminal obeys it. */
-static const uint8_t *plain_end(const uint8_t *p, const uint8_t *end, bool *high)
-{
-    const uint8_t *stop = at_json_plain_end(p, end, high);
-    const uint8_t *del = stop > p ? memchr(p, 0x7F, (size_t)(stop - p)) : NULL;
-
-    return del == NULL ? stop : del;
 }
 
 static size_t utf8_len(const uint8_t *p, size_t left)
@@ -126,7 +101,7 @@ static void escape_ill_formed(struct at_text *out, struct at_bytes text)
         if (n == 0) {
             at_text_add_str(out, "\xEF\xBF\xBD");
             n = 1;
-        } else if (at_json_is_special(c) || c == 0x7F) {
+        } else if (at_json_is_special(c, true)) {
             escape_one(out, c);
         } else {
             at_text_add(out, at_bytes_over(text.at + i, n));
@@ -148,7 +123,7 @@ static void escape_from(struct at_text *out, struct at_bytes text, const uint8_t
         }
         escape_one(out, *stop);
         p = stop + 1;
-        stop = plain_end(p, end, &high);
+        stop = at_json_plain_end(p, end, true, &high);
     }
 }
 
@@ -160,7 +135,7 @@ void at_json_escape(struct at_text *out, struct at_bytes text)
     if (text.len == 0) {
         return;
     }
-    stop = plain_end(text.at, text.at + text.len, &high);
+    stop = at_json_plain_end(text.at, text.at + text.len, true, &high);
     if ((high || stop < text.at + text.len) && !at_bytes_is_utf8(text)) {
         escape_ill_formed(out, text);
     } else {
@@ -168,33 +143,33 @@ void at_json_escape(struct at_text *out, struct at_bytes text)
     }
 }
 
-static void quoted(struct at_text *out, struct at_bytes text)
+/* A string in quotes at p, which has room for it as long as nothing needs an escape. */
+static void quoted(struct at_json_writer *w, struct at_bytes text, char *p)
 {
-    bool high = false;
-    const uint8_t *end = text.len == 0 ? text.at : text.at + text.len;
-    char *room;
-
-    if (plain_end(text.at, end, &high) < end || (high && !at_bytes_is_utf8(text))) {
-        at_text_add_char(out, '"');
-        at_json_escape(out, text);
-        at_text_add_char(out, '"');
+    *p = '"';
+    if (at_json_copy_plain(p + 1, text.at, text.len)) {
+        p[text.len + 1] = '"';
+        at_json_text_end(w->out, p + text.len + 2);
         return;
     }
-    room = at_text_claim(out, text.len + 2);
-    if (room != NULL) {
-        room[0] = '"';
-        if (text.len > 0) {
-            memcpy(room + 1, text.at, text.len);
-        }
-        room[text.len + 1] = '"';
-    }
+    at_json_text_end(w->out, p + 1);
+    at_json_escape(w->out, text);
+    at_text_add_char(w->out, '"');
 }
 
 void at_json_key_bytes(struct at_json_writer *w, struct at_bytes key)
 {
-    before(w);
-    quoted(w->out, key);
-    at_text_add(w->out, w->indent == 0 ? AT_LIT(":") : AT_LIT(": "));
+    char *p = at_json_value_room(w, key.len + 2);
+
+    if (p != NULL) {
+        quoted(w, key, p);
+        p = at_json_room(w->out, 2);
+    }
+    if (p != NULL) {
+        p[0] = ':';
+        p[1] = ' ';
+        at_json_text_end(w->out, p + (w->indent == 0 ? 1 : 2));
+    }
     w->after_key = true;
     w->needs_comma = false;
 }
@@ -206,8 +181,11 @@ void at_json_key(struct at_json_writer *w, const char *key)
 
 void at_json_string(struct at_json_writer *w, struct at_bytes text)
 {
-    before(w);
-    quoted(w->out, text);
+    char *p = at_json_value_room(w, text.len + 2);
+
+    if (p != NULL) {
+        quoted(w, text, p);
+    }
     w->needs_comma = true;
 }
 
@@ -218,23 +196,33 @@ void at_json_str(struct at_json_writer *w, const char *text)
 
 void at_json_raw(struct at_json_writer *w, struct at_bytes json)
 {
-    before(w);
-    at_text_add(w->out, json);
+    char *p = at_json_value_room(w, json.len);
+
+    if (p != NULL) {
+        if (json.len > 0) {
+            memcpy(p, json.at, json.len);
+        }
+        at_json_text_end(w->out, p + json.len);
+    }
     w->needs_comma = true;
 }
 
 void at_json_i64(struct at_json_writer *w, int64_t value)
 {
-    char digits[AT_JSON_NUMBER_ROOM];
+    char *p = at_json_value_room(w, AT_JSON_NUMBER_ROOM);
 
-    at_json_raw(w, at_bytes_over(digits, at_json_print_i64(value, digits)));
+    if (p != NULL) {
+        at_json_value_end(w, p + at_json_print_i64(value, p));
+    }
 }
 
 void at_json_u64(struct at_json_writer *w, uint64_t value)
 {
-    char digits[AT_JSON_NUMBER_ROOM];
+    char *p = at_json_value_room(w, AT_JSON_NUMBER_ROOM);
 
-    at_json_raw(w, at_bytes_over(digits, at_json_print_u64(value, digits)));
+    if (p != NULL) {
+        at_json_value_end(w, p + at_json_print_u64(value, p));
+    }
 }
 
 /* NaN and the infinities; false: the value is finite. */
@@ -253,19 +241,27 @@ static bool odd_double(struct at_json_writer *w, double value)
 
 void at_json_double(struct at_json_writer *w, double value)
 {
-    char digits[AT_JSON_NUMBER_ROOM];
+    char *p;
 
-    if (!odd_double(w, value)) {
-        at_json_raw(w, at_bytes_over(digits, at_json_print_double(value, digits)));
+    if (odd_double(w, value)) {
+        return;
+    }
+    p = at_json_value_room(w, AT_JSON_NUMBER_ROOM);
+    if (p != NULL) {
+        at_json_value_end(w, p + at_json_print_double(value, p));
     }
 }
 
 void at_json_float(struct at_json_writer *w, float value)
 {
-    char digits[AT_JSON_NUMBER_ROOM];
+    char *p;
 
-    if (!odd_double(w, (double)value)) {
-        at_json_raw(w, at_bytes_over(digits, at_json_print_float(value, digits)));
+    if (odd_double(w, (double)value)) {
+        return;
+    }
+    p = at_json_value_room(w, AT_JSON_NUMBER_ROOM);
+    if (p != NULL) {
+        at_json_value_end(w, p + at_json_print_float(value, p));
     }
 }
 
