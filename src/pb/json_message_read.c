@@ -38,6 +38,7 @@ static struct at_arena *arena_of(const struct at_json_parser *p)
 int at_json_push(struct at_json_parser *p, const struct atoll_message_desc *desc, void *message,
                  unsigned level)
 {
+    struct at_json_frame *frame;
     uint64_t *seen = NULL;
 
     if (p->depth == AT_PB_DEPTH_MAX || level > AT_PB_DEPTH_MAX) {
@@ -49,8 +50,18 @@ int at_json_push(struct at_json_parser *p, const struct atoll_message_desc *desc
             return -ENOMEM;
         }
     }
-    p->frames[p->depth++] = (struct at_json_frame){
-        .desc = desc, .message = message, .seen = seen, .level = (uint8_t)level};
+    /* Member by member: copying a struct that was put together elsewhere costs a stall. */
+    frame = &p->frames[p->depth++];
+    frame->desc = desc;
+    frame->message = message;
+    frame->field = NULL;
+    frame->seen = seen;
+    frame->seen_few = 0;
+    frame->any = NULL;
+    frame->next = 0;
+    frame->inside = AT_JSON_IN_MESSAGE;
+    frame->bare = false;
+    frame->level = (uint8_t)level;
     return 0;
 }
 

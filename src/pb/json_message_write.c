@@ -33,20 +33,33 @@ int at_json_print_refuse(struct at_json_printer *p, const char *why)
     return AT_JSON_BAD_VALUE;
 }
 
-static int add_frame(struct at_json_printer *p, struct at_json_print_frame frame)
+/*
+ * One more frame, for the fields from `field` to `end`. Member by member: a whole struct would be
+ * put together elsewhere and copied in larger pieces than it was written in, which costs a stall.
+ */
+static int add_frame(struct at_json_printer *p, const struct atoll_message_desc *desc,
+                     const void *message, uint32_t field, uint32_t end)
 {
+    struct at_json_print_frame *frame;
+
     if (p->depth == AT_PB_DEPTH_MAX) {
         return at_json_print_refuse(p, "is nested deeper than 100 messages");
     }
-    p->frames[p->depth++] = frame;
+    frame = &p->frames[p->depth++];
+    frame->desc = desc;
+    frame->message = message;
+    frame->field = field;
+    frame->end = end;
+    frame->element = 0;
+    frame->in_repeated = false;
+    frame->bare = false;
     return 0;
 }
 
 int at_json_print_push(struct at_json_printer *p, const struct atoll_message_desc *desc,
                        const void *message)
 {
-    int r = add_frame(p, (struct at_json_print_frame){
-                             .desc = desc, .message = message, .end = desc->field_count});
+    int r = add_frame(p, desc, message, 0, desc->field_count);
 
     if (r == 0) {
         at_json_begin_object(p->out);
@@ -72,11 +85,10 @@ static int push_bare(struct at_json_printer *p, const struct atoll_message_desc 
 {
     const struct atoll_field_desc *f = at_json_wkt_field(desc, 1);
     uint32_t index = (uint32_t)at_pb_index(desc, f);
-    int r = add_frame(
-        p, (struct at_json_print_frame){
-               .desc = desc, .message = message, .field = index, .end = index + 1, .bare = true});
+    int r = add_frame(p, desc, message, index, index + 1);
 
     if (r == 0) {
+        p->frames[p->depth - 1].bare = true;
         open_repeated(p, &p->frames[p->depth - 1], f);
     }
     return r;
@@ -179,39 +191,44 @@ static int put(struct at_json_printer *p, const struct atoll_message_desc *desc,
     return message == NULL ? print_empty(p, of) : at_json_print_begin(p, of, message);
 }
 
-/* What an implicit field's value must differ from to be sent: bytes that are zero, or no text. */
-static bool is_zero(uint8_t type, const void *value)
+/* Is the value of an implicit field zero, empty or no message, so that it is not sent? */
+static inline bool is_zero(uint8_t type, const uint8_t *value)
 {
-    switch (type) {
-    case ATOLL_TYPE_STRING:
-    case ATOLL_TYPE_BYTES: return ((const struct atoll_str *)value)->len == 0;
-    case ATOLL_TYPE_BOOL: return *(const uint8_t *)value == 0;
-    case ATOLL_TYPE_DOUBLE:
-    case ATOLL_TYPE_INT64:
-    case ATOLL_TYPE_UINT64:
-    case ATOLL_TYPE_FIXED64:
-    case ATOLL_TYPE_SFIXED64:
-    case ATOLL_TYPE_SINT64: return *(const uint64_t *)value == 0;
-    case ATOLL_TYPE_MESSAGE:
-    case ATOLL_TYPE_GROUP: return *(const void *const *)value == NULL;
-    default: return *(const uint32_t *)value == 0;
+    /* Where a type's value shows whether it is zero, and in how many bytes; no jump per field. */
+    static const struct {
+        uint8_t at;
+        uint8_t width;
+    } looks[32] = {
+        [ATOLL_TYPE_STRING] = {offsetof(struct atoll_str, len), sizeof(size_t)},
+        [ATOLL_TYPE_BYTES] = {offsetof(struct atoll_str, len), sizeof(size_t)},
+        [ATOLL_TYPE_MESSAGE] = {0, sizeof(void *)},
+        [ATOLL_TYPE_GROUP] = {0, sizeof(void *)},
+        [ATOLL_TYPE_BOOL] = {0, 1},
+        [ATOLL_TYPE_DOUBLE] = {0, 8},
+        [ATOLL_TYPE_INT64] = {0, 8},
+        [ATOLL_TYPE_UINT64] = {0, 8},
+        [ATOLL_TYPE_FIXED64] = {0, 8},
+        [ATOLL_TYPE_SFIXED64] = {0, 8},
+        [ATOLL_TYPE_SINT64] = {0, 8},
+    };
+    const void *p = value + looks[type].at;
+
+    if (looks[type].width == 8) {
+        return *(const uint64_t *)p == 0;
     }
+    return looks[type].width == 1 ? *(const uint8_t *)p == 0 : *(const uint32_t *)p == 0;
 }
 
-static bool is_printed(const struct at_json_printer *p, const uint8_t *message,
-                       const struct atoll_field_desc *f)
+static inline bool is_printed(bool defaults, const uint8_t *message,
+                              const struct atoll_field_desc *f)
 {
     const void *value = message + f->offset;
-    bool defaults = (p->flags & AT_JSON_PRINT_DEFAULTS) != 0;
 
-    switch (at_pb_form(f)) {
-    case ATOLL_FORM_IMPLICIT:
+    if (at_pb_form(f) == ATOLL_FORM_IMPLICIT) {
         return !is_zero(at_pb_type(f), value) || (defaults && !at_pb_is_message(f));
-    case ATOLL_FORM_OPTIONAL:
-    case ATOLL_FORM_ONEOF: break;
-    case ATOLL_FORM_REPEATED:
-    case ATOLL_FORM_PACKED:
-    case ATOLL_FORM_MAP: return ((const struct at_pb_array *)value)->count > 0 || defaults;
+    }
+    if (at_pb_is_repeated(f)) {
+        return ((const struct at_pb_array *)value)->count > 0 || defaults;
     }
     return at_pb_has(f, message);
 }
@@ -266,12 +283,11 @@ static void put_name(struct at_json_printer *p, const struct atoll_message_desc 
     at_json_key_bytes(p->out, original ? at_pb_name(desc, f) : at_pb_json_name(desc, f));
 }
 
-/* The value of a field that is printed; its name was. Moves on from it, but into a list. */
+/* The value of a field that is printed; its name was. A list is only opened. */
 static int print_field(struct at_json_printer *p, struct at_json_print_frame *frame,
                        const struct atoll_field_desc *f)
 {
     if ((f->flags & ATOLL_FIELD_SENSITIVE) != 0 && (p->flags & AT_JSON_MASK_SENSITIVE) != 0) {
-        frame->field++;
         at_json_str(p->out, "***");
         return 0;
     }
@@ -279,26 +295,34 @@ static int print_field(struct at_json_printer *p, struct at_json_print_frame *fr
         open_repeated(p, frame, f);
         return 0;
     }
-    frame->field++;
     return put(p, frame->desc, f, frame->message + f->offset);
 }
 
 /* Fields until one is a list or needs a frame of its own, or all are printed. */
 static int print_fields(struct at_json_printer *p, struct at_json_print_frame *frame)
 {
+    const bool quick = (p->flags & (AT_JSON_ORIGINAL_NAMES | AT_JSON_MASK_SENSITIVE)) == 0;
+    const bool defaults = (p->flags & AT_JSON_PRINT_DEFAULTS) != 0;
+    const struct atoll_message_desc *desc = frame->desc;
+    const uint8_t *message = frame->message;
     const uint32_t depth = p->depth;
+    uint32_t i = frame->field;
     int r = 0;
 
-    while (r == 0 && p->depth == depth && !frame->in_repeated && frame->field < frame->end) {
-        const struct atoll_field_desc *f = at_pb_field(frame->desc, frame->field);
+    for (; i < frame->end && r == 0 && p->depth == depth && !frame->in_repeated; i++) {
+        const struct atoll_field_desc *f = at_pb_field(desc, i);
 
-        if (!is_printed(p, frame->message, f)) {
-            frame->field++;
+        if (!is_printed(defaults, message, f) ||
+            (quick && !at_pb_is_repeated(f) &&
+             at_json_write_member(desc, f, message + f->offset, p->out))) {
             continue;
         }
-        put_name(p, frame->desc, f);
+        frame->field = i + 1;
+        put_name(p, desc, f);
         r = print_field(p, frame, f);
     }
+    /* A list is still the field in work; all else was dealt with. */
+    frame->field = frame->in_repeated ? i - 1 : i;
     return r;
 }
 
@@ -307,13 +331,16 @@ static int print_bare(struct at_json_printer *p, struct at_json_print_frame *fra
 {
     const struct atoll_field_desc *f = at_pb_field(frame->desc, frame->field);
     bool scalar = at_pb_form(f) == ATOLL_FORM_IMPLICIT && !at_pb_is_message(f);
+    int r;
 
     if (!at_pb_is_repeated(f) && !scalar && !at_pb_has(f, frame->message)) {
         frame->field++;
         at_json_null(p->out);
         return 0;
     }
-    return print_field(p, frame, f);
+    r = print_field(p, frame, f);
+    frame->field += !frame->in_repeated;
+    return r;
 }
 
 static int run(struct at_json_printer *p)
@@ -402,9 +429,8 @@ int at_json_write_field(const struct at_json_how *how, const struct atoll_messag
     uint32_t index = (uint32_t)at_pb_index(desc, field);
 
     init(&p, how, out);
-    p.depth = 1;
-    p.frames[0] = (struct at_json_print_frame){
-        .desc = desc, .message = message, .field = index, .end = index + 1, .bare = true};
+    (void)add_frame(&p, desc, message, index, index + 1);
+    p.frames[0].bare = true;
     return finish(&p, how, run(&p));
 }
 

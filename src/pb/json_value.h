@@ -63,6 +63,13 @@ static inline void at_json_set_present(const struct atoll_field_desc *field, voi
 void at_json_write_scalar(const struct atoll_message_desc *desc,
                           const struct atoll_field_desc *field, const void *value,
                           bool enum_numbers, struct at_json_writer *out);
+/*
+ * A member with its JSON name, in one go. False: nothing was written, as it needs the long way
+ * (an escape, a new line, NaN, an enum …).
+ */
+bool at_json_write_member(const struct atoll_message_desc *desc,
+                          const struct atoll_field_desc *field, const void *value,
+                          struct at_json_writer *out);
 /* A map key: always a string. */
 void at_json_write_key(const struct atoll_field_desc *field, const void *value,
                        struct at_json_writer *out);

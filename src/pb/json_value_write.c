@@ -1,4 +1,5 @@
 /* Scalars to JSON. */
+#include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "pb/json.h"
 #include "pb/json_number.h"
 #include "pb/json_put.h"
+#include "pb/json_scan.h"
 #include "pb/json_value.h"
 #include "pb/json_wkt.h"
 
@@ -100,6 +102,78 @@ void at_json_write_scalar(const struct atoll_message_desc *desc,
     p += print_plain(type, value, p);
     *p = '"';
     at_json_value_end(out, p + is_quoted(type));
+}
+
+/* Types whose members are written in one go, and how much room their value takes at most. */
+static bool has_quick_form(uint8_t type)
+{
+    const uint32_t quick = ~(1U << ATOLL_TYPE_BYTES | 1U << ATOLL_TYPE_ENUM |
+                             1U << ATOLL_TYPE_MESSAGE | 1U << ATOLL_TYPE_GROUP);
+
+    return (quick >> type & 1) != 0;
+}
+
+/* The value at p, where there is room for it. NULL: it needs the long way. */
+static char *put_value(uint8_t type, const void *value, char *p)
+{
+    const struct atoll_str *text = value;
+
+    switch (type) {
+    case ATOLL_TYPE_STRING:
+        *p = '"';
+        if (!at_json_copy_plain(p + 1, (const uint8_t *)text->at, text->len)) {
+            return NULL;
+        }
+        p += text->len + 1;
+        *p = '"';
+        return p + 1;
+    case ATOLL_TYPE_DOUBLE:
+        return isfinite(*(const double *)value)
+                   ? p + at_json_print_double(*(const double *)value, p)
+                   : NULL;
+    case ATOLL_TYPE_FLOAT:
+        return isfinite(*(const float *)value) ? p + at_json_print_float(*(const float *)value, p)
+                                               : NULL;
+    default: break;
+    }
+    *p = '"';
+    p += is_quoted(type);
+    p += print_plain(type, value, p);
+    *p = '"';
+    return p + is_quoted(type);
+}
+
+bool at_json_write_member(const struct atoll_message_desc *desc,
+                          const struct atoll_field_desc *field, const void *value,
+                          struct at_json_writer *out)
+{
+    const struct atoll_field_name *name = &desc->names[at_pb_index(desc, field)];
+    uint8_t type = at_pb_type(field);
+    size_t bound = type == ATOLL_TYPE_STRING ? ((const struct atoll_str *)value)->len + 2
+                                             : AT_JSON_NUMBER_ROOM + 2;
+    char *p;
+
+    if (out->indent != 0 || !has_quick_form(type)) {
+        return false;
+    }
+    p = at_json_room(out->out, name->json_len + bound + 5);
+    if (p == NULL) {
+        return true; /* whoever owns the text asks */
+    }
+    *p = ',';
+    p += out->needs_comma;
+    *p++ = '"';
+    if (!at_json_copy_plain(p, (const uint8_t *)desc->text + name->json_at, name->json_len)) {
+        return false;
+    }
+    p += name->json_len;
+    *p++ = '"';
+    *p++ = ':';
+    p = put_value(type, value, p);
+    if (p != NULL) {
+        at_json_value_end(out, p);
+    }
+    return p != NULL;
 }
 
 void at_json_write_key(const struct atoll_field_desc *field, const void *value,
