@@ -107,53 +107,53 @@ static void add_lines(struct atoll_str s, const char *indent, bool *some, struct
     }
 }
 
-static void add_detached(const struct at_proto_location *l, const char *indent, struct at_text *out)
+/* The text without empty lines at its end, when it is one short line; else none. */
+static struct at_bytes short_line(struct atoll_str s)
 {
-    for (size_t i = 0; i < l->detached.count; i++) {
-        bool some = false;
-
-        at_text_addf(out, "%s/*\n", indent);
-        add_lines(l->detached.at[i], indent, &some, out);
-        at_text_addf(out, "%s */\n\n", indent);
-    }
-}
-
-/* The text when it is one short line; else none. */
-static struct at_bytes short_line(const struct at_proto_location *l)
-{
-    struct atoll_str s = l->leading.len > 0 ? l->leading : l->trailing;
     struct at_bytes text = at_bytes_over(s.at, s.len);
 
     while (text.len > 0 && text.at[text.len - 1] == '\n') {
         text.len--;
     }
-    if ((l->leading.len > 0 && l->trailing.len > 0) || at_bytes_index(text, '\n') < text.len ||
-        text.len > LINE_MAX_CHARS - 10) {
+    if (at_bytes_index(text, '\n') < text.len || text.len > LINE_MAX_CHARS - 10) {
         text.len = 0;
     }
     return text;
+}
+
+/* Two texts as one comment; either may be empty. */
+static void add_comment(struct atoll_str first, struct atoll_str second, const char *indent,
+                        struct at_text *out)
+{
+    struct at_bytes line = {0};
+    bool some = false;
+
+    if (first.len == 0 || second.len == 0) {
+        line = short_line(first.len > 0 ? first : second);
+    }
+    if (line.len > 0) {
+        at_text_addf(out, "%s/*%s", indent, line.at[0] == ' ' ? "" : " ");
+        add_line(line, out);
+        at_text_add_str(out, " */\n");
+    } else if (first.len + second.len > 0) {
+        at_text_addf(out, "%s/*\n", indent);
+        add_lines(first, indent, &some, out);
+        add_lines(second, indent, &some, out);
+        at_text_addf(out, "%s */\n", indent);
+    }
 }
 
 void at_gen_emit_comment(const struct at_gen_file *file, const struct at_gen_path *path,
                          const char *indent, struct at_text *out)
 {
     const struct at_proto_location *l = at_gen_comments(file, path);
-    struct at_bytes line;
-    bool some = false;
 
     if (l == NULL) {
         return;
     }
-    add_detached(l, indent, out);
-    line = short_line(l);
-    if (line.len > 0) {
-        at_text_addf(out, "%s/*%s", indent, line.at[0] == ' ' ? "" : " ");
-        add_line(line, out);
-        at_text_add_str(out, " */\n");
-    } else if (l->leading.len + l->trailing.len > 0) {
-        at_text_addf(out, "%s/*\n", indent);
-        add_lines(l->leading, indent, &some, out);
-        add_lines(l->trailing, indent, &some, out);
-        at_text_addf(out, "%s */\n", indent);
+    for (size_t i = 0; i < l->detached.count; i++) {
+        add_comment(l->detached.at[i], (struct atoll_str){0}, indent, out);
+        at_text_add_char(out, '\n');
     }
+    add_comment(l->leading, l->trailing, indent, out);
 }

@@ -249,13 +249,10 @@ static void emit_file_comments(const struct at_gen_file *file, struct at_text *o
 {
     struct at_gen_path syntax = {NULL, FILE_SYNTAX, -1};
     struct at_gen_path package = {NULL, FILE_PACKAGE, -1};
-    size_t before = out->len;
 
+    at_text_add_char(out, '\n');
     at_gen_emit_comment(file, &syntax, "", out);
     at_gen_emit_comment(file, &package, "", out);
-    if (out->len > before) {
-        at_text_add_char(out, '\n');
-    }
 }
 
 static void emit_types(const struct at_gen_file *file, struct at_text *out)

@@ -39,7 +39,7 @@ static void emit_presence(const struct at_gen_field *f, struct at_text *out)
 static void emit_setter(const struct at_gen_message *m, const struct at_gen_field *f,
                         struct at_text *out)
 {
-    at_text_addf(out, "%sstatic inline void %s(struct %s *m,\n    ", mark(m, f), f->setter,
+    at_text_addf(out, "%sstatic inline void %s(\n    struct %s *m, ", mark(m, f), f->setter,
                  m->c_name);
     emit_type(f, out);
     at_text_add_str(out, "value)\n{\n");
@@ -56,8 +56,8 @@ static void emit_adder(const struct at_gen_message *m, const struct at_gen_field
     at_text_addf(out, "%sstatic inline ", mark(m, f));
     if (message) {
         at_text_addf(out,
-                     "struct %s *%s(struct atoll_memory *memory,\n"
-                     "    struct %s *m)\n"
+                     "struct %s *%s(\n"
+                     "    struct atoll_memory *memory, struct %s *m)\n"
                      "{\n"
                      "    return ATOLL_CAST(struct %s *,\n"
                      "        atoll_append_message(memory, &m->%s, &%s_desc));\n"
@@ -65,7 +65,7 @@ static void emit_adder(const struct at_gen_message *m, const struct at_gen_field
                      f->of, f->maker, m->c_name, f->of, f->access, f->of);
         return;
     }
-    at_text_addf(out, "bool %s(struct atoll_memory *memory,\n    struct %s *m, ", f->maker,
+    at_text_addf(out, "bool %s(\n    struct atoll_memory *memory, struct %s *m, ", f->maker,
                  m->c_name);
     emit_type(f, out);
     at_text_addf(out,
@@ -86,8 +86,8 @@ static void emit_maker(const struct at_gen_message *m, const struct at_gen_field
                        struct at_text *out)
 {
     at_text_addf(out,
-                 "%sstatic inline struct %s *%s(struct atoll_memory *memory,\n"
-                 "    struct %s *m)\n"
+                 "%sstatic inline struct %s *%s(\n"
+                 "    struct atoll_memory *memory, struct %s *m)\n"
                  "{\n"
                  "    struct %s *made = ATOLL_CAST(struct %s *, atoll_new(memory, &%s_desc));\n\n"
                  "    if (made == NULL) {\n"
@@ -121,8 +121,8 @@ static void emit_extension_set(const struct at_gen_message *m, struct at_text *o
     const struct at_gen_field *f = &m->fields[0];
 
     at_text_addf(out,
-                 "%sstatic inline int %s(struct atoll_memory *memory,\n"
-                 "    struct %s *m, ",
+                 "%sstatic inline int %s(\n"
+                 "    struct atoll_memory *memory, struct %s *m, ",
                  mark(m, f), x->set_name, x->extendee);
     emit_value(f, "value", out);
     at_text_addf(out,
@@ -158,16 +158,16 @@ static void emit_extension(const struct at_gen_message *m, struct at_text *out)
                  "}\n\n",
                  deprecated, x->has_name, x->extendee, x->desc_name);
     at_text_addf(out,
-                 "%sstatic inline int %s(struct atoll_memory *memory,\n"
-                 "    const struct %s *m, struct %s *ret)\n"
+                 "%sstatic inline int %s(\n"
+                 "    struct atoll_memory *memory, const struct %s *m, struct %s *ret)\n"
                  "{\n"
                  "    return atoll_extension_get(memory, &%s, m, ret);\n"
                  "}\n\n",
                  deprecated, x->get_name, x->extendee, m->c_name, x->desc_name);
     emit_extension_set(m, out);
     at_text_addf(out,
-                 "%sstatic inline int %s(struct atoll_memory *memory,\n"
-                 "    struct %s *m)\n"
+                 "%sstatic inline int %s(\n"
+                 "    struct atoll_memory *memory, struct %s *m)\n"
                  "{\n"
                  "    return atoll_extension_clear(memory, &%s, m);\n"
                  "}\n\n",
@@ -184,7 +184,8 @@ void at_gen_emit_helpers(const struct at_gen_message *m, struct at_text *out)
         return;
     }
     at_text_addf(out,
-                 "%sstatic inline void %s(struct %s *m)\n"
+                 "%sstatic inline void %s(\n"
+                 "    struct %s *m)\n"
                  "{\n"
                  "    atoll_init(&%s_desc, m);\n"
                  "}\n\n",

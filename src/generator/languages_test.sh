@@ -8,7 +8,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 "$protoc" --plugin=protoc-gen-atoll="$plugin" --atoll_out="$work" -I "$root/src/generator/testdata" \
-    -I "$root/proto" -I /usr/include everything.proto names.proto new.proto old.proto \
+    -I "$root/proto" -I /usr/include everything.proto names.proto names_two.proto new.proto old.proto \
+    plain.proto comments.proto deprecated.proto deprecated_file.proto options.proto \
     google/api/http.proto google/api/annotations.proto atoll/options.proto \
     $(cd /usr/include && ls google/protobuf/*.proto)
 
@@ -33,6 +34,46 @@ for cxx in g++ clang++; do
     done
 done
 [ $compiled -gt 0 ] || { echo "no compiler was found"; exit 1; }
+
+# `option deprecated` warns whoever uses what has it, and nobody else.
+use=$root/src/generator/testdata/deprecated_use_test.c
+grep -n '/\* warned \*/' "$use" | cut -d: -f1 >"$work/expected"
+for compiler in gcc clang "g++ -x c++" "clang++ -x c++"; do
+    command -v ${compiler%% *} >/dev/null || continue
+    $compiler -Wall -Wextra -I "$root/include" -I "$work" -fsyntax-only "$use" 2>"$work/said"
+    sed -n 's/.*deprecated_use_test.c:\([0-9]*\):.*\[-Wdeprecated-declarations\]$/\1/p' "$work/said" |
+        sort -nu >"$work/warned"
+    cmp -s "$work/expected" "$work/warned" || {
+        echo "$compiler does not warn where it should:"
+        diff "$work/expected" "$work/warned" || true
+        exit 1
+    }
+    ! grep -q 'deprecated.*atoll\.h:.*warning' "$work/said" || { cat "$work/said"; exit 1; }
+done
+
+# Comments of the .proto stand in the header, and none of them can be more than a comment.
+while read -r line; do
+    grep -qF -- "$line" "$work/comments.atoll.h" || { echo "lacks the comment: $line"; exit 1; }
+done <<'END'
+/* A licence stands here, detached from everything. */
+/* About the file: what is in it. */
+/* A thought that belongs to nothing. */
+/* About the package. */
+/* Detached from the message. */
+ * Grüße, 世界 and 🙂: * / ends nothing, / * begins nothing, ? ?/ is no trigraph,
+ * and nothing turns around.
+     * Leading.
+     * Trailing.
+     * of two lines.
+    /* Only trailing. */
+    /* Which one. */
+        /* The first. */
+/* Of the enum. */
+    /* Of the value. */
+/* Of the service. */
+    /* Of the method. */
+/* Of the stream. */
+END
 
 # The same input gives the same bytes.
 mkdir "$work/again"

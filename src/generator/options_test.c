@@ -62,9 +62,9 @@ static void check_masked(const struct atoll_message_desc *desc, const char *expe
     at_arena_init(&arena, 1024, 1 << 20);
     card = at_arena_zalloc(&arena, 1, desc->struct_size);
     CHECK(card != NULL);
-    CHECK_INT(at_json_to_message(desc,
-                                 at_bytes_of("{\"holder\":\"Ann\",\"number\":\"4111\",\"pins\":[1]}"),
-                                 0, &arena, card, NULL),
+    CHECK_INT(at_json_to_message(
+                  desc, at_bytes_of("{\"holder\":\"Ann\",\"number\":\"4111\",\"pins\":[1]}"), 0,
+                  &arena, card, NULL),
               0);
     at_text_init(&text);
     at_json_writer_init(&j, &text, 0);

@@ -23,23 +23,23 @@ static void emit_unary(const struct at_gen_service *s, size_t i, struct at_text 
     const char *deprecated = mark(m);
 
     at_text_addf(out,
-                 "%sstatic inline int %s_%s(struct atoll_call *call,\n"
-                 "    const struct %s *in, struct %s *out)\n"
+                 "%sstatic inline int %s_%s(\n"
+                 "    struct atoll_call *call, const struct %s *in, struct %s *out)\n"
                  "{\n"
                  "    return atoll_invoke(call, &%s_desc, %zu, in, out);\n"
                  "}\n\n",
                  deprecated, s->c_name, m->name, m->input, m->output, s->c_name, i);
     at_text_addf(out,
-                 "%sstatic inline int %s_%s_async(struct atoll_call *call,\n"
-                 "    const struct %s *in, struct %s *out,\n"
+                 "%sstatic inline int %s_%s_async(\n"
+                 "    struct atoll_call *call, const struct %s *in, struct %s *out,\n"
                  "    atoll_done *done, void *user)\n"
                  "{\n"
                  "    return atoll_invoke_async(call, &%s_desc, %zu, in, out, done, user);\n"
                  "}\n\n",
                  deprecated, s->c_name, m->name, m->input, m->output, s->c_name, i);
     at_text_addf(out,
-                 "%sstatic inline int %s_%s_oneway(struct atoll_call *call,\n"
-                 "    const struct %s *in)\n"
+                 "%sstatic inline int %s_%s_oneway(\n"
+                 "    struct atoll_call *call, const struct %s *in)\n"
                  "{\n"
                  "    return atoll_invoke_oneway(call, &%s_desc, %zu, in);\n"
                  "}\n\n",

@@ -84,7 +84,6 @@ static void emit_method(const struct at_gen_method *m, struct at_text *out)
     static const char *const idempotency[] = {"ATOLL_IDEMPOTENCY_UNKNOWN", "ATOLL_NO_SIDE_EFFECTS",
                                               "ATOLL_IDEMPOTENT"};
     int32_t level = m->proto->options == NULL ? 0 : m->proto->options->idempotency;
-    uint32_t max_bytes = at_proto_max_request_bytes(m->proto);
     bool streams = m->client_streams || m->server_streams;
 
     at_text_addf(out,
@@ -98,16 +97,13 @@ static void emit_method(const struct at_gen_method *m, struct at_text *out)
     at_text_addf(out,
                  ",\n"
                  "     .idempotency = %s,\n"
-                 "     .%s = %s",
-                 idempotency[level >= 0 && level <= 2 ? level : 0], streams ? "stream" : "invoke",
-                 m->thunk_name);
-    if (m->timeout_ns != 0) {
-        at_text_addf(out, ",\n     .timeout_ns = UINT64_C(%" PRIu64 ")", m->timeout_ns);
-    }
-    if (max_bytes != 0) {
-        at_text_addf(out, ",\n     .max_request_bytes = %" PRIu32, max_bytes);
-    }
-    at_text_add_str(out, "},\n");
+                 "     .invoke = %s,\n"
+                 "     .stream = %s,\n"
+                 "     .timeout_ns = UINT64_C(%" PRIu64 "),\n"
+                 "     .max_request_bytes = %" PRIu32 "},\n",
+                 idempotency[level >= 0 && level <= 2 ? level : 0],
+                 streams ? "NULL" : m->thunk_name, streams ? m->thunk_name : "NULL", m->timeout_ns,
+                 at_proto_max_request_bytes(m->proto));
 }
 
 void at_gen_emit_service_table(const struct at_gen_service *s, struct at_text *out)

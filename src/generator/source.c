@@ -83,7 +83,7 @@ static int emit_types(struct table *t, struct at_arena *arena, struct at_text *o
             return r;
         }
         if (t->type_count++ == 0) {
-            at_text_addf(out, "static const union atoll_type_ref %s_types[] = {\n",
+            at_text_addf(out, "static const union atoll_type_ref %s__types[] = {\n",
                          t->message->c_name);
         }
         at_text_addf(out, "    {.%s = &%s_desc},\n",
@@ -134,7 +134,7 @@ static bool has_json_name(const struct at_proto_field *p)
 
 static void emit_names(struct table *t, struct at_text *out)
 {
-    at_text_addf(out, "static const struct atoll_field_name %s_names[] = {\n", t->message->c_name);
+    at_text_addf(out, "static const struct atoll_field_name %s__names[] = {\n", t->message->c_name);
     for (size_t i = 0; i < t->count; i++) {
         const struct at_proto_field *p = t->fields[i]->proto;
         size_t name_at = t->text_len;
@@ -167,7 +167,7 @@ static void emit_text(const struct table *t, struct at_text *out)
 {
     bool whole = t->text_len <= C_STRING_MAX;
 
-    at_text_addf(out, "static const char %s_text[] =%s", t->message->c_name, whole ? "" : " {");
+    at_text_addf(out, "static const char %s__text[] =%s", t->message->c_name, whole ? "" : " {");
     for (size_t i = 0; i < t->count; i++) {
         const struct at_proto_field *p = t->fields[i]->proto;
 
@@ -250,9 +250,9 @@ static void emit_desc(const struct table *t, struct at_text *out)
                  "    .text = %s%s,\n"
                  "    .full_name = \"%s\",\n"
                  "};\n\n",
-                 fields, t->count > 0 ? "_fields" : "", t->type_count > 0 ? m->c_name : "NULL",
-                 t->type_count > 0 ? "_types" : "", fields, t->count > 0 ? "_names" : "", fields,
-                 t->count > 0 ? "_text" : "", m->full_name);
+                 fields, t->count > 0 ? "__fields" : "", t->type_count > 0 ? m->c_name : "NULL",
+                 t->type_count > 0 ? "__types" : "", fields, t->count > 0 ? "__names" : "", fields,
+                 t->count > 0 ? "__text" : "", m->full_name);
 }
 
 static int emit_message(const struct at_gen_file *file, const struct at_gen_message *m,
@@ -272,7 +272,7 @@ static int emit_message(const struct at_gen_file *file, const struct at_gen_mess
     at_map_init(&t.types, 0);
     r = emit_types(&t, file->run->arena, out);
     if (r == 0 && t.count > 0) {
-        at_text_addf(out, "static const struct atoll_field_desc %s_fields[] = {\n", m->c_name);
+        at_text_addf(out, "static const struct atoll_field_desc %s__fields[] = {\n", m->c_name);
         for (size_t i = 0; i < t.count; i++) {
             emit_field(&t, t.fields[i], out);
         }
@@ -305,7 +305,7 @@ static int emit_enum(const struct at_gen_file *file, const struct at_gen_enum *e
         }
         sorted[at] = &e->proto->values.at[i];
     }
-    at_text_addf(out, "static const struct atoll_enum_value %s_values[] = {\n", e->c_name);
+    at_text_addf(out, "static const struct atoll_enum_value %s__values[] = {\n", e->c_name);
     for (size_t i = 0; i < n; i++) {
         at_text_addf(out, "    {%s, \"%.*s\"},\n", e->names[sorted[i] - e->proto->values.at],
                      (int)sorted[i]->name.len, sorted[i]->name.at);
@@ -315,7 +315,7 @@ static int emit_enum(const struct at_gen_file *file, const struct at_gen_enum *e
                  "const struct atoll_enum_desc %s_desc = {\n"
                  "    .size = sizeof(struct atoll_enum_desc),\n"
                  "    .full_name = \"%s\",\n"
-                 "    .values = %s_values,\n"
+                 "    .values = %s__values,\n"
                  "    .value_count = %zu,\n"
                  "};\n\n",
                  e->c_name, e->full_name, e->c_name, n);
@@ -327,6 +327,7 @@ static void emit_extension(const struct at_gen_message *m, struct at_text *out)
     at_text_addf(out,
                  "const struct atoll_extension_desc %s = {\n"
                  "    .size = sizeof(struct atoll_extension_desc),\n"
+                 "    .flags = 0,\n"
                  "    .extendee = &%s_desc,\n"
                  "    .holder = &%s_desc,\n"
                  "};\n\n",
