@@ -64,11 +64,12 @@ int at_pb_merge(const struct atoll_message_desc *desc, struct at_bytes in, struc
 
 /*
  * Encodes into the last bytes of [at, at + cap): *ret is where. 0, AT_PB_NO_ROOM, AT_PB_TOO_DEEP,
- * AT_PB_TOO_BIG, AT_PB_BAD_UTF8 (a string that a peer would refuse).
+ * AT_PB_TOO_BIG, AT_PB_BAD_UTF8 (a string that a peer would refuse), AT_PB_MISSING (which field
+ * says at_pb_check_required(), pb/required.h).
  */
 int at_pb_encode(const struct atoll_message_desc *desc, const void *message, void *at, size_t cap,
                  struct at_bytes *ret);
-/* The exact number of bytes. 0, AT_PB_TOO_DEEP, AT_PB_TOO_BIG. */
+/* The exact number of bytes. 0, or as at_pb_encode(). */
 int at_pb_size(const struct atoll_message_desc *desc, const void *message, size_t *ret);
 /* Into the arena, of any size. Also -ENOMEM. */
 int at_pb_encode_in_arena(const struct atoll_message_desc *desc, const void *message,

@@ -1,7 +1,11 @@
 /*
  * Encoding, backwards: the last byte first. When a nested message is finished its length is simply
- * how far we came, so no sizes are computed beforehand or remembered. One body serves two uses:
- * with `dry` nothing is written and only the count remains.
+ * how far we came, so no sizes are computed beforehand or remembered.
+ *
+ * Bytes go into a window, which is the caller's buffer as long as any field but a long text is sure
+ * to fit. Then it is a small one of our own, which is emptied into the buffer as it fills; so only
+ * one place asks whether there is room to the byte. Asked for a size alone, we empty it into
+ * nothing.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -13,297 +17,544 @@
 #include "base/bytes.h"
 #include "pb/codec.h"
 #include "pb/limits.h"
+#include "pb/required.h"
 #include "pb/table.h"
 #include "pb/wire.h"
 
-#define ALWAYS_INLINE static inline __attribute__((always_inline))
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
-struct out {
-    uint8_t *end; /* of the buffer */
-    size_t cap;
-    size_t len; /* bytes at the end that are written */
-    int result;
-    bool dry;
+enum {
+    FIELD_MAX = 32, /* bytes below the place to write at that one field may touch, without a text */
+    WINDOW = 256,   /* bytes of our own window */
+    LONG_TEXT = 128, /* from here on the C library copies faster */
 };
 
+/* Where bytes go. Written: [real, end of the buffer), then what is in the window from p on. */
+struct out {
+    uint8_t *start; /* of the window */
+    uint8_t *end;   /* of the window */
+    uint8_t *real;  /* what was emptied of the window begins here; NULL: nothing is written */
+    uint8_t *at;    /* beginning of the caller's buffer */
+    size_t emptied; /* bytes that left the window, or the buffer's when it was the window */
+    int result;     /* why a step returned NULL */
+    uint8_t own[WINDOW];
+};
+
+/* A message around the one in work. */
 struct frame {
     const struct atoll_message_desc *desc;
     const uint8_t *message;
-    size_t end;    /* out->len when this message began, that is: ended */
-    uint32_t next; /* fields below this index are still to do; field next - 1 is in work */
-    size_t left;   /* elements of the repeated messages in work that are still to do */
+    const struct atoll_field_desc *field; /* through which we went down */
+    size_t left;                          /* elements of its list that are still to do */
+    size_t end;                           /* written() when the message below it began */
 };
 
-/* Where the next n bytes go, or NULL: no room (or dry). */
-ALWAYS_INLINE uint8_t *claim(struct out *o, size_t n)
+static uint8_t *fail(struct out *o, int result)
 {
-    if (o->dry) {
-        o->len += n;
-        return NULL;
-    }
-    if (__builtin_expect(n > o->cap - o->len, 0)) {
-        o->result = AT_PB_NO_ROOM;
-        return NULL;
-    }
-    o->len += n;
-    return o->end - o->len;
+    o->result = result;
+    return NULL;
 }
 
-ALWAYS_INLINE size_t varint_size(uint64_t v)
+AT_PB_HOT size_t written(const struct out *o, const uint8_t *p)
 {
-    return ((size_t)(63 - __builtin_clzll(v | 1)) * 9 + 73) / 64;
+    return o->emptied + (size_t)(o->end - p);
 }
 
-ALWAYS_INLINE void put_varint(struct out *o, uint64_t v)
+/* Empties the window. The new place to write at; NULL: no room. */
+AT_PB_COLD static uint8_t *empty(struct out *o, const uint8_t *p)
 {
-    size_t n = __builtin_expect(v < 0x80, 1) ? 1 : varint_size(v);
-    uint8_t *p = claim(o, n);
+    size_t n = (size_t)(o->end - p);
 
-    if (p == NULL) {
-        return;
+    o->emptied += n;
+    if (o->end != o->own + WINDOW) { /* it was the buffer itself */
+        o->real = o->end - n;
+    } else if (o->real != NULL) {
+        if (n > (size_t)(o->real - o->at)) {
+            return fail(o, AT_PB_NO_ROOM);
+        }
+        o->real -= n;
+        memcpy(o->real, p, n);
     }
-    while (v >= 0x80) {
-        *p++ = (uint8_t)(v | 0x80);
-        v >>= 7;
-    }
-    *p = (uint8_t)v;
+    o->start = o->own;
+    o->end = o->own + WINDOW;
+    return o->end;
 }
 
-ALWAYS_INLINE void put_bytes(struct out *o, const void *at, size_t len)
+AT_PB_HOT uint8_t *put_varint(uint8_t *p, uint64_t v)
 {
-    uint8_t *p = claim(o, len);
+    uint64_t w;
+    unsigned spare;
 
-    if (p != NULL && len > 0) {
-        memcpy(p, at, len);
+    if (__builtin_expect(v < 0x80, 1)) {
+        *--p = (uint8_t)v;
+        return p;
     }
+    if (v < 0x4000) {
+        uint16_t two = (uint16_t)((v << 1 & 0x7F00) | (v & 0x7F) | 0x80);
+
+        memcpy(p - 2, &two, 2);
+        return p - 2;
+    }
+    if (UNLIKELY(v >= (uint64_t)1 << 56)) { /* nine or ten bytes; ten when it is negative */
+        *--p = (uint8_t)(v >> 63);
+        p += v >> 63 == 0; /* not that one */
+        *--p = (uint8_t)((v >> 56 & 0x7F) | (v >> 63 << 7));
+        v = (v & 0x00FFFFFFFFFFFFFFU) | (uint64_t)1 << 56; /* eight bytes, none of them the last */
+    }
+    w = (v & 0x00FFFFFFF0000000U) << 4 | (v & 0x000000000FFFFFFFU);
+    w = (w & 0x0FFFC0000FFFC000U) << 2 | (w & 0x00003FFF00003FFFU);
+    w = (w & 0x3F803F803F803F80U) << 1 | (w & 0x007F007F007F007FU);
+    if (UNLIKELY(v >= (uint64_t)1 << 56)) {
+        w |= 0x8080808080808080U;
+        memcpy(p - 8, &w, 8);
+        return p - 8;
+    }
+    spare = (unsigned)__builtin_clzll(w) & ~7U; /* bits of the eight bytes that it does not need */
+    w = (w | 0x8080808080808080U) << spare;
+    /* The last byte has no continuation bit. */
+    w &= 0x7FFFFFFFFFFFFFFFU;
+    memcpy(p - 8, &w, 8);
+    return p - (8 - spare / 8);
 }
 
-ALWAYS_INLINE uint64_t load_varint(uint8_t type, const void *value)
+/* The number that goes out for a field of this type. */
+AT_PB_HOT uint64_t load_number(unsigned type, const uint8_t *value)
 {
     switch (type) {
     case ATOLL_TYPE_INT64:
-    case ATOLL_TYPE_UINT64: return *(const uint64_t *)value;
+    case ATOLL_TYPE_UINT64: return at_pb_load8(value);
     case ATOLL_TYPE_SINT64: return at_pb_zigzag(*(const int64_t *)value);
     case ATOLL_TYPE_SINT32: return (uint32_t)at_pb_zigzag(*(const int32_t *)value);
-    case ATOLL_TYPE_BOOL: return *(const uint8_t *)value != 0;
-    case ATOLL_TYPE_UINT32: return *(const uint32_t *)value;
+    case ATOLL_TYPE_BOOL: return *value != 0;
+    case ATOLL_TYPE_UINT32: return at_pb_load4(value);
     default: return (uint64_t)(int64_t)*(const int32_t *)value; /* int32, enum: sign-extended */
     }
 }
 
-/*
- * A value without its tag; false: it is the zero of its type and `zero_too` is not set, so nothing
- * was written.
- */
-ALWAYS_INLINE bool put_value(struct out *o, const struct atoll_field_desc *f, const void *value,
-                             bool zero_too)
+/* Copies up to LONG_TEXT bytes, with loads that overlap, and says whether all of them are ASCII. */
+AT_PB_HOT bool copy_text(uint8_t *to, const uint8_t *from, size_t len)
 {
-    const struct atoll_str *text = value;
-    uint64_t v;
+    uint64_t all = 0;
 
-    switch (at_pb_type(f)) {
+    if (len >= 8) {
+        const uint8_t *last = from + len - 8;
+
+        all = at_pb_load8(last);
+        memcpy(to + len - 8, &all, 8);
+        for (; from < last; from += 8, to += 8) {
+            uint64_t w = at_pb_load8(from);
+
+            all |= w;
+            memcpy(to, &w, 8);
+        }
+    } else if (len >= 4) {
+        uint32_t first = at_pb_load4(from);
+        uint32_t last = at_pb_load4(from + len - 4);
+
+        memcpy(to, &first, 4);
+        memcpy(to + len - 4, &last, 4);
+        all = first | last;
+    } else if (len > 0) {
+        uint8_t first = from[0];
+        uint8_t middle = from[len / 2];
+        uint8_t last = from[len - 1];
+
+        to[0] = first;
+        to[len / 2] = middle;
+        to[len - 1] = last;
+        all = (uint64_t)(first | middle | last);
+    }
+    return (all & 0x8080808080808080U) == 0;
+}
+
+/* Bytes of any length, where the window may be too small for them. */
+AT_PB_COLD static uint8_t *put_bytes(struct out *o, uint8_t *p, const void *at, size_t len)
+{
+    if (len > (size_t)(p - o->start)) {
+        p = empty(o, p);
+        if (p == NULL) {
+            return NULL;
+        }
+    }
+    if (len <= (size_t)(p - o->start)) {
+        p -= len;
+        memcpy(p, at, len);
+        return p;
+    }
+    if (o->real != NULL) {
+        if (len > (size_t)(o->real - o->at)) {
+            return fail(o, AT_PB_NO_ROOM);
+        }
+        o->real -= len;
+        memcpy(o->real, at, len);
+    }
+    o->emptied += len;
+    return p;
+}
+
+static bool is_sendable(const struct atoll_field_desc *f, const struct atoll_str *text)
+{
+    return at_pb_type(f) != ATOLL_TYPE_STRING || (f->flags & ATOLL_FIELD_ANY_BYTES) != 0 ||
+           at_pb_is_utf8((const uint8_t *)text->at, text->len);
+}
+
+AT_PB_COLD static uint8_t *put_long_text(struct out *o, uint8_t *p,
+                                         const struct atoll_field_desc *f,
+                                         const struct atoll_str *text)
+{
+    if (!is_sendable(f, text)) {
+        return fail(o, AT_PB_BAD_UTF8);
+    }
+    p = put_bytes(o, p, text->at, text->len);
+    if (p != NULL && p - o->start < FIELD_MAX) {
+        p = empty(o, p);
+    }
+    return p;
+}
+
+/* The text and its length. */
+AT_PB_HOT uint8_t *put_text(struct out *o, uint8_t *p, const struct atoll_field_desc *f,
+                            const struct atoll_str *text)
+{
+    size_t len = text->len;
+
+    if (UNLIKELY(len > LONG_TEXT || len > (size_t)(p - o->start) - FIELD_MAX)) {
+        p = put_long_text(o, p, f, text);
+        return p == NULL ? NULL : put_varint(p, len);
+    }
+    p -= len;
+    if (UNLIKELY(!copy_text(p, (const uint8_t *)text->at, len)) && !is_sendable(f, text)) {
+        return fail(o, AT_PB_BAD_UTF8);
+    }
+    return put_varint(p, len);
+}
+
+/* One value of any type but messages, with room for it. NULL: failed. */
+static uint8_t *put_element(struct out *o, uint8_t *p, const struct atoll_field_desc *f,
+                            const uint8_t *value)
+{
+    unsigned type = at_pb_type(f);
+
+    if (p - o->start < FIELD_MAX) {
+        p = empty(o, p);
+        if (p == NULL) {
+            return NULL;
+        }
+    }
+    switch (type) {
     case ATOLL_TYPE_STRING:
-    case ATOLL_TYPE_BYTES:
-        if (text->len == 0 && !zero_too) {
-            return false;
-        }
-        if (!o->dry && at_pb_type(f) == ATOLL_TYPE_STRING &&
-            !at_pb_is_utf8((const uint8_t *)text->at, text->len) &&
-            (f->flags & ATOLL_FIELD_ANY_BYTES) == 0) {
-            o->result = AT_PB_BAD_UTF8;
-        }
-        put_bytes(o, text->at, text->len);
-        put_varint(o, text->len);
-        return true;
+    case ATOLL_TYPE_BYTES: return put_text(o, p, f, (const struct atoll_str *)value);
     case ATOLL_TYPE_DOUBLE:
     case ATOLL_TYPE_FIXED64:
-    case ATOLL_TYPE_SFIXED64:
-        if (*(const uint64_t *)value == 0 && !zero_too) {
-            return false;
-        }
-        put_bytes(o, value, 8);
-        return true;
+    case ATOLL_TYPE_SFIXED64: return memcpy(p - 8, value, 8);
     case ATOLL_TYPE_FLOAT:
     case ATOLL_TYPE_FIXED32:
-    case ATOLL_TYPE_SFIXED32:
-        if (*(const uint32_t *)value == 0 && !zero_too) {
-            return false;
-        }
-        put_bytes(o, value, 4);
-        return true;
-    default:
-        v = load_varint(at_pb_type(f), value);
-        if (v == 0 && !zero_too) {
-            return false;
-        }
-        put_varint(o, v);
-        return true;
+    case ATOLL_TYPE_SFIXED32: return memcpy(p - 4, value, 4);
+    default: return put_varint(p, load_number(type, value));
     }
 }
 
-static inline __attribute__((always_inline)) void
-put_repeated(struct out *o, const struct atoll_field_desc *f, const struct at_pb_array *array)
+/* A list of anything but messages, with its tags. NULL: failed. */
+static uint8_t *put_list(struct out *o, uint8_t *p, const struct atoll_field_desc *f,
+                         const struct at_pb_array *array)
 {
-    size_t size = at_pb_scalar_size(at_pb_type(f));
     bool packed = at_pb_form(f) == ATOLL_FORM_PACKED;
-    size_t end = o->len;
+    size_t size = at_pb_scalar_size(at_pb_type(f));
+    size_t end = written(o, p);
 
-    for (size_t i = array->count; i > 0 && o->result == AT_PB_OK; i--) {
-        (void)put_value(o, f, (const uint8_t *)array->at + (i - 1) * size, true);
+    for (size_t i = array->count; i > 0; i--) {
+        p = put_element(o, p, f, (const uint8_t *)array->at + (i - 1) * size);
+        if (p == NULL) {
+            return NULL;
+        }
         if (!packed) {
-            put_varint(o, f->tag);
+            p = put_varint(p, f->tag);
         }
     }
-    if (packed && array->count > 0) {
-        put_varint(o, o->len - end);
-        put_varint(o, f->tag);
+    if (packed && p - o->start < FIELD_MAX) {
+        p = empty(o, p);
     }
+    if (packed && p != NULL) {
+        p = put_varint(p, written(o, p) - end);
+        p = put_varint(p, f->tag);
+    }
+    return p;
 }
 
-ALWAYS_INLINE void put_unknown(struct out *o, const struct frame *frame)
+/* The ring leads forward, so its place is made first. NULL: no room. */
+AT_PB_COLD static uint8_t *put_unknown(struct out *o, uint8_t *p, const struct atoll_unknown *last)
 {
-    const struct atoll_unknown *last =
-        *(const struct atoll_unknown *const *)(frame->message + frame->desc->unknown_offset);
     const struct atoll_unknown *piece = last;
     size_t total = 0;
-    uint8_t *p;
+    uint8_t *to;
 
-    if (__builtin_expect(last == NULL, 1)) {
-        return;
-    }
     do {
+        piece = piece->next;
         total += piece->bytes.len;
-        piece = piece->next;
     } while (piece != last);
-    p = claim(o, total);
-    if (p == NULL) {
-        return;
+    if (total > (size_t)(p - o->start)) {
+        p = empty(o, p);
+        if (p == NULL || (o->real != NULL && total > (size_t)(o->real - o->at))) {
+            return fail(o, AT_PB_NO_ROOM);
+        }
+        o->emptied += total;
+        to = o->real == NULL ? NULL : o->real - total;
+        o->real = to;
+    } else {
+        p -= total;
+        to = p;
     }
-    do {
-        piece = piece->next;
-        memcpy(p, piece->bytes.at, piece->bytes.len);
-        p += piece->bytes.len;
-    } while (piece != last);
+    for (piece = last->next; to != NULL; piece = piece->next) {
+        memcpy(to, piece->bytes.at, piece->bytes.len);
+        to = piece == last ? NULL : to + piece->bytes.len;
+    }
+    return p;
 }
 
-ALWAYS_INLINE bool is_set(const struct atoll_field_desc *f, const uint8_t *message)
+/* The message in work. Only passed to functions that become part of the loop: it lives in registers. */
+struct work {
+    const struct atoll_message_desc *desc;
+    const uint8_t *message;
+    const struct atoll_field_desc *field; /* this one and those behind it are done */
+};
+
+/* Begins with a message, at its end. NULL: failed. */
+AT_PB_HOT uint8_t *begin(struct out *o, struct work *w, uint8_t *p,
+                         const struct atoll_message_desc *desc, const uint8_t *message)
 {
-    if (at_pb_form(f) == ATOLL_FORM_OPTIONAL) {
-        return *(message + f->presence) != 0;
+    const struct atoll_unknown *unknown =
+        *(const struct atoll_unknown *const *)(message + desc->unknown_offset);
+
+    w->desc = desc;
+    w->message = message;
+    w->field = desc->fields + desc->field_count;
+    if (UNLIKELY((desc->flags & ATOLL_MESSAGE_HAS_REQUIRED) != 0) &&
+        !at_pb_has_required(desc, message)) {
+        return fail(o, AT_PB_MISSING);
     }
-    return *(const uint32_t *)(message + f->presence) == at_pb_number(f);
+    return UNLIKELY(unknown != NULL) ? put_unknown(o, p, unknown) : p;
 }
 
 /*
- * The field in work: a value is written, or the nested message to begin with is returned (the last
- * element of repeated ones); NULL: the field is done.
+ * Does a value of zero go out? Where presence says so; and in entries of maps, as from everybody
+ * else, though it means the same.
  */
-ALWAYS_INLINE const uint8_t *put_field(struct out *o, struct frame *frame,
-                                       const struct atoll_field_desc *f)
+AT_PB_HOT bool sends_zero(const struct work *w, const struct atoll_field_desc *f)
 {
-    const uint8_t *value = frame->message + f->offset;
+    return f->kind >= ATOLL_FORM_OPTIONAL << 5 || (w->desc->flags & ATOLL_MESSAGE_MAP_ENTRY) != 0;
+}
 
-    if (at_pb_is_repeated(f)) {
-        const struct at_pb_array *array = (const struct at_pb_array *)value;
+AT_PB_HOT uint8_t *put_number(const struct work *w, const struct atoll_field_desc *f, uint8_t *p,
+                              uint64_t v)
+{
+    if (v == 0 && !sends_zero(w, f)) {
+        return p;
+    }
+    return put_varint(put_varint(p, v), f->tag);
+}
 
-        if (at_pb_type(f) != ATOLL_TYPE_MESSAGE) {
-            put_repeated(o, f, array);
-            return NULL;
-        }
-        if (array->count == 0) {
-            return NULL;
-        }
-        frame->left = array->count - 1;
-        return (const uint8_t *)array->at + frame->left * at_pb_value_size(frame->desc, f);
+AT_PB_HOT uint8_t *put_fixed(const struct work *w, const struct atoll_field_desc *f, uint8_t *p,
+                             uint64_t v, size_t size)
+{
+    if (v == 0 && !sends_zero(w, f)) {
+        return p;
     }
-    if (at_pb_form(f) != ATOLL_FORM_IMPLICIT && !is_set(f, frame->message)) {
-        return NULL;
+    memcpy(p - size, &v, size);
+    return put_varint(p - size, f->tag);
+}
+
+/* A singular value that is no message, with its tag, when it has to be sent. NULL: failed. */
+AT_PB_HOT uint8_t *put_value(struct out *o, const struct work *w, const struct atoll_field_desc *f,
+                             unsigned type, uint8_t *p)
+{
+    const uint8_t *value = w->message + f->offset;
+
+    switch (type) {
+    case ATOLL_TYPE_STRING:
+    case ATOLL_TYPE_BYTES:
+        if (((const struct atoll_str *)value)->len == 0 && !sends_zero(w, f)) {
+            return p;
+        }
+        p = put_text(o, p, f, (const struct atoll_str *)value);
+        return UNLIKELY(p == NULL) ? NULL : put_varint(p, f->tag);
+    case ATOLL_TYPE_DOUBLE:
+    case ATOLL_TYPE_FIXED64:
+    case ATOLL_TYPE_SFIXED64: return put_fixed(w, f, p, at_pb_load8(value), 8);
+    case ATOLL_TYPE_FLOAT:
+    case ATOLL_TYPE_FIXED32:
+    case ATOLL_TYPE_SFIXED32: return put_fixed(w, f, p, at_pb_load4(value), 4);
+    case ATOLL_TYPE_INT64:
+    case ATOLL_TYPE_UINT64: return put_number(w, f, p, load_number(ATOLL_TYPE_INT64, value));
+    case ATOLL_TYPE_SINT64: return put_number(w, f, p, load_number(ATOLL_TYPE_SINT64, value));
+    case ATOLL_TYPE_SINT32: return put_number(w, f, p, load_number(ATOLL_TYPE_SINT32, value));
+    case ATOLL_TYPE_UINT32: return put_number(w, f, p, load_number(ATOLL_TYPE_UINT32, value));
+    case ATOLL_TYPE_BOOL: return put_number(w, f, p, load_number(ATOLL_TYPE_BOOL, value));
+    default: return put_number(w, f, p, load_number(ATOLL_TYPE_INT32, value));
     }
-    if (at_pb_type(f) == ATOLL_TYPE_MESSAGE) {
-        frame->left = 0;
+}
+
+AT_PB_HOT bool is_absent(const struct work *w, const struct atoll_field_desc *f)
+{
+    const uint8_t *presence = w->message + f->presence;
+
+    switch (f->kind >> 5) {
+    case ATOLL_FORM_OPTIONAL: return *presence == 0;
+    case ATOLL_FORM_ONEOF: return *(const uint32_t *)presence != at_pb_number(f);
+    case ATOLL_FORM_IMPLICIT: return false;
+    default: return ((const struct at_pb_array *)(w->message + f->offset))->count == 0;
+    }
+}
+
+/* The message to begin with for this field: of a list the last one. *ret_left: how many are before. */
+AT_PB_HOT const uint8_t *message_of(const struct work *w, const struct atoll_field_desc *f,
+                                    size_t *ret_left)
+{
+    const uint8_t *value = w->message + f->offset;
+    const struct at_pb_array *array = (const struct at_pb_array *)value;
+
+    *ret_left = 0;
+    if (f->kind < ATOLL_FORM_REPEATED << 5) {
         return *(const uint8_t *const *)value;
     }
-    if (put_value(o, f, value, at_pb_form(f) != ATOLL_FORM_IMPLICIT)) {
-        put_varint(o, f->tag);
-    }
-    return NULL;
+    *ret_left = array->count - 1;
+    return (const uint8_t *)array->at + *ret_left * w->desc->types[f->of].message->struct_size;
 }
 
-/* The nested message is complete: its length and tag, and the element before it, or NULL. */
-ALWAYS_INLINE const uint8_t *close_nested(struct out *o, struct frame *parent, size_t end)
+/*
+ * The message in work is complete: what stands in front of it, and on with the element before it,
+ * or with the message around it. NULL: failed.
+ */
+AT_PB_HOT uint8_t *finish(struct out *o, struct work *w, struct frame *frame, size_t *depth,
+                          uint8_t *p)
 {
-    const struct atoll_field_desc *f = at_pb_field(parent->desc, parent->next - 1);
-    const struct at_pb_array *array = (const struct at_pb_array *)(parent->message + f->offset);
+    const struct atoll_field_desc *f = frame->field;
 
-    put_varint(o, o->len - end);
-    put_varint(o, f->tag);
-    if (parent->left == 0) {
-        return NULL;
+    if (UNLIKELY(p - o->start < FIELD_MAX)) {
+        p = empty(o, p);
+        if (p == NULL) {
+            return NULL;
+        }
     }
-    parent->left--;
-    return (const uint8_t *)array->at + parent->left * at_pb_value_size(parent->desc, f);
+    if (__builtin_expect(at_pb_type(f) != ATOLL_TYPE_GROUP, 1)) {
+        p = put_varint(p, written(o, p) - frame->end);
+    }
+    p = put_varint(p, f->tag);
+    if (frame->left > 0) {
+        frame->left--;
+        if (UNLIKELY(at_pb_type(f) == ATOLL_TYPE_GROUP)) {
+            p = put_varint(p, f->tag + AT_PB_WIRE_GROUP_END - AT_PB_WIRE_GROUP);
+        }
+        frame->end = written(o, p);
+        return begin(o, w, p, w->desc, w->message - w->desc->struct_size);
+    }
+    w->desc = frame->desc;
+    w->message = frame->message;
+    w->field = f;
+    --*depth;
+    return p;
 }
 
-ALWAYS_INLINE int encode(struct out *o, const struct atoll_message_desc *desc,
-                         const uint8_t *message)
+static int encode(struct out *o, const struct atoll_message_desc *desc, const uint8_t *message,
+                  uint8_t **ret)
 {
     __attribute__((uninitialized)) struct frame frames[AT_PB_DEPTH_MAX];
-    struct frame *frame = frames;
+    size_t depth = 0;
+    struct work w;
+    uint8_t *p = begin(o, &w, o->end, desc, message);
 
-    *frame = (struct frame){desc, message, 0, desc->field_count, 0};
-    put_unknown(o, frame);
-    for (;;) {
+    while (__builtin_expect(p != NULL, 1)) {
         const struct atoll_field_desc *f;
-        const uint8_t *nested;
+        struct frame *frame = &frames[depth];
+        const uint8_t *below;
+        unsigned type;
 
-        if (__builtin_expect(o->result != AT_PB_OK, 0)) {
-            return o->result;
-        }
-        if (frame->next > 0) {
-            f = at_pb_field(frame->desc, frame->next - 1);
-            nested = put_field(o, frame, f);
-        } else if (frame == frames) {
-            return o->len > AT_PB_MESSAGE_MAX ? AT_PB_TOO_BIG : AT_PB_OK;
-        } else {
-            size_t end = frame->end;
-
-            frame--;
-            f = at_pb_field(frame->desc, frame->next - 1);
-            nested = close_nested(o, frame, end);
-        }
-        if (nested == NULL) {
-            frame->next--;
+        if (w.field == w.desc->fields) {
+            if (depth == 0) {
+                *ret = p;
+                return AT_PB_OK;
+            }
+            p = finish(o, &w, frame - 1, &depth, p);
             continue;
         }
-        if (frame == &frames[AT_PB_DEPTH_MAX - 1]) {
+        f = --w.field;
+        type = f->kind;
+        if (type >= ATOLL_FORM_OPTIONAL << 5) {
+            type &= 0x1F;
+            if (is_absent(&w, f)) {
+                continue;
+            }
+            if (f->kind >= ATOLL_FORM_REPEATED << 5 && !at_pb_is_message(f)) {
+                p = put_list(o, p, f, (const struct at_pb_array *)(w.message + f->offset));
+                continue;
+            }
+        }
+        if (UNLIKELY(p - o->start < FIELD_MAX)) {
+            p = empty(o, p);
+            if (p == NULL) {
+                break;
+            }
+        }
+        if (type != ATOLL_TYPE_MESSAGE && type != ATOLL_TYPE_GROUP) {
+            p = put_value(o, &w, f, type, p);
+            continue;
+        }
+        below = message_of(&w, f, &frame->left);
+        if (below == NULL) {
+            continue;
+        }
+        if (UNLIKELY(++depth == AT_PB_DEPTH_MAX)) {
             return AT_PB_TOO_DEEP;
         }
-        desc = at_pb_sub(frame->desc, f);
-        frame++;
-        *frame = (struct frame){desc, nested, o->len, desc->field_count, 0};
-        put_unknown(o, frame);
+        if (UNLIKELY(type == ATOLL_TYPE_GROUP)) {
+            p = put_varint(p, f->tag + AT_PB_WIRE_GROUP_END - AT_PB_WIRE_GROUP);
+        }
+        frame->desc = w.desc;
+        frame->message = w.message;
+        frame->field = f;
+        frame->end = written(o, p);
+        p = begin(o, &w, p, w.desc->types[f->of].message, below);
     }
+    return o->result;
 }
 
 int at_pb_encode(const struct atoll_message_desc *desc, const void *message, void *at, size_t cap,
                  struct at_bytes *ret)
 {
-    struct out o = {.end = (uint8_t *)at + cap, .cap = cap, .dry = false};
-    int r = encode(&o, desc, message);
+    __attribute__((uninitialized)) struct out o;
+    uint8_t *begin = at == NULL ? o.own : at; /* cap is 0 then */
+    uint8_t *end = begin + cap;
+    uint8_t *p;
+    int r;
 
-    if (r == AT_PB_OK) {
-        *ret = at_bytes_over(o.end - o.len, o.len);
+    o.start = o.at = begin;
+    o.end = end;
+    o.real = NULL;
+    o.emptied = 0;
+    r = encode(&o, desc, message, &p);
+    if (r == AT_PB_OK && UNLIKELY(o.end != end)) {
+        p = empty(&o, p) == NULL ? NULL : o.real;
     }
-    return r;
+    if (r != AT_PB_OK || p == NULL) {
+        return r == AT_PB_OK ? o.result : r;
+    }
+    *ret = at_bytes_over(at == NULL ? NULL : p, (size_t)(end - p));
+    return ret->len > AT_PB_MESSAGE_MAX ? AT_PB_TOO_BIG : AT_PB_OK;
 }
 
 int at_pb_size(const struct atoll_message_desc *desc, const void *message, size_t *ret)
 {
-    struct out o = {.dry = true};
-    int r = encode(&o, desc, message);
+    __attribute__((uninitialized)) struct out o;
+    uint8_t *p;
+    int r;
 
+    o.start = o.at = o.own;
+    o.end = o.own + WINDOW;
+    o.real = NULL;
+    o.emptied = 0;
+    r = encode(&o, desc, message, &p);
     if (r == AT_PB_OK) {
-        *ret = o.len;
+        *ret = written(&o, p);
+        r = *ret > AT_PB_MESSAGE_MAX ? AT_PB_TOO_BIG : AT_PB_OK;
     }
     return r;
 }
