@@ -145,6 +145,7 @@ struct at_pool *at_pool_new(void)
     at_arena_init(&pool->arena, 1 << 14, AT_POOL_BYTES_MAX);
     at_map_init(&pool->symbols, (uint64_t)(uintptr_t)pool);
     at_map_init(&pool->files, (uint64_t)(uintptr_t)pool);
+    pool->types_end = &pool->types;
     pool->services_end = &pool->services;
     return pool;
 }
@@ -165,6 +166,15 @@ const struct atoll_message_desc *at_pool_message(const struct at_pool *pool, str
     const struct at_pool_symbol *s = at_pool_symbol(pool, name);
 
     return s == NULL || s->type == NULL ? NULL : &s->type->desc;
+}
+
+const struct atoll_message_desc *at_pool_next_message(const struct at_pool *pool,
+                                                      const struct atoll_message_desc *before)
+{
+    const struct at_pool_type *type =
+        before == NULL ? pool->types : ((const struct at_pool_type *)before)->next_of_all;
+
+    return type == NULL ? NULL : &type->desc;
 }
 
 const struct atoll_message_desc *at_pool_find(void *pool, struct at_bytes full_name)

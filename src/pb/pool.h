@@ -72,6 +72,9 @@ const struct atoll_field_desc *at_pool_extension(const struct at_pool *pool, str
                                                  const struct atoll_message_desc **ret_of);
 /* NULL when there is none of that name. Names are full and without a leading dot. */
 const struct atoll_message_desc *at_pool_message(const struct at_pool *pool, struct at_bytes name);
+/* All message types, nested ones and map entries too: the one behind `before`, the first for NULL. */
+const struct atoll_message_desc *at_pool_next_message(const struct at_pool *pool,
+                                                      const struct atoll_message_desc *before);
 const struct atoll_enum_desc *at_pool_enum(const struct at_pool *pool, struct at_bytes name);
 const struct at_pool_service *at_pool_find_service(const struct at_pool *pool,
                                                    struct at_bytes name);

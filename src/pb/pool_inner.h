@@ -38,8 +38,9 @@ struct at_pool_extension {
 };
 
 struct at_pool_type {
-    struct atoll_message_desc desc;
-    struct at_pool_type *next; /* of those whose tables are to be made */
+    struct atoll_message_desc desc; /* first: from it we get back to the type */
+    struct at_pool_type *next;      /* of those whose tables are to be made */
+    struct at_pool_type *next_of_all;
     const struct at_proto_message *proto;
     struct at_pool_extension *extensions;
     size_t extension_count;
@@ -75,6 +76,8 @@ struct at_pool {
     struct at_map symbols; /* full name to struct at_pool_symbol */
     struct at_map files;   /* file name to struct at_bytes of its descriptor */
     size_t type_count;
+    struct at_pool_type *types; /* all of them */
+    struct at_pool_type **types_end;
     struct at_pool_service_node *services;
     struct at_pool_service_node **services_end;
 };

@@ -186,6 +186,20 @@ TEST(fields_are_as_proto2_says)
     end(pool);
 }
 
+TEST(all_message_types_can_be_gone_through)
+{
+    struct at_pool *pool = legacy();
+    const struct atoll_message_desc *desc = NULL;
+    size_t n = 0;
+
+    while ((desc = at_pool_next_message(pool, desc)) != NULL) {
+        CHECK(at_pool_message(pool, at_bytes_of(desc->full_name)) == desc);
+        n++;
+    }
+    CHECK_INT((int)n, 9);
+    end(pool);
+}
+
 TEST(extensions_are_fields_of_what_they_extend)
 {
     struct at_pool *pool = legacy();

@@ -228,6 +228,8 @@ static int add_message(struct at_pool_adding *a, const char *scope,
         return r;
     }
     queue(&a->declared, type);
+    *a->pool->types_end = type;
+    a->pool->types_end = &type->next_of_all;
     return at_pool_add_symbol(a, type->desc.full_name, (struct at_pool_symbol){.type = type});
 }
 
