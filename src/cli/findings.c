@@ -96,7 +96,7 @@ static void add_lines(const struct showing *s, const struct at_finding *f, struc
     struct at_text raw;
 
     at_text_init(&raw);
-    at_text_addf(&raw, "%s%s:", f->in_old ? "old " : "", path_of(s, f));
+    at_text_addf(&raw, "%s:", path_of(s, f));
     if (f->line > 0) {
         at_text_addf(&raw, "%d:%d:", f->line, f->col);
     }
@@ -104,7 +104,7 @@ static void add_lines(const struct showing *s, const struct at_finding *f, struc
     at_text_add_visible(out, at_text_bytes(&raw));
     at_text_add_str(out, plain);
     at_text_clear(&raw);
-    at_text_addf(&raw, " %s: %s", f->subject, f->what);
+    at_text_addf(&raw, " %s%s: %s", f->in_old ? "old " : "", f->subject, f->what);
     at_text_add_visible(out, at_text_bytes(&raw));
     at_text_addf(out, " (%s)\n    %s", f->rule->name, f->rule->why);
     at_text_clear(&raw);

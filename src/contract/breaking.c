@@ -290,7 +290,10 @@ static const struct {
     [AT_SET_EXTENSION] = {"extension", AT_EXTENSION_NO_DELETE, compare_extensions},
 };
 
-/* In the new file, or the old one when that is gone too. What is in a deleted type goes unsaid. */
+/*
+ * In the new file, or the old one when that is gone too. What is in a deleted type goes unsaid, and
+ * so do the types that went with their file; not its services, which break more.
+ */
 static void say_deleted(struct at_breaking_run *run, const struct at_set_symbol *old)
 {
     const struct at_set_symbol *around =
@@ -299,7 +302,7 @@ static void say_deleted(struct at_breaking_run *run, const struct at_set_symbol 
         at_set_find_file(run->now, at_set_bytes(old->file->proto->name));
     struct at_breaking_where where;
 
-    if (old->parent != NULL && around == NULL) {
+    if ((old->parent != NULL && around == NULL) || (run->all_gone && old->kind != AT_SET_SERVICE)) {
         return;
     }
     if (around != NULL) {
@@ -344,6 +347,20 @@ static int compare_symbol(struct at_breaking_run *run, const struct at_set_symbo
     return kinds[old->kind].compare(run, old, now);
 }
 
+/* Is the file gone, and nothing of it left elsewhere? */
+static bool is_all_gone(const struct at_breaking_run *run, const struct at_set_file *old)
+{
+    if (at_set_find_file(run->now, at_set_bytes(old->proto->name)) != NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < old->symbol_count; i++) {
+        if (at_breaking_twin(run, &old->symbols[i]) != NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
 int at_breaking(const struct at_set *old, const struct at_set *now,
                 const struct at_breaking_options *options, struct at_findings *out)
 {
@@ -356,6 +373,7 @@ int at_breaking(const struct at_set *old, const struct at_set *now,
         if (options->given == NULL ? at_set_is_googles(file) : !options->given[i]) {
             continue;
         }
+        run.all_gone = is_all_gone(&run, file);
         at_breaking_files(&run, file);
         for (size_t k = 0; r == 0 && k < file->symbol_count; k++) {
             r = compare_symbol(&run, &file->symbols[k]);

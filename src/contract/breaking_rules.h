@@ -84,6 +84,7 @@ struct at_breaking_run {
     const struct at_breaking_options *options;
     struct at_findings *out;
     const struct at_set_symbol **twins; /* by index of old symbol: what it became; NULL: gone */
+    bool all_gone; /* the file at work, with all its types */
 };
 
 /* What a finding is about and where it points. */
