@@ -227,8 +227,9 @@ static inline bool is_printed(bool defaults, const uint8_t *message,
     if (at_pb_form(f) == ATOLL_FORM_IMPLICIT) {
         return !is_zero(at_pb_type(f), value) || (defaults && !at_pb_is_message(f));
     }
-    if (at_pb_is_repeated(f)) {
-        return ((const struct at_pb_array *)value)->count > 0 || defaults;
+    if (at_pb_is_repeated(f)) { /* of a message's many extensions only those that are there */
+        return ((const struct at_pb_array *)value)->count > 0 ||
+               (defaults && (f->flags & ATOLL_FIELD_EXTENSION) == 0);
     }
     return at_pb_has(f, message);
 }
