@@ -170,6 +170,10 @@ TEST(fields_are_as_proto2_says)
     HAS_FLAGS("id", ATOLL_FIELD_REQUIRED);
     IS_KIND("needed", IMPLICIT, MESSAGE);
     HAS_FLAGS("needed", ATOLL_FIELD_REQUIRED);
+    IS_KIND("pair", IMPLICIT, GROUP);
+    CHECK_INT((int)field(desc, "pair")->tag, 2 << 3 | 3);
+    CHECK_STR(at_pb_sub(desc, field(desc, "pair"))->full_name, "test.legacy.Legacy.Pair");
+    IS_KIND("item", REPEATED, GROUP);
     IS_KIND("loose", REPEATED, INT32);
     CHECK_INT((int)field(desc, "loose")->tag, 4 << 3);
     IS_KIND("tight", PACKED, INT32);
@@ -249,7 +253,7 @@ TEST(extensions_that_come_later_join_the_message_that_is_there)
     free(m);
     CHECK_INT(at_pool_add(pool, file(LEGACY_MORE_SET), &diag), 0);
     CHECK(desc == type(pool, "test.legacy.Legacy"));
-    CHECK_INT((int)desc->field_count, (int)count + 3);
+    CHECK_INT((int)desc->field_count, (int)count + 4);
     m = malloc(desc->struct_size);
     CHECK_INT(at_pb_decode(desc, in, &arena, m, NULL), 0);
     CHECK(*(struct atoll_unknown **)((uint8_t *)m + desc->unknown_offset) == NULL);
@@ -261,7 +265,36 @@ TEST(extensions_that_come_later_join_the_message_that_is_there)
     CHECK(at_bytes_equal(after, in) && before.len == after.len);
     f = field(desc, "[test.more.Scope.scope]");
     CHECK_STR(at_pb_sub(desc, f)->full_name, "test.more.Scope");
+    IS_KIND("test.more.extra", REPEATED, GROUP);
     HAS_FLAGS("test.more.level", ATOLL_FIELD_EXTENSION | ATOLL_FIELD_CLOSED);
+    free(m);
+    end(pool);
+}
+
+/* 1: 7, 2: group {1: "l" 2: 3}, 3: group {1: 5}, 3: group {1: 6}, 9: {1: "y"} */
+#define GROUPED "\x08\x07\x13\x0A\x01l\x10\x03\x14\x1B\x08\x05\x1C\x1B\x08\x06\x1C\x4A\x03\x0A\x01y"
+
+TEST(groups_are_read_and_written)
+{
+    struct at_pool *pool = legacy();
+    const struct atoll_message_desc *desc = type(pool, "test.legacy.Legacy");
+    const struct atoll_message_desc *pair = at_pb_sub(desc, field(desc, "pair"));
+    const struct atoll_message_desc *item = at_pb_sub(desc, field(desc, "item"));
+    struct at_bytes in = AT_LIT(GROUPED);
+    struct at_bytes out = {0};
+    const struct at_pb_array *items;
+    void *m = malloc(desc->struct_size);
+    void *of_pair;
+
+    CHECK_INT(at_pb_decode(desc, in, &arena, m, NULL), 0);
+    of_pair = *(void *const *)value(desc, m, "pair");
+    CHECK(of_pair != NULL && *(const int32_t *)value(pair, of_pair, "right") == 3);
+    items = value(desc, m, "item");
+    CHECK_INT((int)items->count, 2);
+    CHECK_INT(
+        *(const int32_t *)value(item, (const uint8_t *)items->at + item->struct_size, "number"), 6);
+    CHECK_INT(at_pb_encode_in_arena(desc, m, &arena, &out), 0);
+    CHECK(at_bytes_equal(out, in));
     free(m);
     end(pool);
 }
@@ -354,6 +387,8 @@ TEST(defaults_that_are_no_value_of_their_type_are_refused)
 
 TEST(references_to_what_is_not_there_are_refused)
 {
+    CHECK_STR(judged(IN_M(FIELD("type: TYPE_GROUP type_name: '.X'"))),
+              "the type of M.f is not part of the contract");
     CHECK_STR(judged(IN_M(FIELD("type: TYPE_MESSAGE type_name: '.X'"))),
               "the type of M.f is not part of the contract");
     CHECK_STR(judged("enum_type { name: 'E' value { name: 'A' number: 0 } }" IN_M(
@@ -438,6 +473,7 @@ TEST(map_entries_have_a_key_and_a_value_and_nothing_else)
     CHECK_STR(judged(ENTRY("TYPE_BYTES", "LABEL_OPTIONAL type: TYPE_INT32")), no);
     CHECK_STR(judged(ENTRY("TYPE_STRING", "LABEL_REPEATED type: TYPE_INT32")), no);
     CHECK_STR(judged(ENTRY("TYPE_STRING", "LABEL_REQUIRED type: TYPE_INT32")), no);
+    CHECK_STR(judged(ENTRY("TYPE_STRING", "LABEL_OPTIONAL type: TYPE_GROUP type_name: '.M'")), no);
     CHECK_STR(judged(IN_M("options { map_entry: true }")), no);
     CHECK_STR(judged(IN_M("options { map_entry: true } extension_range { start: 3 end: 4 }"
                           "field { name: 'key' number: 1 label: LABEL_OPTIONAL type: TYPE_INT32 }"

@@ -278,19 +278,6 @@ static int by_number(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Decoding keeps them among the unknown fields for now. */
-static size_t without_groups(struct at_pool_field *sources, size_t count)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        if (sources[i].proto->type != ATOLL_TYPE_GROUP) {
-            sources[kept++] = sources[i];
-        }
-    }
-    return kept;
-}
-
 /* The type's own fields and its extensions, judged, by ascending number. */
 static int collect(struct at_pool_adding *a, struct table *t)
 {
@@ -314,8 +301,6 @@ static int collect(struct at_pool_adding *a, struct table *t)
     if (r < 0) {
         return r;
     }
-    t->count = without_groups(t->sources, n);
-    n = t->count;
     qsort(t->sources, n, sizeof(*t->sources), by_number);
     for (size_t i = 1; i < n; i++) {
         if (t->sources[i].proto->number == t->sources[i - 1].proto->number) {

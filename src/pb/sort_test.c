@@ -66,9 +66,9 @@ TEST(of_equal_keys_the_last_is_encoded)
     struct test_v1_Everything m = {.counts = {entries, 3}};
 
     begin();
-    CHECK(at_bytes_equal(sorted(&m), AT_LIT("\xEA\x03\x03\x0A\x01"
-                                            "a\xEA\x03\x03\x0A\x01"
-                                            "b")));
+    CHECK(at_bytes_equal(sorted(&m), AT_LIT("\xEA\x03\x05\x0A\x01"
+                                            "a\x10\x00\xEA\x03\x05\x0A\x01"
+                                            "b\x10\x00")));
     at_arena_deinit(&arena);
 }
 
