@@ -114,7 +114,8 @@ TEST(defaults_are_not_printed_and_what_equals_one_is)
 {
     begin();
     CHECK_INT(read_with("{\"id\":1}", 0), 0);
-    CHECK_STR(print(AT_JSON_PRINT_DEFAULTS), "{\"id\":1,\"kinds\":[],\"kindByName\":{}}");
+    CHECK_STR(print(AT_JSON_PRINT_DEFAULTS),
+              "{\"id\":1,\"kinds\":[],\"piece\":[],\"kindByName\":{}}");
     stays("{\"id\":1,\"count\":42,\"kind\":\"KIND_ADD\",\"text\":\"hello\"}");
     stays("{\"id\":1,\"count\":0,\"text\":\"\"}");
     end();
