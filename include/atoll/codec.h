@@ -50,7 +50,8 @@ ATOLL_EXPORT void *atoll_new(struct atoll_memory *memory, const struct atoll_mes
  * One more element at the end of a list of a message, `struct { T *at; size_t count; }`: the place
  * for it, zeroed. NULL: over the limit or none left; the list is as it was. Elements may move: keep
  * no pointers to them while a list grows. The list may have come from anywhere, from decoding or
- * from the program itself: it is copied into the memory when it cannot grow where it is. Generated
+ * from the program itself: it is copied into the memory when it cannot grow where it is. A struct
+ * that was copied shares its lists with the first: only one of the two may grow them. Generated
  * code has a function for each list: `item = shop_cart_v1_Cart_add_items(memory, &cart);`.
  */
 ATOLL_EXPORT void *atoll_append(struct atoll_memory *memory, void *list, size_t element_size);

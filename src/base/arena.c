@@ -112,6 +112,20 @@ void *at_arena_zalloc(struct at_arena *a, size_t count, size_t size)
     return p;
 }
 
+bool at_arena_holds(const struct at_arena *a, const void *at, size_t len)
+{
+    uintptr_t begin = (uintptr_t)at;
+
+    for (const struct at_arena_block *b = a->blocks; b != NULL; b = b->next) {
+        uintptr_t room = (uintptr_t)b->room;
+
+        if (begin >= room && begin - room <= b->size && len <= b->size - (begin - room)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 char *at_arena_copy(struct at_arena *a, struct at_bytes b)
 {
     char *p;

@@ -7,6 +7,7 @@
 #ifndef AT_BASE_ARENA_H
 #define AT_BASE_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/bytes.h"
@@ -32,6 +33,8 @@ void at_arena_reset(struct at_arena *a);
 void *at_arena_alloc(struct at_arena *a, size_t size, size_t align);
 /* The same, zeroed, for count × size with overflow checked. */
 void *at_arena_zalloc(struct at_arena *a, size_t count, size_t size);
+/* Are these len bytes all within one block of the arena? */
+bool at_arena_holds(const struct at_arena *a, const void *at, size_t len);
 /* A copy with a NUL behind it. */
 char *at_arena_copy(struct at_arena *a, struct at_bytes b);
 char *at_arena_printf(struct at_arena *a, const char *format, ...)

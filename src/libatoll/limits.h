@@ -15,6 +15,7 @@ enum {
     AT_LIB_STACK_BYTES = 1 << 20, /* of a handler's thread; touched only as far as used */
     AT_LIB_EVENTS_PER_WAIT = 8,   /* taken from epoll at once */
     AT_LIB_METADATA_MAX = 8192,   /* packed metadata set by the user */
+    AT_LIB_LIST_FIRST = 8,        /* elements that a list has room for when it begins to grow */
     AT_LIB_ONEWAYS_MAX = 4096,    /* calls nobody waits for: a loop of them must not eat memory */
     AT_LIB_IDLE_TICKS = 8,        /* quiet ticks before the standby thread sleeps deeply */
 };
