@@ -5,6 +5,7 @@
 #include "contract/reflection.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "at_test.h"
@@ -248,6 +249,31 @@ TEST(a_request_for_nothing_is_answered_and_one_that_is_none_is_refused)
     for (size_t n = 1; n < sizeof(broken); n++) {
         CHECK_INT(at_reflection_answer(&s.r, at_bytes_over(broken, n), &s.rich.arena, &answer),
                   AT_REFLECTION_MALFORMED);
+    }
+    end(&s);
+}
+
+TEST(a_tag_that_goes_beyond_the_message_it_is_in_is_refused)
+{
+    /* An ExtensionRequest of one byte, which begins a tag of two; then nothing to step over. */
+    static const uint8_t requests[][4] = {{0x2A, 1, 0x91, 0x03},
+                                          {0x2A, 1, 0x92, 0x03},
+                                          {0x2A, 1, 0x93, 0x03},
+                                          {0x2A, 1, 0x95, 0x03},
+                                          {0x2A, 1, 0x90, 0x03}};
+    struct at_bytes answer = {NULL, 0};
+    struct stage s;
+
+    begin(&s);
+    for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+        uint8_t *exact = malloc(sizeof(requests[i])); /* so that a sanitizer sees its end */
+
+        CHECK(exact != NULL);
+        memcpy(exact, requests[i], sizeof(requests[i]));
+        CHECK_INT(at_reflection_answer(&s.r, at_bytes_over(exact, sizeof(requests[i])),
+                                       &s.rich.arena, &answer),
+                  AT_REFLECTION_MALFORMED);
+        free(exact);
     }
     end(&s);
 }

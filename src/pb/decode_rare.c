@@ -330,6 +330,9 @@ const uint8_t *at_pb_decoder_odd(struct at_pb_decoder *d, const struct atoll_fie
     uint32_t wire = (uint32_t)tag & 7;
     int result;
 
+    if (p > frame->end) { /* tags are read up to the end of all, not of the message in work */
+        return at_pb_decoder_fail(d, AT_PB_TRUNCATED, field_at);
+    }
     if (wire == AT_PB_WIRE_GROUP_END && is_group(d) &&
         tag >> 3 == at_pb_number(d->frames[d->depth - 1].field)) {
         d->group_ended = true;
