@@ -1,7 +1,8 @@
 /*
  * JSON. Properties: what the tokenizer accepts can be written again, the writing is accepted and
  * writes the same (so both agree on the meaning); a message read from JSON is the same after a trip
- * through JSON and after one through protobuf; an error has a place inside of the text.
+ * through JSON, in whatever dress, and after one through protobuf; an error has a place inside of
+ * the text. Any, Struct and the like too; and the canonical text of a message is one text.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -9,14 +10,20 @@
 
 #include <atoll/message.h>
 
+#include "any.atoll.h"
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "base/text.h"
+#include "duration.atoll.h"
+#include "empty.atoll.h"
 #include "everything.atoll.h"
+#include "forms.atoll.h"
 #include "pb/codec.h"
 #include "pb/fault.h"
 #include "pb/json.h"
 #include "pb/json_message.h"
+#include "struct.atoll.h"
+#include "wrappers.atoll.h"
 
 #define MUST(expr)                                                                                 \
     do {                                                                                           \
@@ -93,44 +100,87 @@ static void try_tokens(struct at_bytes in)
     at_text_deinit(&first);
 }
 
-static void print(const void *message, uint32_t flags, struct at_text *out)
+static const struct atoll_message_desc *find(void *ctx, struct at_bytes name)
 {
-    struct at_json_writer w;
+    static const struct atoll_message_desc *const known[] = {
+        &test_v1_Everything_desc,         &test_forms_v1_Forms_desc,    &google_protobuf_Any_desc,
+        &google_protobuf_Duration_desc,   &google_protobuf_Struct_desc, &google_protobuf_Value_desc,
+        &google_protobuf_Int32Value_desc, &google_protobuf_Empty_desc,
+    };
 
-    at_text_init(out);
-    at_json_writer_init(&w, out, 0);
-    MUST(at_json_from_message(&test_v1_Everything_desc, message, flags, &w) == 0);
+    (void)ctx;
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (at_bytes_equal(at_bytes_of(known[i]->full_name), name)) {
+            return known[i];
+        }
+    }
+    return NULL;
 }
 
-static void try_message(struct at_bytes in, uint32_t flags)
+static const struct at_json_types types = {find, NULL};
+
+/* Also with options that change the text: then the text is JSON all the same. */
+static void print(const struct atoll_message_desc *desc, const void *message, uint32_t flags,
+                  uint32_t indent, struct at_text *out)
 {
-    const struct atoll_message_desc *desc = &test_v1_Everything_desc;
-    struct test_v1_Everything a;
-    struct test_v1_Everything b;
-    struct at_pb_fault fault;
-    struct at_arena arena;
+    struct at_json_how how = {.flags = flags, .types = &types};
+    struct at_json_writer w;
+    struct at_text again;
+
+    at_text_init(out);
+    at_json_writer_init(&w, out, indent);
+    MUST(at_json_write_message(&how, desc, message, &w) == 0);
+    MUST(rewrite(at_text_bytes(out), &again, indent));
+    MUST(at_bytes_equal(at_text_bytes(out), at_text_bytes(&again)));
+    at_text_deinit(&again);
+}
+
+/* What is read from this text prints as that text, straight and after a trip through protobuf. */
+static void check_same(const struct atoll_message_desc *desc, struct at_bytes json,
+                       struct at_bytes expected, struct at_arena *arena)
+{
+    struct at_json_how how = {.types = &types};
+    void *message = at_arena_zalloc(arena, 1, desc->struct_size);
     struct at_bytes wire;
+    struct at_text text;
+
+    MUST(message != NULL);
+    MUST(at_json_read_message(&how, desc, json, arena, message) == 0);
+    print(desc, message, 0, 0, &text);
+    MUST(at_bytes_equal(at_text_bytes(&text), expected));
+    at_text_deinit(&text);
+    MUST(at_pb_encode_in_arena(desc, message, arena, &wire) == 0);
+    MUST(at_pb_decode(desc, wire, arena, message, NULL) == 0);
+    print(desc, message, 0, 0, &text);
+    MUST(at_bytes_equal(at_text_bytes(&text), expected));
+    at_text_deinit(&text);
+}
+
+static void try_message(const struct atoll_message_desc *desc, struct at_bytes in, uint32_t flags)
+{
+    struct at_pb_fault fault;
+    struct at_json_how how = {flags, &types, &fault};
+    struct at_arena arena;
     struct at_text first;
-    struct at_text second;
+    struct at_text pretty;
+    void *message;
     int r;
 
     at_arena_init(&arena, 4096, ARENA_MAX);
-    r = at_json_to_message(desc, in, flags, &arena, &a, &fault);
+    message = at_arena_zalloc(&arena, 1, desc->struct_size);
+    MUST(message != NULL);
+    r = at_json_read_message(&how, desc, in, &arena, message);
     if (r > 0) {
         MUST(fault.offset <= in.len && fault.line > 0 && fault.col > 0 && fault.what[0] != '\0');
     }
     if (r == 0) {
-        print(&a, 0, &first);
-        MUST(at_json_to_message(desc, at_text_bytes(&first), 0, &arena, &b, NULL) == 0);
-        print(&b, 0, &second);
-        MUST(at_bytes_equal(at_text_bytes(&first), at_text_bytes(&second)));
-        at_text_deinit(&second);
-        MUST(at_pb_encode_in_arena(desc, &a, &arena, &wire) == 0);
-        MUST(at_pb_decode(desc, wire, &arena, &b, NULL) == 0);
-        print(&b, 0, &second);
-        MUST(at_bytes_equal(at_text_bytes(&first), at_text_bytes(&second)));
-        at_text_deinit(&second);
+        print(desc, message, 0, 0, &first);
+        print(desc, message, AT_JSON_ORIGINAL_NAMES | AT_JSON_ENUM_NUMBERS | AT_JSON_PRINT_DEFAULTS,
+              2, &pretty);
+        check_same(desc, at_text_bytes(&first), at_text_bytes(&first), &arena);
+        check_same(desc, at_text_bytes(&pretty), at_text_bytes(&first), &arena);
         at_text_deinit(&first);
+        at_text_deinit(&pretty);
     }
     at_arena_deinit(&arena);
 }
@@ -141,7 +191,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct at_bytes in = at_bytes_over(data, size);
 
     try_tokens(in);
-    try_message(in, 0);
-    try_message(in, AT_JSON_IGNORE_UNKNOWN);
+    try_message(&test_v1_Everything_desc, in, 0);
+    try_message(&test_v1_Everything_desc, in, AT_JSON_IGNORE_UNKNOWN);
+    try_message(&test_forms_v1_Forms_desc, in, 0);
+    try_message(&google_protobuf_Value_desc, in, 0);
     return 0;
 }
