@@ -137,6 +137,15 @@ TEST(a_closed_enum_has_the_values_that_it_declares)
     end();
 }
 
+TEST(groups_are_objects_under_their_name_in_lower_case)
+{
+    begin();
+    stays("{\"id\":1,\"part\":{\"name\":\"a\"},\"piece\":[{\"size\":1},{}]}");
+    refused("{\"id\":1,\"Part\":{}}",
+            "test.proto2.v1.Legacy has no field \"Part\"; did you mean \"part\"?");
+    end();
+}
+
 TEST(extensions_are_members_in_brackets)
 {
     begin();
