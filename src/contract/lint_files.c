@@ -187,11 +187,12 @@ void at_lint_folder_one_package(struct at_lint_run *run, const struct at_thing *
 static struct at_bytes option_of(const struct at_lint_run *run, const struct at_set_file *file)
 {
     const struct google_protobuf_FileOptions *options = file->proto->options;
-    const char *at = (const char *)options + run->row->offset;
+    const char *at;
 
     if (options == NULL) {
         return run->row->is_bool ? AT_LIT("false") : AT_LIT("");
     }
+    at = (const char *)options + run->row->offset;
     if (run->row->is_bool) {
         bool on;
 
