@@ -348,17 +348,21 @@ static const struct atoll_field_desc *find_field(const struct atoll_message_desc
 
 /* "shop.Item has no field "prize"; did you mean "price"?" */
 static int explain_name(struct parser *p, const struct frame *frame, const uint8_t *at,
-                        struct at_bytes name)
+                        struct at_bytes name, bool extension)
 {
     enum { NAMES_MAX = 128 };
     const struct atoll_message_desc *desc = frame->desc;
     const char *names[NAMES_MAX];
-    size_t n = desc->field_count < NAMES_MAX ? desc->field_count : NAMES_MAX;
+    size_t n = 0;
     const char *nearest;
     char shown[AT_PBTEXT_SHOWN_MAX + 4];
 
-    for (size_t i = 0; i < n; i++) {
-        names[i] = (const char *)at_pb_name(desc, at_pb_field(desc, i)).at;
+    for (size_t i = 0; i < desc->field_count && n < NAMES_MAX; i++) {
+        const struct atoll_field_desc *f = at_pb_field(desc, i);
+
+        if (((f->flags & ATOLL_FIELD_EXTENSION) != 0) == extension) {
+            names[n++] = (const char *)at_pb_name(desc, f).at;
+        }
     }
     at_pbtext_show(name, shown);
     nearest = at_text_nearest(name, names, n);
@@ -383,7 +387,7 @@ static int step_bracket(struct parser *p, struct frame *frame, const uint8_t *at
         return begin_any(p, frame, at, name);
     }
     frame->field = find_field(frame->desc, name, true);
-    return frame->field == NULL ? explain_name(p, frame, at, name) : read_field(p, frame);
+    return frame->field == NULL ? explain_name(p, frame, at, name, true) : read_field(p, frame);
 }
 
 static int step_message(struct parser *p, struct frame *frame)
@@ -402,7 +406,7 @@ static int step_message(struct parser *p, struct frame *frame)
         return end_message(p, frame, &token);
     }
     frame->field = find_field(frame->desc, token.text, false);
-    return frame->field == NULL ? explain_name(p, frame, token.at, token.text)
+    return frame->field == NULL ? explain_name(p, frame, token.at, token.text, false)
                                 : read_field(p, frame);
 }
 
