@@ -157,3 +157,16 @@ void at_gen_emit_comment(const struct at_gen_file *file, const struct at_gen_pat
     }
     add_comment(l->leading, l->trailing, indent, out);
 }
+
+void at_gen_emit_escaped(struct at_bytes text, struct at_text *out)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.at[i];
+
+        if (c >= ' ' && c < 0x7F && c != '"' && c != '\\' && c != '?') {
+            at_text_add_char(out, (char)c);
+        } else {
+            at_text_addf(out, "\\%03o", c);
+        }
+    }
+}

@@ -2,6 +2,9 @@
 #ifndef AT_GENERATOR_EMIT_H
 #define AT_GENERATOR_EMIT_H
 
+#include <stdbool.h>
+
+#include "base/bytes.h"
 #include "base/text.h"
 #include "generator/model.h"
 
@@ -32,6 +35,16 @@ void at_gen_emit_service(const struct at_gen_file *file, const struct at_gen_ser
                          struct at_text *out);
 /* helpers.c: functions that make work with a message easier. */
 void at_gen_emit_helpers(const struct at_gen_message *m, struct at_text *out);
+/*
+ * initial.c: the image with the defaults of a message, "X__initial". 1: there is one; 0: none is
+ * needed; -EBADMSG: a default is no value of its field; -ENOMEM.
+ */
+int at_gen_emit_initial(const struct at_gen_file *file, const struct at_gen_message *m,
+                        struct at_text *out);
+/* Do the images of a file name INFINITY or NAN? */
+bool at_gen_needs_math(const struct at_gen_file *file);
+/* Text inside of a C string: what is not plainly itself as three octal digits. */
+void at_gen_emit_escaped(struct at_bytes text, struct at_text *out);
 /* service_tables.c: thunks and table of a service; the contract, once for all of a file. */
 void at_gen_emit_service_table(const struct at_gen_service *s, struct at_text *out);
 int at_gen_emit_contract(const struct at_gen_file *file, struct at_text *out);

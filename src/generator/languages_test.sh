@@ -8,8 +8,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 "$protoc" --plugin=protoc-gen-atoll="$plugin" --atoll_out="$work" -I "$root/src/generator/testdata" \
-    -I "$root/proto" -I /usr/include everything.proto names.proto names_two.proto new.proto old.proto \
-    plain.proto comments.proto deprecated.proto deprecated_file.proto options.proto \
+    -I "$root/proto" -I /usr/include $(cd "$root/src/generator/testdata" && ls *.proto) \
     google/api/http.proto google/api/annotations.proto atoll/options.proto \
     $(cd /usr/include && ls google/protobuf/*.proto)
 

@@ -129,6 +129,8 @@ static int add_types(struct at_gen_run *run, struct at_gen_input *input, const s
 
     for (size_t i = 0; r == 0 && i < s->enum_count; i++) {
         r = add_type(run, input, s->name, s->enums[i].name, &name);
+        r = r == 0 ? at_map_put(&run->enums, at_bytes_of(name), (void *)(uintptr_t)&s->enums[i])
+                   : r;
         input->has_deprecated = input->has_deprecated || has_deprecated_value(&s->enums[i]);
     }
     for (size_t i = 0; r == 0 && i < s->message_count; i++) {
@@ -268,6 +270,7 @@ static int answer(struct at_arena *arena, struct at_bytes in, struct at_bytes *r
     int r = parse(&at_proto_plugin_request_desc, in, arena, &request, &diag);
 
     at_map_init(&run.types, 0);
+    at_map_init(&run.enums, 0);
     if (r == 0) {
         run.flat = at_bytes_equal(at_bytes_over(request.parameter.at, request.parameter.len),
                                   AT_LIT("flat"));
@@ -280,6 +283,7 @@ static int answer(struct at_arena *arena, struct at_bytes in, struct at_bytes *r
     r = r == 0 ? take_inputs(&run, &request, &diag) : r;
     r = r == 0 ? generate(&run, &request, &response, &diag) : r;
     at_map_deinit(&run.types);
+    at_map_deinit(&run.enums);
     if (r < 0) {
         if (diag.what[0] == '\0') {
             at_diag_set(&diag, "%s", strerrordesc_np(-r));

@@ -129,6 +129,7 @@ struct at_gen_run {
     struct at_gen_input *inputs; /* imports stand before those who need them */
     size_t input_count;
     struct at_map types; /* ".shop.v1.Item" to the struct at_gen_input that declares it */
+    struct at_map enums; /* ".shop.v1.Kind" to its struct at_proto_enum */
     bool flat;           /* all output in one folder */
 };
 

@@ -111,20 +111,6 @@ static void emit_field(const struct table *t, const struct at_gen_field *f, stru
     at_text_add_str(out, "},\n");
 }
 
-/* Text of a .proto inside of a C string: what is not plainly itself as three octal digits. */
-static void emit_escaped(struct at_bytes text, struct at_text *out)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = text.at[i];
-
-        if (c >= ' ' && c < 0x7F && c != '"' && c != '\\' && c != '?') {
-            at_text_add_char(out, (char)c);
-        } else {
-            at_text_addf(out, "\\%03o", c);
-        }
-    }
-}
-
 /* The JSON name stands apart only where it is another one. */
 static bool has_json_name(const struct at_proto_field *p)
 {
@@ -152,7 +138,7 @@ static void emit_name(const struct table *t, struct atoll_str name, struct at_te
 {
     if (t->text_len <= C_STRING_MAX) {
         at_text_add_str(out, "\n    \"");
-        emit_escaped(at_bytes_over(name.at, name.len), out);
+        at_gen_emit_escaped(at_bytes_over(name.at, name.len), out);
         at_text_add_str(out, "\\0\"");
         return;
     }
@@ -223,7 +209,7 @@ static void emit_message_flags(const struct table *t, struct at_text *out)
     at_text_add_str(out, between[0] == '\0' ? "0" : "");
 }
 
-static void emit_desc(const struct table *t, struct at_text *out)
+static void emit_desc(const struct table *t, bool has_initial, struct at_text *out)
 {
     const struct at_gen_message *m = t->message;
     const char *fields = t->count > 0 ? m->c_name : "NULL";
@@ -246,13 +232,15 @@ static void emit_desc(const struct table *t, struct at_text *out)
                  ",\n"
                  "    .fields = %s%s,\n"
                  "    .types = %s%s,\n"
+                 "    .initial = %s%s%s,\n"
                  "    .names = %s%s,\n"
                  "    .text = %s%s,\n"
                  "    .full_name = \"%s\",\n"
                  "};\n\n",
                  fields, t->count > 0 ? "__fields" : "", t->type_count > 0 ? m->c_name : "NULL",
-                 t->type_count > 0 ? "__types" : "", fields, t->count > 0 ? "__names" : "", fields,
-                 t->count > 0 ? "__text" : "", m->full_name);
+                 t->type_count > 0 ? "__types" : "", has_initial ? "&" : "NULL",
+                 has_initial ? m->c_name : "", has_initial ? "__initial" : "", fields,
+                 t->count > 0 ? "__names" : "", fields, t->count > 0 ? "__text" : "", m->full_name);
 }
 
 static int emit_message(const struct at_gen_file *file, const struct at_gen_message *m,
@@ -280,8 +268,10 @@ static int emit_message(const struct at_gen_file *file, const struct at_gen_mess
         emit_names(&t, out);
         emit_text(&t, out);
     }
-    if (r == 0) {
-        emit_desc(&t, out);
+    r = r == 0 ? at_gen_emit_initial(file, m, out) : r;
+    if (r >= 0) {
+        emit_desc(&t, r > 0, out);
+        r = 0;
     }
     at_map_deinit(&t.types);
     return r;
@@ -340,7 +330,8 @@ int at_gen_source(const struct at_gen_file *file, struct at_text *out)
     int r = 0;
 
     at_gen_emit_opening(file, out);
-    at_text_addf(out, "#include \"%s.atoll.h\"\n\n#include <stddef.h>\n\n", file->stem);
+    at_text_addf(out, "#include \"%s.atoll.h\"\n\n%s#include <stddef.h>\n\n", file->stem,
+                 at_gen_needs_math(file) ? "#include <math.h>\n" : "");
     if (file->names_deprecated) {
         at_text_add_str(out, AT_GEN_QUIET_BEGIN);
     }
