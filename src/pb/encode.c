@@ -327,8 +327,8 @@ AT_PB_HOT uint8_t *begin(struct out *o, struct work *w, uint8_t *p,
 
     w->desc = desc;
     w->message = message;
-    /* In a message without fields there is no array to point behind. */
-    w->field = desc->field_count == 0 ? NULL : desc->fields + desc->field_count;
+    /* A message without fields may have no array to point behind. */
+    w->field = desc->field_count == 0 ? desc->fields : desc->fields + desc->field_count;
     if (UNLIKELY((desc->flags & ATOLL_MESSAGE_HAS_REQUIRED) != 0) &&
         !at_pb_has_required(desc, message)) {
         return fail(o, AT_PB_MISSING);
