@@ -161,7 +161,7 @@ TEST(numbers_with_a_point_take_every_form)
     CHECK_INT(got.doubles.count, 11);
     for (size_t i = 0; i < got.doubles.count; i++) {
         static const double expected[] = {0.5, 1,        1500,      0.2,      3,   1.5,
-                                          7,   INFINITY, -INFINITY, INFINITY, -0.0};
+                                          7,   HUGE_VAL, -HUGE_VAL, HUGE_VAL, -0.0};
 
         CHECK(got.doubles.at[i] == expected[i]);
     }

@@ -47,9 +47,13 @@ static int hex(uint8_t c)
 /* Undoes \xNN, in place. */
 static struct at_bytes unescape(struct at_bytes b)
 {
-    uint8_t *out = (uint8_t *)vectors + ((const char *)b.at - vectors);
+    uint8_t *out;
     size_t len = 0;
 
+    if (b.len == 0) {
+        return b;
+    }
+    out = (uint8_t *)vectors + ((const char *)b.at - vectors);
     for (size_t i = 0; i < b.len; i++) {
         if (b.at[i] == '\\') {
             CHECK(i + 3 < b.len && b.at[i + 1] == 'x');
