@@ -281,10 +281,13 @@ static int read_request(struct run *run)
 static int encode(struct run *run, const struct at_pool_method *method, struct at_bytes *ret)
 {
     struct at_pb_fault fault = {.line = 0};
+    struct at_json_types types = {at_pool_find, method->service->pool};
+    struct at_json_how how = {.types = &types, .fault = &fault};
     void *message = at_arena_zalloc(&run->arena, 1, method->input->struct_size);
-    int r = message == NULL ? -ENOMEM
-                            : at_json_to_message(method->input, at_text_bytes(&run->request), 0,
-                                                 &run->arena, message, &fault);
+    int r = message == NULL
+                ? -ENOMEM
+                : at_json_read_message(&how, method->input, at_text_bytes(&run->request),
+                                       &run->arena, message);
 
     if (r == AT_JSON_BAD_TEXT) {
         return at_cli_fail(run->cli, AT_EXIT_USAGE, "the request is no JSON: %s", fault.what);
@@ -365,19 +368,21 @@ static int print_answer(struct run *run, const struct at_pool_method *method, st
     struct at_json_writer j;
     bool pretty = run->cli->output == AT_OUTPUT_TABLE && run->cli->out_is_tty;
     uint32_t mask = at_cli_has(run->cli, "reveal") ? 0 : AT_JSON_MASK_SENSITIVE;
+    struct at_json_types types = {at_pool_find, method->service->pool};
+    struct at_pb_fault fault = {.line = 0};
+    struct at_json_how how = {AT_JSON_PRINT_DEFAULTS | mask, &types, &fault};
     void *message = at_arena_zalloc(&run->arena, 1, method->output->struct_size);
     int r =
-        message == NULL ? -ENOMEM : at_pb_decode(method->output, out, &run->arena, message, NULL);
+        message == NULL ? -ENOMEM : at_pb_decode(method->output, out, &run->arena, message, &fault);
 
     at_text_init(&text);
     at_json_writer_init(&j, &text, pretty ? 2 : 0);
     if (r == 0) {
-        r = at_json_from_message(method->output, message, AT_JSON_PRINT_DEFAULTS | mask, &j);
+        r = at_json_write_message(&how, method->output, message, &j);
     }
     int code = r == 0 ? at_out_line(run->cli, &text)
                       : at_cli_fail(run->cli, AT_EXIT_FAILURE, "the answer is no %s: %s",
-                                    method->output->full_name,
-                                    r < 0 ? strerror(-r) : at_pb_result_text(r));
+                                    method->output->full_name, r < 0 ? strerror(-r) : fault.what);
 
     at_text_deinit(&text);
     return code;

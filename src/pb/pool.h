@@ -54,6 +54,7 @@ struct at_pool_service {
     const char *file;      /* "shop/stock/v1/stock.proto" */
     const struct at_pool_method *methods;
     size_t method_count;
+    struct at_pool *pool; /* that it stands in; for at_pool_find() */
 };
 
 /* NULL: out of memory. */

@@ -127,6 +127,7 @@ static int add_service(struct at_pool_adding *a, const struct at_pool_file *file
         return -ENOMEM;
     }
     node->service.file = file->name;
+    node->service.pool = a->pool;
     node->service.methods = methods;
     node->service.method_count = proto->methods.count;
     r = at_pool_full_name(a, file->package, proto->name, &node->service.full_name);

@@ -14,6 +14,7 @@
 #include "pb/fault.h"
 #include "pb/json.h"
 #include "pb/json_message.h"
+#include "pb/pool.h"
 #include "roles/gateway/limits.h"
 #include "roles/gateway/routes.h"
 #include "wire/http1_path.h"
@@ -133,6 +134,8 @@ static int fill_from_body(struct at_transcode *t, const struct at_transcode_sour
                           void *message, struct at_pb_fault *fault)
 {
     const struct at_binding *b = s->match->binding;
+    struct at_json_types types = {at_pool_find, b->method->service->pool};
+    struct at_json_how how = {.types = &types, .fault = fault};
     int r;
 
     if (is_blank(s->body)) {
@@ -140,11 +143,10 @@ static int fill_from_body(struct at_transcode *t, const struct at_transcode_sour
     }
     switch (b->body) {
     case AT_BINDING_WHOLE:
-        r = at_json_to_message(b->method->input, s->body, 0, &t->arena, message, fault);
+        r = at_json_read_message(&how, b->method->input, s->body, &t->arena, message);
         return result_of(r);
     case AT_BINDING_FIELD:
-        r = at_json_to_field(b->method->input, b->body_field, s->body, 0, &t->arena, message,
-                             fault);
+        r = at_json_read_field(&how, b->method->input, b->body_field, s->body, &t->arena, message);
         return result_of(r);
     case AT_BINDING_NO_BODY:
     default: return is_empty_object(s->body) ? AT_TRANSCODE_OK : refuse_body(b, fault);
@@ -345,6 +347,8 @@ int at_transcode_response(struct at_transcode *t, const struct at_binding *bindi
                           struct at_bytes payload, struct at_bytes *ret, struct at_pb_fault *fault)
 {
     const struct atoll_message_desc *out = binding->method->output;
+    struct at_json_types types = {at_pool_find, binding->method->service->pool};
+    struct at_json_how how = {AT_JSON_PRINT_DEFAULTS, &types, fault};
     struct at_json_writer w;
     void *message;
     int r;
@@ -365,8 +369,8 @@ int at_transcode_response(struct at_transcode *t, const struct at_binding *bindi
     }
     at_json_writer_init(&w, &t->json, 0);
     r = binding->response_field == NULL
-            ? at_json_from_message(out, message, AT_JSON_PRINT_DEFAULTS, &w)
-            : at_json_from_field(out, binding->response_field, message, AT_JSON_PRINT_DEFAULTS, &w);
+            ? at_json_write_message(&how, out, message, &w)
+            : at_json_write_field(&how, out, binding->response_field, message, &w);
     if (r != 0 || t->json.failed || t->json.len > AT_GATEWAY_JSON_BYTES) {
         return r > 0 ? AT_TRANSCODE_LIE : AT_TRANSCODE_BIG;
     }
