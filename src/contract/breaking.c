@@ -183,31 +183,29 @@ void at_breaking_say(struct at_breaking_run *run, enum at_breaking_rule rule, un
     va_end(args);
     f->breaks = breaks;
     f->what = at_findings_text(run->out, "%s", text);
-    f->subject = where->subject;
+    f->subject = at_findings_text(run->out, "%s %.*s%s%.*s", where->word, (int)where->owner.len,
+                                  (const char *)where->owner.at, where->name.len == 0 ? "" : ".",
+                                  (int)where->name.len, where->name.len == 0 ? "" : where->name.at);
     f->in_old = where->in_old;
     at_finding_place(f, where->file, &where->path);
 }
 
-struct at_breaking_where at_breaking_at(struct at_breaking_run *run, const char *word,
-                                        const struct at_set_symbol *now)
+struct at_breaking_where at_breaking_at(const char *word, const struct at_set_symbol *now)
 {
-    struct at_breaking_where where = {.file = now->file};
+    struct at_breaking_where where = {
+        .file = now->file, .word = word, .owner = at_bytes_of(now->full_name)};
 
     at_set_path_of(now, &where.path);
-    where.subject = at_findings_text(run->out, "%s %s", word, now->full_name);
     return where;
 }
 
-struct at_breaking_where at_breaking_in(struct at_breaking_run *run, const char *word,
-                                        const struct at_set_symbol *now, int32_t list, size_t index,
-                                        struct atoll_str name)
+struct at_breaking_where at_breaking_in(const char *word, const struct at_set_symbol *now,
+                                        int32_t list, size_t index, struct atoll_str name)
 {
-    struct at_breaking_where where = {.file = now->file};
+    struct at_breaking_where where = at_breaking_at(word, now);
 
-    at_set_path_of(now, &where.path);
     at_set_path_add(&where.path, list, (int32_t)index);
-    where.subject =
-        at_findings_text(run->out, "%s %s.%.*s", word, now->full_name, (int)name.len, name.at);
+    where.name = name;
     return where;
 }
 
@@ -266,7 +264,7 @@ static int compare_extensions(struct at_breaking_run *run, const struct at_set_s
                                  .now = now->of.extension,
                                  .old_file = old->file,
                                  .now_file = now->file};
-    struct at_breaking_where where = at_breaking_at(run, "extension", now);
+    struct at_breaking_where where = at_breaking_at("extension", now);
 
     if (was == NULL || at_breaking_twin(run, was) != is) {
         at_breaking_say(run, AT_FIELD_SAME_NUMBER, 0, &where, "extends another message now");
@@ -306,14 +304,15 @@ static void say_deleted(struct at_breaking_run *run, const struct at_set_symbol 
         return;
     }
     if (around != NULL) {
-        where = at_breaking_at(run, kinds[old->kind].word, around);
+        where = at_breaking_at(kinds[old->kind].word, around);
     } else if (now != NULL) {
         where = (struct at_breaking_where){.file = now, .path = {.at = {2}, .len = 1}};
     } else {
-        where = at_breaking_at(run, kinds[old->kind].word, old);
+        where = at_breaking_at(kinds[old->kind].word, old);
         where.in_old = true;
     }
-    where.subject = at_findings_text(run->out, "%s %s", kinds[old->kind].word, old->full_name);
+    where.word = kinds[old->kind].word;
+    where.owner = at_bytes_of(old->full_name);
     at_breaking_say(run, kinds[old->kind].no_delete, 0, &where, "is gone");
 }
 
@@ -326,7 +325,7 @@ static void compare_place(struct at_breaking_run *run, const struct at_set_symbo
 
     if (old->parent == NULL && !at_bytes_equal(was, at_set_bytes(now->file->proto->name)) &&
         at_set_find_file(run->now, was) != NULL) {
-        where = at_breaking_at(run, kinds[old->kind].word, now);
+        where = at_breaking_at(kinds[old->kind].word, now);
         at_breaking_say(run, AT_TYPE_SAME_FILE, 0, &where, "moved here from %.*s", (int)was.len,
                         (const char *)was.at);
     }

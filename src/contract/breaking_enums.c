@@ -11,6 +11,7 @@
 #include "contract/breaking_rules.h"
 #include "contract/field.h"
 #include "contract/finding.h"
+#include "contract/index.h"
 #include "contract/set.h"
 #include "descriptor.atoll.h"
 
@@ -60,14 +61,14 @@ static int prepare(struct comparing *c)
 
 static struct at_breaking_where at_value(const struct comparing *c, size_t index)
 {
-    return at_breaking_in(c->run, "enum value", c->now_symbol, AT_FIELD_IN_ENUM, index,
+    return at_breaking_in("enum value", c->now_symbol, AT_FIELD_IN_ENUM, index,
                           c->now->value.at[index].name);
 }
 
 static void say_deleted(const struct comparing *c,
                         const struct google_protobuf_EnumValueDescriptorProto *old)
 {
-    struct at_breaking_where where = at_breaking_at(c->run, "enum", c->now_symbol);
+    struct at_breaking_where where = at_breaking_at("enum", c->now_symbol);
     bool number = at_ranges_cover(c->reserved, c->reserved_count,
                                   (struct at_range){old->number, (int64_t)old->number + 1});
     bool name = at_index_name(&c->reserved_names, at_set_bytes(old->name)) != NULL;
@@ -111,7 +112,7 @@ static void compare_value(const struct comparing *c,
 
 static void compare_reserved(const struct comparing *c)
 {
-    struct at_breaking_where where = at_breaking_at(c->run, "enum", c->now_symbol);
+    struct at_breaking_where where = at_breaking_at("enum", c->now_symbol);
 
     for (size_t i = 0; i < c->old->reserved_range.count; i++) {
         int32_t start = c->old->reserved_range.at[i].start;
@@ -145,7 +146,7 @@ int at_breaking_enums(struct at_breaking_run *run, const struct at_set_symbol *o
         return r;
     }
     if (old->file->proto3 != now->file->proto3) {
-        struct at_breaking_where where = at_breaking_at(run, "enum", now);
+        struct at_breaking_where where = at_breaking_at("enum", now);
 
         at_breaking_say(run, AT_ENUM_SAME_TYPE, 0, &where, "was %s and is now %s",
                         old->file->proto3 ? "open" : "closed",

@@ -9,6 +9,8 @@
 #include "contract/breaking_rules.h"
 #include "contract/field.h"
 #include "contract/finding.h"
+#include "contract/index.h"
+#include "contract/limits.h"
 #include "contract/set.h"
 #include "descriptor.atoll.h"
 
@@ -269,7 +271,10 @@ static void compare_names(struct at_breaking_run *run, const struct at_field_pai
     }
 }
 
-/* The number of the value that an absent enum field has; by text when there is no such value. */
+/*
+ * The number of the value that an absent enum field has; none: it is not among those that are
+ * looked at, which is a bound on what a hostile set costs.
+ */
 static int64_t default_number(const struct at_set *set,
                               const struct google_protobuf_FieldDescriptorProto *f)
 {
@@ -280,7 +285,7 @@ static int64_t default_number(const struct at_set *set,
         return 0;
     }
     e = type->of.enumeration;
-    for (size_t i = 0; f->has_default_value && i < e->value.count; i++) {
+    for (size_t i = 0; f->has_default_value && i < e->value.count && i < AT_SET_VALUES_MAX; i++) {
         if (at_bytes_equal(at_set_bytes(e->value.at[i].name), at_set_bytes(f->default_value))) {
             return e->value.at[i].number;
         }
@@ -314,6 +319,11 @@ static void compare_defaults(struct at_breaking_run *run, const struct at_field_
         return;
     }
     if (pair->old->type == ATOLL_TYPE_ENUM && pair->now->type == ATOLL_TYPE_ENUM) {
+        bool named = pair->old->has_default_value && pair->now->has_default_value;
+
+        if (named && at_bytes_equal(was, is)) {
+            return; /* when its number has changed, that is said of the enum */
+        }
         if (default_number(run->old, pair->old) != default_number(run->now, pair->now)) {
             at_breaking_say(run, AT_FIELD_SAME_DEFAULT, 0, where,
                             "an absent field does not mean the same value any more");

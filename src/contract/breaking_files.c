@@ -50,18 +50,16 @@ static const struct {
     {AT_FILE_SAME_SWIFT_PREFIX, "swift_prefix", 39, OPTION(swift_prefix), IS_TEXT},
 };
 
-static struct at_breaking_where at_statement(struct at_breaking_run *run,
-                                             const struct at_set_file *now, int32_t statement,
+static struct at_breaking_where at_statement(const struct at_set_file *now, int32_t statement,
                                              int32_t option)
 {
-    struct at_breaking_where where = {.file = now};
+    struct at_breaking_where where = {
+        .file = now, .word = "file", .owner = at_set_bytes(now->proto->name)};
 
     where.path.at[where.path.len++] = statement;
     if (option != 0) {
         where.path.at[where.path.len++] = option;
     }
-    where.subject =
-        at_findings_text(run->out, "file %.*s", (int)now->proto->name.len, now->proto->name.at);
     return where;
 }
 
@@ -105,8 +103,7 @@ static void compare_options(struct at_breaking_run *run, const struct at_set_fil
     for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
         if (!is_same((const char *)&was + options[i].offset, (const char *)&is + options[i].offset,
                      options[i].kind)) {
-            struct at_breaking_where where =
-                at_statement(run, now, FILE_OPTIONS, options[i].number);
+            struct at_breaking_where where = at_statement(now, FILE_OPTIONS, options[i].number);
 
             at_breaking_say(run, options[i].rule, 0, &where, "its option %s has changed",
                             options[i].name);
@@ -121,7 +118,7 @@ static struct at_bytes syntax_of(const struct at_set_file *file)
 
 static void say_deleted(struct at_breaking_run *run, const struct at_set_file *old)
 {
-    struct at_breaking_where where = at_statement(run, old, FILE_PACKAGE, 0);
+    struct at_breaking_where where = at_statement(old, FILE_PACKAGE, 0);
 
     where.in_old = true;
     at_breaking_say(run, AT_FILE_NO_DELETE, 0, &where, "the file is gone");
@@ -137,14 +134,14 @@ void at_breaking_files(struct at_breaking_run *run, const struct at_set_file *ol
         return;
     }
     if (!at_bytes_equal(at_set_bytes(old->proto->package), at_set_bytes(now->proto->package))) {
-        where = at_statement(run, now, FILE_PACKAGE, 0);
+        where = at_statement(now, FILE_PACKAGE, 0);
         at_breaking_say(run, AT_FILE_SAME_PACKAGE, 0, &where,
                         "the package was %.*s and is now %.*s", (int)old->proto->package.len,
                         old->proto->package.at, (int)now->proto->package.len,
                         now->proto->package.at);
     }
     if (!at_bytes_equal(syntax_of(old), syntax_of(now))) {
-        where = at_statement(run, now, FILE_SYNTAX, 0);
+        where = at_statement(now, FILE_SYNTAX, 0);
         at_breaking_say(run, AT_FILE_SAME_SYNTAX, 0, &where, "the syntax was %.*s and is now %.*s",
                         (int)syntax_of(old).len, (const char *)syntax_of(old).at,
                         (int)syntax_of(now).len, (const char *)syntax_of(now).at);

@@ -11,6 +11,7 @@
 #include "contract/breaking_rules.h"
 #include "contract/field.h"
 #include "contract/finding.h"
+#include "contract/index.h"
 #include "contract/set.h"
 #include "descriptor.atoll.h"
 
@@ -97,7 +98,7 @@ static const struct google_protobuf_FieldDescriptorProto *old_by_number(const st
 static struct at_breaking_where at_field(const struct comparing *c,
                                          const struct google_protobuf_FieldDescriptorProto *now)
 {
-    return at_breaking_in(c->run, "field", c->now_symbol, AT_FIELD_IN_MESSAGE,
+    return at_breaking_in("field", c->now_symbol, AT_FIELD_IN_MESSAGE,
                           (size_t)(now - c->now->field.at), now->name);
 }
 
@@ -111,7 +112,7 @@ static bool is_required(const struct google_protobuf_FieldDescriptorProto *f)
 static void say_deleted(const struct comparing *c,
                         const struct google_protobuf_FieldDescriptorProto *old)
 {
-    struct at_breaking_where where = at_breaking_at(c->run, "message", c->now_symbol);
+    struct at_breaking_where where = at_breaking_at("message", c->now_symbol);
     bool number = at_ranges_cover(c->reserved, c->reserved_count,
                                   (struct at_range){old->number, (int64_t)old->number + 1});
     bool name = at_index_name(&c->reserved_names, at_set_bytes(old->name)) != NULL;
@@ -195,7 +196,7 @@ static void compare_required(const struct comparing *c)
 
 static void compare_reserved(const struct comparing *c)
 {
-    struct at_breaking_where where = at_breaking_at(c->run, "message", c->now_symbol);
+    struct at_breaking_where where = at_breaking_at("message", c->now_symbol);
 
     for (size_t i = 0; i < c->old->reserved_range.count; i++) {
         int32_t start = c->old->reserved_range.at[i].start;
@@ -220,7 +221,7 @@ static void compare_reserved(const struct comparing *c)
 
 static int compare_extension_ranges(const struct comparing *c)
 {
-    struct at_breaking_where where = at_breaking_at(c->run, "message", c->now_symbol);
+    struct at_breaking_where where = at_breaking_at("message", c->now_symbol);
     size_t count = c->now->extension_range.count;
     struct at_range *now = at_arena_zalloc(c->run->out->arena, count + 1, sizeof(*now));
 
@@ -251,7 +252,7 @@ static void compare_options(const struct comparing *c)
     const struct google_protobuf_MessageOptions none = {.map_entry = false};
     const struct google_protobuf_MessageOptions *was = c->old->options;
     const struct google_protobuf_MessageOptions *is = c->now->options;
-    struct at_breaking_where where = at_breaking_at(c->run, "message", c->now_symbol);
+    struct at_breaking_where where = at_breaking_at("message", c->now_symbol);
 
     was = was == NULL ? &none : was;
     is = is == NULL ? &none : is;

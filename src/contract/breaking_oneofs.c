@@ -13,6 +13,7 @@
 #include "contract/breaking_rules.h"
 #include "contract/field.h"
 #include "contract/finding.h"
+#include "contract/index.h"
 #include "contract/set.h"
 #include "descriptor.atoll.h"
 
@@ -133,7 +134,7 @@ bool at_oneofs_field(struct at_breaking_run *run, const struct at_oneofs *oneofs
 void at_oneofs_gone(struct at_breaking_run *run, const struct at_oneofs *oneofs,
                     const struct at_set_symbol *now)
 {
-    struct at_breaking_where where = at_breaking_at(run, "message", now);
+    struct at_breaking_where where = at_breaking_at("message", now);
 
     for (size_t i = 0; i < oneofs->old->oneof_decl.count; i++) {
         struct atoll_str name = oneofs->old->oneof_decl.at[i].name;

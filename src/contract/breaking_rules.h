@@ -1,4 +1,4 @@
-/* What the files breaking*.c share: the rules by number, the state of a run, and how to look up. */
+/* What the files breaking*.c share: the rules by number, and the state of a run. */
 #ifndef AT_CONTRACT_BREAKING_RULES_H
 #define AT_CONTRACT_BREAKING_RULES_H
 
@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "contract/breaking.h"
 #include "contract/finding.h"
+#include "contract/index.h"
 #include "contract/set.h"
 #include "descriptor.atoll.h"
 
@@ -84,7 +85,7 @@ struct at_breaking_run {
     const struct at_breaking_options *options;
     struct at_findings *out;
     const struct at_set_symbol **twins; /* by index of old symbol: what it became; NULL: gone */
-    bool all_gone; /* the file at work, with all its types */
+    bool all_gone;                      /* the file at work, with all its types */
 };
 
 /* What a finding is about and where it points. */
@@ -92,7 +93,9 @@ struct at_breaking_where {
     const struct at_set_file *file;
     bool in_old;
     struct at_set_path path;
-    const char *subject;
+    const char *word;      /* "field" */
+    struct at_bytes owner; /* "shop.cart.v1.Cart" */
+    struct atoll_str name; /* "count"; empty: the owner itself is meant */
 };
 
 /*
@@ -107,43 +110,10 @@ void at_breaking_say(struct at_breaking_run *run, enum at_breaking_rule rule, un
 const struct at_set_symbol *at_breaking_twin(const struct at_breaking_run *run,
                                              const struct at_set_symbol *old);
 /* "message shop.cart.v1.Cart", at its new place. */
-struct at_breaking_where at_breaking_at(struct at_breaking_run *run, const char *word,
-                                        const struct at_set_symbol *now);
+struct at_breaking_where at_breaking_at(const char *word, const struct at_set_symbol *now);
 /* The index-th entry of a list in it: "field shop.cart.v1.Cart.count". */
-struct at_breaking_where at_breaking_in(struct at_breaking_run *run, const char *word,
-                                        const struct at_set_symbol *now, int32_t list, size_t index,
-                                        struct atoll_str name);
-
-/* ---- looking up (breaking_index.c): fields, values and methods by number and by name ---- */
-
-struct at_index_entry {
-    int64_t number;
-    struct at_bytes name;
-    size_t at; /* index in the descriptor */
-};
-
-struct at_index {
-    const struct at_index_entry *by_number;
-    const struct at_index_entry *by_name;
-    size_t count;
-};
-
-/* Sorts entries, which become the index's. 0, -ENOMEM. */
-int at_index_make(struct at_arena *arena, struct at_index_entry *entries, size_t count,
-                  struct at_index *ret);
-/* The first one of that number or name; NULL: none. Those of one number stand in their order. */
-const struct at_index_entry *at_index_number(const struct at_index *index, int64_t number);
-const struct at_index_entry *at_index_name(const struct at_index *index, struct at_bytes name);
-
-struct at_range {
-    int64_t start;
-    int64_t end; /* exclusive */
-};
-
-/* Sorts and merges; *ret_count says how many are left. */
-void at_ranges_merge(struct at_range *ranges, size_t *count);
-/* Is all of it in one of the merged ranges? */
-bool at_ranges_cover(const struct at_range *ranges, size_t count, struct at_range part);
+struct at_breaking_where at_breaking_in(const char *word, const struct at_set_symbol *now,
+                                        int32_t list, size_t index, struct atoll_str name);
 
 /* ---- the comparisons: each 0 or -ENOMEM ---- */
 

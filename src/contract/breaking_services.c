@@ -12,6 +12,7 @@
 #include "contract/field.h"
 #include "contract/finding.h"
 #include "contract/http_rule.h"
+#include "contract/index.h"
 #include "contract/limits.h"
 #include "contract/set.h"
 #include "descriptor.atoll.h"
@@ -169,13 +170,13 @@ int at_breaking_services(struct at_breaking_run *run, const struct at_set_symbol
         struct at_breaking_where where;
 
         if (e == NULL) {
-            where = at_breaking_at(run, "service", now);
+            where = at_breaking_at("service", now);
             at_breaking_say(run, AT_RPC_NO_DELETE, 0, &where, "the rpc %.*s is gone",
                             S(pair.old->name));
             continue;
         }
         pair.now = &now->of.service->method.at[e->at];
-        where = at_breaking_in(run, "rpc", now, AT_FIELD_IN_SERVICE, e->at, pair.now->name);
+        where = at_breaking_in("rpc", now, AT_FIELD_IN_SERVICE, e->at, pair.now->name);
         r = compare_method(run, &pair, &where);
     }
     return r;

@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "contract/finding.h"
+#include "contract/index.h"
 #include "contract/lint_rules.h"
 #include "contract/set.h"
 #include "contract/thing.h"
@@ -342,14 +343,11 @@ static void count_use(struct at_lint_run *run, struct atoll_str type)
     }
 }
 
-static void list_symbols(struct at_lint_run *run)
+static void count_uses(struct at_lint_run *run)
 {
     for (size_t i = 0; i < run->set->symbol_count; i++) {
         const struct at_set_symbol *s = &run->set->symbols[i];
 
-        if (s->kind == AT_SET_EXTENSION) {
-            run->extensions[run->extension_count++] = s;
-        }
         if (s->kind != AT_SET_SERVICE || !at_lint_is_given(run, s->file)) {
             continue;
         }
@@ -358,6 +356,39 @@ static void list_symbols(struct at_lint_run *run)
             count_use(run, s->of.service->method.at[m].output_type);
         }
     }
+}
+
+/* Extensions of the options of one kind of thing, by number; at: index in run->extensions. */
+static int list_options_of(struct at_lint_run *run, enum at_thing_kind kind, size_t count)
+{
+    struct at_index_entry *e = at_arena_zalloc(run->out->arena, count + 1, sizeof(*e));
+    size_t n = 0;
+
+    for (size_t i = 0; e != NULL && i < count; i++) {
+        const struct google_protobuf_FieldDescriptorProto *f = run->extensions[i]->of.extension;
+
+        if (at_bytes_equal(at_bytes_after(at_set_bytes(f->extendee), 1),
+                           at_bytes_of(at_thing_options_name(kind)))) {
+            e[n++] = (struct at_index_entry){f->number, at_set_bytes(f->name), i};
+        }
+    }
+    return e == NULL ? -ENOMEM : at_index_make(run->out->arena, e, n, &run->options_of[kind]);
+}
+
+static int list_options(struct at_lint_run *run)
+{
+    size_t count = 0;
+    int r = 0;
+
+    for (size_t i = 0; i < run->set->symbol_count; i++) {
+        if (run->set->symbols[i].kind == AT_SET_EXTENSION) {
+            run->extensions[count++] = &run->set->symbols[i];
+        }
+    }
+    for (size_t kind = 0; r == 0 && kind < AT_THING_KINDS; kind++) {
+        r = list_options_of(run, (enum at_thing_kind)kind, count);
+    }
+    return r;
 }
 
 static int prepare(struct at_lint_run *run)
@@ -379,8 +410,8 @@ static int prepare(struct at_lint_run *run)
         return -ENOMEM;
     }
     list_packages(run);
-    list_symbols(run);
-    return 0;
+    count_uses(run);
+    return list_options(run);
 }
 
 /* ---- the run ---- */

@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "contract/finding.h"
+#include "contract/index.h"
 #include "contract/lint_rules.h"
 #include "contract/set.h"
 #include "contract/thing.h"
@@ -288,16 +289,12 @@ static void mark(struct at_lint_run *run, struct atoll_str type_name)
     }
 }
 
-static void mark_option(struct at_lint_run *run, const char *extended, uint64_t number)
+static void mark_option(struct at_lint_run *run, enum at_thing_kind kind, uint64_t number)
 {
-    for (size_t i = 0; i < run->extension_count; i++) {
-        const struct at_set_symbol *e = run->extensions[i];
+    const struct at_index_entry *e = at_index_number(&run->options_of[kind], (int64_t)number);
 
-        if ((uint64_t)e->of.extension->number == number &&
-            at_bytes_equal(at_bytes_after(at_set_bytes(e->of.extension->extendee), 1),
-                           at_bytes_of(extended))) {
-            run->used[e->file->index] = true;
-        }
+    if (e != NULL) {
+        run->used[run->extensions[e->at]->file->index] = true;
     }
 }
 
@@ -318,7 +315,7 @@ static void mark_options(struct at_lint_run *run, const struct at_thing *t)
 
             p = at_pb_read_varint(p, end, &tag);
             if (p != NULL) {
-                mark_option(run, at_thing_options_name(t->kind), tag >> 3);
+                mark_option(run, t->kind, tag >> 3);
                 p = at_pb_skip(p, end, tag, &result);
             }
         }

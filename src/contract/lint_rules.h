@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "contract/finding.h"
+#include "contract/index.h"
 #include "contract/lint.h"
 #include "contract/set.h"
 #include "contract/thing.h"
@@ -39,8 +40,8 @@ struct at_lint_run {
     const struct at_set_file **next; /* by index: the next file of the same package; NULL: none */
     size_t *package;                 /* by index: the index of the first file of the package */
     uint32_t *uses;                  /* by index of symbol: how many requests and responses */
-    const struct at_set_symbol **extensions; /* all of the set */
-    size_t extension_count;
+    const struct at_set_symbol **extensions;    /* all of the set */
+    struct at_index options_of[AT_THING_KINDS]; /* by kind: the extensions of its options */
 };
 
 static inline bool at_lint_is_given(const struct at_lint_run *run, const struct at_set_file *file)

@@ -384,11 +384,17 @@ static int sort_files(struct loading *l, struct at_set *set)
 
 static int find_imports(struct loading *l, const struct at_set *set)
 {
+    size_t total = 0;
+
     for (size_t i = 0; i < l->file_count; i++) {
         const struct google_protobuf_FileDescriptorProto *f = l->files[i].proto;
-        const struct at_set_file **list =
-            at_arena_zalloc(l->arena, f->dependency.count + 1, sizeof(*list));
+        const struct at_set_file **list;
 
+        total += f->dependency.count;
+        if (total > AT_SET_IMPORTS_MAX) {
+            return malformed(l, "the descriptor set has too many imports", NULL);
+        }
+        list = at_arena_zalloc(l->arena, f->dependency.count + 1, sizeof(*list));
         if (list == NULL) {
             return -ENOMEM;
         }

@@ -381,6 +381,28 @@ TEST(more_files_than_the_limit_are_refused)
     at_arena_deinit(&arena);
 }
 
+TEST(more_imports_than_the_limit_are_refused)
+{
+    struct at_arena arena;
+    struct atoll_str *imports;
+    struct google_protobuf_FileDescriptorProto file = {TEXT(name, "t.proto")};
+    struct at_set set;
+    struct at_diag diag;
+
+    at_arena_init(&arena, 4096, 1 << 28);
+    imports = at_arena_zalloc(&arena, AT_SET_IMPORTS_MAX + 1, sizeof(*imports));
+    for (size_t i = 0; i < AT_SET_IMPORTS_MAX + 1; i++) {
+        imports[i] = ATOLL_STR("t.proto");
+    }
+    file.dependency.at = imports;
+    file.dependency.count = AT_SET_IMPORTS_MAX;
+    CHECK_INT(at_set_load(&arena, encode(&arena, &file, 1), &set, &diag), 0);
+    file.dependency.count++;
+    CHECK_INT(at_set_load(&arena, encode(&arena, &file, 1), &set, &diag), AT_SET_MALFORMED);
+    CHECK(strstr(diag.what, "too many imports") != NULL);
+    at_arena_deinit(&arena);
+}
+
 TEST(types_within_types_beyond_the_limit_are_refused)
 {
     for (size_t depth = AT_SET_NEST_MAX; depth <= AT_SET_NEST_MAX + 1; depth++) {

@@ -4,11 +4,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <atoll/message.h>
 
 #include "base/arena.h"
 #include "base/bytes.h"
+#include "contract/field.h"
 #include "contract/set.h"
 #include "descriptor.atoll.h"
 
@@ -37,18 +39,11 @@ static const struct {
     [AT_THING_METHOD] = {"rpc", "google.protobuf.MethodOptions", SERVICE_METHOD},
 };
 
-/* Is this oneof one that protoc made for a proto3 `optional` field? */
-static bool is_synthetic(const struct google_protobuf_DescriptorProto *m, size_t oneof)
-{
-    for (size_t i = 0; i < m->field.count; i++) {
-        const struct google_protobuf_FieldDescriptorProto *f = &m->field.at[i];
-
-        if (f->has_oneof_index && (size_t)f->oneof_index == oneof) {
-            return f->proto3_optional;
-        }
-    }
-    return false;
-}
+struct listing {
+    struct at_thing *at;
+    size_t count;
+    bool *real; /* by index of oneof in the message at work: the .proto has it */
+};
 
 static size_t count_in(const struct at_set_symbol *s)
 {
@@ -61,7 +56,7 @@ static size_t count_in(const struct at_set_symbol *s)
     return 1;
 }
 
-static struct at_thing *add(struct at_things *list, enum at_thing_kind kind,
+static struct at_thing *add(struct listing *list, enum at_thing_kind kind,
                             const struct at_set_symbol *symbol, size_t index)
 {
     struct at_thing *t = &list->at[list->count++];
@@ -71,7 +66,7 @@ static struct at_thing *add(struct at_things *list, enum at_thing_kind kind,
     return t;
 }
 
-static void add_message(struct at_things *list, const struct at_set_symbol *s)
+static void add_message(struct listing *list, const struct at_set_symbol *s)
 {
     const struct google_protobuf_DescriptorProto *m = s->of.message;
 
@@ -79,17 +74,21 @@ static void add_message(struct at_things *list, const struct at_set_symbol *s)
         return;
     }
     (void)add(list, AT_THING_MESSAGE, s, (size_t)s->index);
+    memset(list->real, 0, m->oneof_decl.count * sizeof(*list->real));
     for (size_t i = 0; i < m->field.count; i++) {
         add(list, AT_THING_FIELD, s, i)->of.field = &m->field.at[i];
+        if (at_field_is_in_oneof(&m->field.at[i])) {
+            list->real[m->field.at[i].oneof_index] = true;
+        }
     }
     for (size_t i = 0; i < m->oneof_decl.count; i++) {
-        if (!is_synthetic(m, i)) {
+        if (list->real[i]) {
             add(list, AT_THING_ONEOF, s, i)->of.oneof = &m->oneof_decl.at[i];
         }
     }
 }
 
-static void add_enum(struct at_things *list, const struct at_set_symbol *s)
+static void add_enum(struct listing *list, const struct at_set_symbol *s)
 {
     const struct google_protobuf_EnumDescriptorProto *e = s->of.enumeration;
 
@@ -99,7 +98,7 @@ static void add_enum(struct at_things *list, const struct at_set_symbol *s)
     }
 }
 
-static void add_service(struct at_things *list, const struct at_set_symbol *s)
+static void add_service(struct listing *list, const struct at_set_symbol *s)
 {
     const struct google_protobuf_ServiceDescriptorProto *service = s->of.service;
 
@@ -109,7 +108,7 @@ static void add_service(struct at_things *list, const struct at_set_symbol *s)
     }
 }
 
-static void add_extension(struct at_things *list, const struct at_set_symbol *s)
+static void add_extension(struct listing *list, const struct at_set_symbol *s)
 {
     add(list, AT_THING_FIELD, s, (size_t)s->index)->of.field = s->of.extension;
 }
@@ -117,20 +116,27 @@ static void add_extension(struct at_things *list, const struct at_set_symbol *s)
 int at_things_of(const struct at_set *set, const struct at_set_file *file, struct at_arena *arena,
                  struct at_things *ret)
 {
-    static void (*const adders[])(struct at_things *, const struct at_set_symbol *) = {
+    static void (*const adders[])(struct listing *, const struct at_set_symbol *) = {
         [AT_SET_MESSAGE] = add_message,
         [AT_SET_ENUM] = add_enum,
         [AT_SET_SERVICE] = add_service,
         [AT_SET_EXTENSION] = add_extension,
     };
-    struct at_things list = {.at = NULL};
+    struct listing list = {.at = NULL};
     size_t cap = 1 + file->proto->dependency.count;
+    size_t oneofs = 1;
 
     for (size_t i = 0; i < file->symbol_count; i++) {
-        cap += count_in(&file->symbols[i]);
+        const struct at_set_symbol *s = &file->symbols[i];
+
+        cap += count_in(s);
+        if (s->kind == AT_SET_MESSAGE && s->of.message->oneof_decl.count > oneofs) {
+            oneofs = s->of.message->oneof_decl.count;
+        }
     }
     list.at = at_arena_zalloc(arena, cap, sizeof(*list.at));
-    if (list.at == NULL) {
+    list.real = at_arena_zalloc(arena, oneofs, sizeof(*list.real));
+    if (list.at == NULL || list.real == NULL) {
         return -ENOMEM;
     }
     list.at[list.count++] = (struct at_thing){.kind = AT_THING_FILE, .file = file};
@@ -141,7 +147,7 @@ int at_things_of(const struct at_set *set, const struct at_set_file *file, struc
     for (size_t i = 0; i < file->symbol_count; i++) {
         adders[file->symbols[i].kind](&list, &file->symbols[i]);
     }
-    *ret = list;
+    *ret = (struct at_things){list.at, list.count};
     return 0;
 }
 

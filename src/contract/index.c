@@ -1,4 +1,5 @@
-/* Looking up by number and by name in sorted copies: a message of 10⁵ fields is no attack. */
+#include "contract/index.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -8,7 +9,6 @@
 
 #include "base/arena.h"
 #include "base/bytes.h"
-#include "contract/breaking_rules.h"
 
 static int by_number(const void *a, const void *b)
 {
