@@ -13,7 +13,6 @@
 #include "base/text.h"
 #include "cli/cli.h"
 #include "cli/contracts.h"
-#include "cli/out.h"
 #include "pb/json.h"
 #include "pb/pool.h"
 
@@ -187,8 +186,8 @@ static void add_base64(struct at_bytes bytes, size_t per_line, struct at_text *o
 
         at_text_add_char(out, digits[v >> 18]);
         at_text_add_char(out, digits[v >> 12 & 63]);
-        at_text_add_char(out, left > 1 ? digits[v >> 6 & 63] : '=');
-        at_text_add_char(out, left > 2 ? digits[v & 63] : '=');
+        at_text_add_char(out, (char)(left > 1 ? digits[v >> 6 & 63] : '='));
+        at_text_add_char(out, (char)(left > 2 ? digits[v & 63] : '='));
         if (per_line > 0 && (left <= 3 || (i + 3) % per_line == 0)) {
             at_text_add_char(out, '\n');
         }

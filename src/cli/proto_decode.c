@@ -1,5 +1,6 @@
 /* atoll proto decode: bytes of a message to JSON or text; without a type, what the bytes say. */
 #include <errno.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -57,7 +58,8 @@ static int no_memory(struct run *run)
                        at_proto_input_name(run->cli));
 }
 
-static int decode(struct run *run, const struct atoll_message_desc *desc, void **ret)
+/* NULL: said why, and *ret_code is the exit code. */
+static void *decode(struct run *run, const struct atoll_message_desc *desc, int *ret_code)
 {
     struct at_pb_fault fault = {.offset = 0};
     void *message = at_arena_alloc(&run->arena, desc->struct_size, 8);
@@ -66,15 +68,16 @@ static int decode(struct run *run, const struct atoll_message_desc *desc, void *
                 : at_pb_decode(desc, at_text_bytes(&run->in), &run->arena, message, &fault);
 
     if (r < 0) {
-        return no_memory(run);
+        *ret_code = no_memory(run);
+        return NULL;
     }
     if (r > 0) {
-        return at_cli_fail(run->cli, AT_EXIT_FAILURE, "%s (%zu bytes) is no %s: %s",
-                           at_proto_input_name(run->cli), run->in.len,
-                           desc == &nothing_desc ? "message" : desc->full_name, fault.what);
+        *ret_code = at_cli_fail(run->cli, AT_EXIT_FAILURE, "%s (%zu bytes) is no %s: %s",
+                                at_proto_input_name(run->cli), run->in.len,
+                                desc == &nothing_desc ? "message" : desc->full_name, fault.what);
+        return NULL;
     }
-    *ret = message;
-    return 0;
+    return message;
 }
 
 static int write_text(struct run *run, const struct atoll_message_desc *desc, const void *message)
@@ -143,14 +146,18 @@ static int print(struct run *run)
 
 static int decode_as(struct run *run, const struct atoll_message_desc *desc)
 {
-    void *message = NULL;
     int code = at_proto_input_read(run->cli, &run->in);
+    const void *message;
 
     code = code == 0 ? at_proto_input_unpack(run->cli, &run->in) : code;
-    code = code == 0 ? decode(run, desc, &message) : code;
-    if (code == 0) {
-        code = run->text ? write_text(run, desc, message) : write_json(run, desc, message);
+    if (code != 0) {
+        return code;
     }
+    message = decode(run, desc, &code);
+    if (message == NULL) {
+        return code;
+    }
+    code = run->text ? write_text(run, desc, message) : write_json(run, desc, message);
     if (code == 0) {
         code = print(run);
         say_unknown(run, desc, message);

@@ -1,10 +1,8 @@
 /* atoll proto describe: what the contracts declare, as a list or as a .proto writes it. */
-#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/arena.h"
 #include "base/bytes.h"
 #include "base/text.h"
 #include "cli/cli.h"
@@ -16,6 +14,7 @@
 #include "contract/describe.h"
 #include "contract/field.h"
 #include "contract/set.h"
+#include "descriptor.atoll.h"
 #include "pb/json.h"
 #include "pb/pool.h"
 

@@ -1,6 +1,4 @@
 /* atoll proto encode: a message written as JSON or text to the bytes that go over the wire. */
-#include <errno.h>
-#include <stdint.h>
 #include <stdio.h>
 
 #include <atoll/message.h>

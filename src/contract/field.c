@@ -79,9 +79,10 @@ static bool makes_name(struct at_bytes original, struct at_bytes name)
         }
         c = up && c >= 'a' && c <= 'z' ? (uint8_t)(c - 'a' + 'A') : c;
         up = false;
-        if (n == name.len || name.at[n++] != c) {
+        if (n == name.len || name.at[n] != c) {
             return false;
         }
+        n++;
     }
     return n == name.len;
 }

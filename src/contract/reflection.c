@@ -245,7 +245,7 @@ static const struct at_set_file *file_of_value(const struct at_reflection *r, st
 static const struct at_set_file *file_of_symbol(const struct at_reflection *r, struct at_bytes name)
 {
     const struct at_set_symbol *s = at_set_find(r->set, name);
-    struct at_bytes scope = name;
+    struct at_bytes scope;
     size_t cut = name.len;
 
     if (s != NULL) {
