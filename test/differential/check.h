@@ -51,6 +51,7 @@ class Checker
 
     bool check_wire(const std::string &wire, Random *rng);
     bool check_meaning(const std::string &wire, const Message &theirs, const std::string &ours);
+    bool check_bytes(const std::string &wire, const Message &theirs);
     bool check_merge(const std::string &wire, const Message &theirs, Random *rng);
     bool check_json(const std::string &wire);
     bool check_text(const std::string &wire);

@@ -199,6 +199,24 @@ enum ours_result ours_rewrite(struct ours *o, const struct ours_type *type, cons
     return r == AT_PB_OK ? finish(o, desc, message, ret) : refused(o, r, &fault);
 }
 
+enum ours_result ours_sorted(struct ours *o, const struct ours_type *type, const void *wire,
+                             size_t len, struct ours_bytes *ret)
+{
+    const struct atoll_message_desc *desc = desc_of(type);
+    struct at_bytes in = take_input(o, wire, len);
+    void *message = new_message(o, desc);
+    struct at_pb_fault fault = {.what = "encoding"};
+    struct at_bytes out;
+    int r = at_pb_decode(desc, in, &o->arena, message, &fault);
+
+    r = r == AT_PB_OK ? at_pb_encode_sorted(desc, message, &o->arena, &out) : r;
+    if (r != AT_PB_OK) {
+        return refused(o, r, &fault);
+    }
+    *ret = (struct ours_bytes){out.at, out.len};
+    return OURS_OK;
+}
+
 enum ours_result ours_merge(struct ours *o, const struct ours_type *type, const void *wire,
                             size_t len, size_t cut, struct ours_bytes *ret)
 {

@@ -40,6 +40,9 @@ const struct ours_type *ours_find(const struct ours *o, const char *full_name);
 /* Decodes and encodes. Checks sizes, small buffers, and that a second time changes nothing. */
 enum ours_result ours_rewrite(struct ours *o, const struct ours_type *type, const void *wire,
                               size_t len, struct ours_bytes *ret);
+/* Decodes and encodes with the entries of maps by their keys. */
+enum ours_result ours_sorted(struct ours *o, const struct ours_type *type, const void *wire,
+                             size_t len, struct ours_bytes *ret);
 /* Decodes the first `cut` bytes, merges the rest into it, encodes. */
 enum ours_result ours_merge(struct ours *o, const struct ours_type *type, const void *wire,
                             size_t len, size_t cut, struct ours_bytes *ret);
