@@ -8,6 +8,7 @@
 #include <google/protobuf/util/field_comparator.h>
 #include <google/protobuf/util/json_util.h>
 #include <google/protobuf/util/message_differencer.h>
+#include <set>
 #include <vector>
 
 #include "fill.h"
@@ -45,6 +46,73 @@ std::string deterministic(const Message &m)
         m.SerializePartialToCodedStream(&coded);
     }
     return out;
+}
+
+/* What keys of maps are told apart by. */
+std::string key_of(const Message &entry)
+{
+    const FieldDescriptor *key = entry.GetDescriptor()->field(0);
+    std::string text;
+
+    TextFormat::PrintFieldValueToString(entry, key, -1, &text);
+    return text;
+}
+
+/*
+ * Reflection of C++ keeps a map that was parsed as a list of entries, with all that have one key.
+ * Here only the last of them stays, and an entry without a value has an empty one, as in its
+ * generated maps.
+ */
+void drop_old_entries(Message *m)
+{
+    const Reflection *r = m->GetReflection();
+    std::vector<const FieldDescriptor *> fields;
+
+    r->ListFields(*m, &fields);
+    for (const FieldDescriptor *f : fields) {
+        if (f->cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE) {
+            continue;
+        }
+        if (!f->is_repeated()) {
+            drop_old_entries(r->MutableMessage(m, f));
+            continue;
+        }
+        int n = r->FieldSize(*m, f);
+        if (f->is_map()) {
+            std::set<std::string> seen;
+            int kept = n;
+
+            for (int i = n - 1; i >= 0; i--) {
+                if (seen.insert(key_of(r->GetRepeatedMessage(*m, f, i))).second) {
+                    r->SwapElements(m, f, i, --kept);
+                }
+            }
+            for (int i = 0; kept + i < n; i++) { /* those that stay move to the front */
+                r->SwapElements(m, f, i, kept + i);
+            }
+            for (; kept > 0; kept--) {
+                r->RemoveLast(m, f);
+            }
+            n = r->FieldSize(*m, f);
+        }
+        for (int i = 0; i < n; i++) {
+            Message *element = r->MutableRepeatedMessage(m, f, i);
+
+            if (f->is_map() && f->message_type()->field(1)->message_type() != nullptr) {
+                element->GetReflection()->MutableMessage(element, f->message_type()->field(1));
+            }
+            drop_old_entries(element);
+        }
+    }
+}
+
+bool parse(const std::string &wire, Message *m)
+{
+    if (!m->ParsePartialFromString(wire)) {
+        return false;
+    }
+    drop_old_entries(m);
+    return true;
 }
 
 /* Empty: they are equal. */
@@ -106,8 +174,8 @@ bool says(const std::string &text, const char *part)
 
 struct Looks {
     bool groups = false; /* or extensions */
-    bool maps = false;
     bool unknown = false;
+    bool no_value = false; /* a number that its closed enum does not have */
     bool minus_zero = false;
     bool bad_text = false; /* no UTF-8 */
 };
@@ -117,11 +185,18 @@ void look(const Message &m, Looks *ret)
     const Reflection *r = m.GetReflection();
     std::vector<const FieldDescriptor *> fields;
 
-    ret->unknown = ret->unknown || !r->GetUnknownFields(m).empty();
+    const UnknownFieldSet &unknown = r->GetUnknownFields(m);
+    ret->unknown = ret->unknown || !unknown.empty();
+    for (int i = 0; i < unknown.field_count(); i++) {
+        const Descriptor *d = m.GetDescriptor();
+        const FieldDescriptor *f = d->FindFieldByNumber(unknown.field(i).number());
+
+        f = f != nullptr ? f : r->FindKnownExtensionByNumber(unknown.field(i).number());
+        ret->no_value = ret->no_value || (f != nullptr && f->enum_type() != nullptr);
+    }
     r->ListFields(m, &fields);
     for (const FieldDescriptor *f : fields) {
         ret->groups = ret->groups || f->is_extension() || f->type() == FieldDescriptor::TYPE_GROUP;
-        ret->maps = ret->maps || f->is_map();
         int n = f->is_repeated() ? r->FieldSize(m, f) : 1;
         for (int i = 0; i < n; i++) {
             if (f->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
@@ -172,9 +247,6 @@ bool Checker::excused(const std::string &wire, bool we_accept)
 {
     Oddities odd = oddities(target_->descriptor, wire);
 
-    if (!we_accept && odd.long_value) {
-        return exclude(EX_LONG_VALUE);
-    }
     if (!we_accept && odd.big_tag) {
         return exclude(EX_BIG_TAG);
     }
@@ -188,10 +260,15 @@ bool Checker::check_meaning(const std::string &wire, const Message &theirs, cons
 {
     auto back = fresh();
 
-    if (!back->ParsePartialFromString(ours) || !back->IsInitialized()) {
+    if (!parse(ours, back.get()) || !back->IsInitialized()) {
         return fail("C++ reads what we write", hex(wire), "ours: " + hex(ours));
     }
     std::string diff = difference(theirs, *back);
+    Looks looks;
+    look(theirs, &looks);
+    if (!diff.empty() && looks.no_value && oddities(target_->descriptor, wire).wide) {
+        return exclude(EX_WIDE_ENUM);
+    }
     if (!diff.empty()) {
         return fail("what we write means what C++ read", hex(wire),
                     "ours: " + hex(ours) + "\ntheirs: " + hex(deterministic(theirs)) +
@@ -217,11 +294,12 @@ bool Checker::check_bytes(const std::string &wire, const Message &theirs)
         return true;
     }
     look(theirs, &looks);
-    if (looks.unknown && oddities(target_->descriptor, wire).padded) {
-        return exclude(EX_UNKNOWN_AS_SENT);
+    Oddities odd = oddities(target_->descriptor, wire);
+    if (looks.no_value && odd.wide) {
+        return exclude(EX_WIDE_ENUM);
     }
-    if (looks.maps) {
-        return exclude(EX_MAP_BYTES);
+    if (looks.unknown && odd.padded) {
+        return exclude(EX_UNKNOWN_AS_SENT);
     }
     if (ours_sorted(o, target_->ours, bytes.data(), bytes.size(), &got) != OURS_OK ||
         text_of(got) != ours) {
@@ -253,7 +331,7 @@ bool Checker::check_merge(const std::string &wire, const Message &theirs, Random
     tally_->merged++;
     std::string ours = text_of(got);
     auto back = fresh();
-    std::string diff = back->ParsePartialFromString(ours) ? difference(theirs, *back) : "no parse";
+    std::string diff = parse(ours, back.get()) ? difference(theirs, *back) : "no parse";
     return diff.empty() ||
            fail("merging two pieces gives the whole", hex(wire),
                 "cut at " + std::to_string(cut) + "\nours: " + hex(ours) + "\ndifference: " + diff);
@@ -263,7 +341,7 @@ bool Checker::check_wire(const std::string &wire, Random *rng)
 {
     auto theirs = fresh();
     struct ours_bytes got;
-    bool they = theirs->ParsePartialFromString(wire) && theirs->IsInitialized();
+    bool they = parse(wire, theirs.get()) && theirs->IsInitialized();
     enum ours_result result =
         ours_rewrite(schema_->ours(), target_->ours, wire.data(), wire.size(), &got);
     bool we = result == OURS_OK;
@@ -297,7 +375,7 @@ bool Checker::check_json(const std::string &wire)
     std::string diff;
     Looks looks;
 
-    if (!theirs->ParsePartialFromString(wire) || !theirs->IsInitialized()) {
+    if (!parse(wire, theirs.get()) || !theirs->IsInitialized()) {
         return fail("a message that C++ made parses", hex(wire), "");
     }
     theirs->DiscardUnknownFields();
@@ -314,8 +392,7 @@ bool Checker::check_json(const std::string &wire)
     if (ours_from_json(o, target_->ours, ours.data(), ours.size(), &got) != OURS_OK) {
         return fail("we read the JSON that we write", ours, ours_why(o));
     }
-    if (!back->ParsePartialFromString(text_of(got)) ||
-        !(diff = difference(*theirs, *back)).empty()) {
+    if (!parse(text_of(got), back.get()) || !(diff = difference(*theirs, *back)).empty()) {
         return fail("our JSON means to us what the message does", ours, diff + "\n" + hex(wire));
     }
     tally_->json++;
@@ -327,7 +404,7 @@ bool Checker::check_json(const std::string &wire)
         return fail("C++ reads our JSON", ours, status.ToString() + "\n" + hex(wire));
     }
     back = fresh();
-    if (!back->ParsePartialFromString(bytes)) {
+    if (!parse(bytes, back.get())) {
         return fail("C++ reads what it made of our JSON", ours, "");
     }
     if (looks.minus_zero) {
@@ -347,8 +424,7 @@ bool Checker::check_json(const std::string &wire)
         return fail("we read the JSON of C++", json, ours_why(o));
     }
     back = fresh();
-    if (!back->ParsePartialFromString(text_of(got)) ||
-        !(diff = difference(*theirs, *back)).empty()) {
+    if (!parse(text_of(got), back.get()) || !(diff = difference(*theirs, *back)).empty()) {
         return fail("the JSON of C++ means to us what the message does", json,
                     diff + "\n" + hex(wire));
     }
@@ -365,7 +441,7 @@ bool Checker::check_text(const std::string &wire)
     std::string text;
     bool one_line = wire.size() % 2 == 0;
 
-    if (!theirs->ParsePartialFromString(wire)) {
+    if (!parse(wire, theirs.get())) {
         return fail("a message that C++ made parses", hex(wire), "");
     }
     theirs->DiscardUnknownFields();
@@ -389,8 +465,7 @@ bool Checker::check_text(const std::string &wire)
         return fail("we read the text of C++", text, ours_why(o));
     }
     back = fresh();
-    if (!back->ParsePartialFromString(text_of(got)) ||
-        !(diff = difference(*theirs, *back)).empty()) {
+    if (!parse(text_of(got), back.get()) || !(diff = difference(*theirs, *back)).empty()) {
         return fail("the text of C++ means to us what the message does", text,
                     diff + "\n" + hex(wire));
     }
@@ -425,8 +500,7 @@ bool Checker::check_damaged_text(Random *rng)
     if (!they) {
         return true;
     }
-    std::string diff =
-        ours->ParsePartialFromString(text_of(got)) ? difference(*theirs, *ours) : "no parse";
+    std::string diff = parse(text_of(got), ours.get()) ? difference(*theirs, *ours) : "no parse";
     tally_->text++;
     return diff.empty() || fail("damaged text means the same to both (C++, ours)", text, diff);
 }
@@ -440,7 +514,7 @@ bool Checker::check_json_text(const std::string &json, bool legal)
     auto theirs = fresh();
     enum ours_result result = ours_from_json(o, target_->ours, json.data(), json.size(), &got);
     auto status = util::JsonToBinaryString(schema_->resolver(), target_->url, json, &bytes);
-    bool they = status.ok() && theirs->ParsePartialFromString(bytes) && theirs->IsInitialized();
+    bool they = status.ok() && parse(bytes, theirs.get()) && theirs->IsInitialized();
 
     if (result == OURS_BROKEN) {
         return fail("our own promises", json, ours_why(o));
@@ -465,8 +539,7 @@ bool Checker::check_json_text(const std::string &json, bool legal)
     }
     tally_->json++;
     tally_->legal_json += legal;
-    std::string diff =
-        ours->ParsePartialFromString(text_of(got)) ? difference(*theirs, *ours) : "no parse";
+    std::string diff = parse(text_of(got), ours.get()) ? difference(*theirs, *ours) : "no parse";
     return diff.empty() || fail("JSON means the same to both (C++, ours)", json, diff);
 }
 

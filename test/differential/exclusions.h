@@ -10,10 +10,9 @@ namespace differential
 
 /* X(name, reason) */
 #define DIFFERENTIAL_EXCLUSIONS(X)                                                                 \
-    X(LONG_VALUE, "a varint of more than 64 bits: refused by us as by Go, cut off by C++")         \
     X(LONG_PREFIX, "a tag or length written in more than five bytes: refused by C++ alone")        \
     X(BIG_TAG, "a tag of more than 32 bits: C++ cuts it off, we refuse the field number")          \
-    X(MAP_BYTES, "bytes of maps: we leave zero keys and values out of entries, C++ does not")      \
+    X(WIDE_ENUM, "a number of more than 32 bits that a closed enum does not have: which are kept") \
     X(UNKNOWN_AS_SENT, "unknown fields leave in the bytes they came in, C++ encodes them anew")    \
     X(JSON_LAX, "damaged JSON: the parser of libprotobuf 3.21 takes what RFC 8259 does not")       \
     X(JSON_BASE64, "base64 whose last character has bits left over: refused by C++ alone")         \

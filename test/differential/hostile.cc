@@ -17,7 +17,7 @@ enum Wire { kVarint = 0, kFixed64 = 1, kLength = 2, kGroup = 3, kGroupEnd = 4, k
 
 constexpr int kDepth = 6;
 /* Do unknown groups count from the level that they are on? */
-constexpr bool kUnknownCounts = false;
+constexpr bool kUnknownCounts = true;
 constexpr unsigned kPrefixMax = 5; /* bytes of a tag or a length; see exclusions.h */
 
 Wire wire_of(FieldDescriptor::Type type)
@@ -199,7 +199,11 @@ class Writer
 
             return varint(static_cast<uint64_t>(n), 10);
         }
-        return varint(static_cast<uint64_t>(some_integer(rng_)), 10);
+        int64_t n = some_integer(rng_);
+        if (f->type() == FieldDescriptor::TYPE_ENUM && rng_->chance(99)) {
+            n = static_cast<int32_t>(n);
+        }
+        return varint(static_cast<uint64_t>(n), 10);
     }
 
     std::string one(const FieldDescriptor *f, int depth)

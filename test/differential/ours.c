@@ -100,8 +100,8 @@ static enum ours_result refused(struct ours *o, int r, const struct at_pb_fault 
         return broken(o, "a refusal has a text");
     }
     switch (r) {
-    case AT_PB_BAD_VARINT: return OURS_LONG_VALUE;
     case AT_PB_TOO_DEEP: return OURS_DEEP;
+    case AT_PB_MISSING: return OURS_MISSING;
     default:
         return r < 0 ? broken(o, "nothing here needs more memory than the arena has")
                      : OURS_REFUSED;

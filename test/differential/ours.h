@@ -16,11 +16,10 @@ extern "C" {
 
 enum ours_result {
     OURS_OK,
-    OURS_REFUSED,    /* the input is wrong */
-    OURS_LONG_VALUE, /* refused: a varint of more than 64 bits */
-    OURS_DEEP,       /* refused: nested deeper than the limit */
-    OURS_MISSING,    /* refused: a required field is absent */
-    OURS_BROKEN,     /* a bug, whatever the other library says */
+    OURS_REFUSED, /* the input is wrong */
+    OURS_DEEP,    /* refused: nested deeper than the limit */
+    OURS_MISSING, /* refused: a required field is absent */
+    OURS_BROKEN,  /* a bug, whatever the other library says */
 };
 
 struct ours;      /* one schema */

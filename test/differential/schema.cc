@@ -4,6 +4,8 @@
  *
  * Not made on purpose: an enum of one syntax in a message of the other. C++ calls an enum closed
  * by the file of the field that uses it, the specification by the file that declares the enum.
+ * Nor a map of a closed enum: an entry with a number that the enum does not have moves whole to the
+ * unknown fields, with us as in generated C++, but not in the dynamic messages used here.
  */
 #include "schema.h"
 
@@ -44,10 +46,10 @@ struct EnumType {
 };
 
 /* What the codec has so far. */
-constexpr bool kGroups = false;
+constexpr bool kGroups = true;
 constexpr bool kExtensions = true;
-constexpr bool kRequired = false;
-constexpr bool kClosedEnums = false;
+constexpr bool kRequired = true;
+constexpr bool kClosedEnums = true;
 constexpr bool kKnownTypes = true; /* TRY */
 
 constexpr int kMaxNumber = 536870911;
@@ -378,7 +380,8 @@ class Builder
         do {
             value->clear_type_name();
             set_type(value, messages_.size(), true);
-        } while (value->type() == Field::TYPE_ENUM && !enum_begins_with_zero(value->type_name()));
+        } while (value->type() == Field::TYPE_ENUM &&
+                 (proto2_ || !enum_begins_with_zero(value->type_name())));
     }
 
     bool enum_begins_with_zero(const std::string &name) const

@@ -27,13 +27,14 @@ struct Reader {
             if (i >= 5 && prefix) {
                 odd->long_prefix = true;
             }
-            if (i == 9 && byte > 1) {
-                odd->long_value = true;
+            if (i == 9 && byte > 1) { /* more than 64 bits: cut off by both */
+                odd->padded = true;
             }
             if (i > 0 && byte == 0) {
                 odd->padded = true;
             }
             if (byte < 0x80) {
+                odd->wide = odd->wide || static_cast<int64_t>(v) != static_cast<int32_t>(v);
                 *ret = v;
                 return true;
             }

@@ -14,8 +14,8 @@ namespace differential
 struct Oddities {
     bool long_prefix = false; /* a tag or length of more than five bytes */
     bool big_tag = false;     /* a tag of more than 32 bits */
-    bool padded = false;      /* a varint of more bytes than it needs */
-    bool long_value = false;  /* a varint of more than 64 bits */
+    bool padded = false;      /* a varint of more bytes than it needs, or of more bits than count */
+    bool wide = false;        /* a varint that is no int32 */
 };
 
 /* Looks into everything that could be a message. */
