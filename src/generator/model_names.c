@@ -51,7 +51,9 @@ static uint8_t form_of(const struct at_gen_file *file, const struct at_proto_mes
     if (f->label == AT_PROTO_REPEATED && is_map_entry(m, f)) {
         return ATOLL_FORM_MAP;
     }
-    return at_proto_form(f, at_proto_is_proto2(file->input->proto));
+    /* In entries of maps presence means nothing: without a key the key is zero. */
+    return at_proto_form(f, at_proto_is_proto2(file->input->proto) &&
+                                (m->options == NULL || !m->options->map_entry));
 }
 
 static int judge_field(const struct at_gen_message *m, const struct at_proto_field *f,

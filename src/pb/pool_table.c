@@ -205,7 +205,9 @@ static int fill_field(struct at_pool_adding *a, struct table *t, size_t i)
 {
     const struct at_pool_field *source = &t->sources[i];
     struct atoll_field_desc *f = &t->fields[i];
-    uint8_t form = at_proto_form(source->proto, source->proto2);
+    /* In entries of maps presence means nothing: without a key the key is zero. */
+    bool entry = (t->type->desc.flags & ATOLL_MESSAGE_MAP_ENTRY) != 0;
+    uint8_t form = at_proto_form(source->proto, source->proto2 && !entry);
     int r;
 
     f->tag = at_proto_tag(source->proto, form);

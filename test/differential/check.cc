@@ -490,6 +490,9 @@ bool Checker::check_damaged_text(Random *rng)
     if (result == OURS_BROKEN) {
         return fail("our own promises", text, ours_why(o));
     }
+    if (they && result != OURS_OK && says(ours_why(o), "an octal escape is over")) {
+        return exclude(EX_TEXT_OCTAL);
+    }
     if (they && result != OURS_OK && says(ours_why(o), "is not well-formed UTF-8")) {
         return exclude(EX_TEXT_NO_UTF8);
     }

@@ -46,7 +46,7 @@ struct EnumType {
 };
 
 /* What the codec has so far. */
-constexpr bool kGroups = true;
+constexpr bool kGroups = false;
 constexpr bool kExtensions = true;
 constexpr bool kRequired = true;
 constexpr bool kClosedEnums = true;
