@@ -301,8 +301,14 @@ bool Checker::check_bytes(const std::string &wire, const Message &theirs)
     if (looks.unknown && odd.padded) {
         return exclude(EX_UNKNOWN_AS_SENT);
     }
-    if (ours_sorted(o, target_->ours, bytes.data(), bytes.size(), &got) != OURS_OK ||
-        text_of(got) != ours) {
+    enum ours_result result = ours_sorted(o, target_->ours, bytes.data(), bytes.size(), &got);
+    if (result == OURS_DEEP) {
+        return exclude(EX_DEEP_ENTRY);
+    }
+    if (result != OURS_OK) {
+        return fail("we read what C++ made of it", hex(wire), ours_why(o) + ("\n" + hex(bytes)));
+    }
+    if (text_of(got) != ours) {
         return fail("equal messages give equal bytes", hex(wire),
                     "ours: " + hex(ours) + "\nof what C++ made of it: " + hex(text_of(got)));
     }
@@ -332,6 +338,11 @@ bool Checker::check_merge(const std::string &wire, const Message &theirs, Random
     std::string ours = text_of(got);
     auto back = fresh();
     std::string diff = parse(ours, back.get()) ? difference(theirs, *back) : "no parse";
+    Looks looks;
+    look(theirs, &looks);
+    if (!diff.empty() && looks.no_value && oddities(target_->descriptor, wire).wide) {
+        return exclude(EX_WIDE_ENUM);
+    }
     return diff.empty() ||
            fail("merging two pieces gives the whole", hex(wire),
                 "cut at " + std::to_string(cut) + "\nours: " + hex(ours) + "\ndifference: " + diff);

@@ -13,6 +13,7 @@ namespace differential
     X(LONG_PREFIX, "a tag or length written in more than five bytes: refused by C++ alone")        \
     X(BIG_TAG, "a tag of more than 32 bits: C++ cuts it off, we refuse the field number")          \
     X(WIDE_ENUM, "a number of more than 32 bits that a closed enum does not have: which are kept") \
+    X(DEEP_ENTRY, "a map entry at the last level, without a value: an empty one has no room")      \
     X(UNKNOWN_AS_SENT, "unknown fields leave in the bytes they came in, C++ encodes them anew")    \
     X(JSON_LAX, "damaged JSON: the parser of libprotobuf 3.21 takes what RFC 8259 does not")       \
     X(JSON_BASE64, "base64 whose last character has bits left over: refused by C++ alone")         \

@@ -16,8 +16,6 @@ namespace
 enum Wire { kVarint = 0, kFixed64 = 1, kLength = 2, kGroup = 3, kGroupEnd = 4, kFixed32 = 5 };
 
 constexpr int kDepth = 6;
-/* Do unknown groups count from the level that they are on? */
-constexpr bool kUnknownCounts = true;
 constexpr unsigned kPrefixMax = 5; /* bytes of a tag or a length; see exclusions.h */
 
 Wire wire_of(FieldDescriptor::Type type)
@@ -86,9 +84,6 @@ class Writer
 
             if (d != nullptr && !rng_->chance(loose)) {
                 next = inwards(d);
-            }
-            if (next == nullptr && d != nullptr && i > 0 && !kUnknownCounts) {
-                break;
             }
             if (next == nullptr) {
                 steps.emplace_back(unknown_number(d), kGroup);

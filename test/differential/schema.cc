@@ -45,13 +45,6 @@ struct EnumType {
     std::string some_value;
 };
 
-/* What the codec has so far. */
-constexpr bool kGroups = false;
-constexpr bool kExtensions = true;
-constexpr bool kRequired = true;
-constexpr bool kClosedEnums = true;
-constexpr bool kKnownTypes = true; /* TRY */
-
 constexpr int kMaxNumber = 536870911;
 constexpr int kExtensionsFrom = 5000;
 constexpr int kExtensionsTo = 5200; /* behind the last */
@@ -152,7 +145,7 @@ class Builder
         for (size_t i = first; i < messages_.size(); i++) {
             fill_message(i);
         }
-        if (kExtensions && proto2_ && rng_.chance(70)) {
+        if (proto2_ && rng_.chance(70)) {
             add_extensions(scope);
         }
     }
@@ -268,7 +261,7 @@ class Builder
                 add_oneof(index, &numbers);
             } else if (what < 26) {
                 add_map(index, &numbers);
-            } else if (what < 34 && proto2_ && kGroups) {
+            } else if (what < 34 && proto2_) {
                 add_group(index, &numbers, -1);
             } else {
                 add_plain(index, &numbers);
@@ -289,9 +282,9 @@ class Builder
 
         name_field(f, numbers->take());
         unsigned label = static_cast<unsigned>(rng_.below(100));
-        f->set_label(label < 35                           ? Field::LABEL_REPEATED
-                     : kRequired && proto2_ && label > 94 ? Field::LABEL_REQUIRED
-                                                          : Field::LABEL_OPTIONAL);
+        f->set_label(label < 35              ? Field::LABEL_REPEATED
+                     : proto2_ && label > 94 ? Field::LABEL_REQUIRED
+                                             : Field::LABEL_OPTIONAL);
         set_type(f, f->label() == Field::LABEL_REQUIRED ? index : messages_.size(), true);
         if (f->label() == Field::LABEL_REPEATED) {
             maybe_packed(f);
@@ -309,7 +302,7 @@ class Builder
 
         m->add_oneof_decl()->set_name(unique("choice_"));
         for (int i = static_cast<int>(rng_.between(1, 5)); i > 0; i--) {
-            if (kGroups && proto2_ && rng_.chance(10)) {
+            if (proto2_ && rng_.chance(10)) {
                 add_group(index, numbers, which);
                 continue;
             }
@@ -458,14 +451,14 @@ class Builder
                 continue;
             }
             if (type == Field::TYPE_MESSAGE) {
-                bool known = kKnownTypes && rng_.chance(25);
+                bool known = rng_.chance(25);
 
                 if (!known && before == 0) {
                     continue;
                 }
                 f->set_type_name(known ? rng_.pick_of(known_) : messages_[rng_.below(before)].name);
             }
-            if (type == Field::TYPE_ENUM && ((proto2_ && !kClosedEnums) || !pick_enum(f))) {
+            if (type == Field::TYPE_ENUM && (!pick_enum(f))) {
                 continue;
             }
             f->set_type(type);
