@@ -13,6 +13,21 @@
 #include "pb/json.h"
 #include "pb/template.h"
 
+/* As in JSON, but for null: a text stands for it by its name. */
+static void put_text_value(struct at_doc *doc, const struct at_set *set,
+                           const struct google_protobuf_FieldDescriptorProto *f)
+{
+    const struct at_set_symbol *type = at_set_type_of(set, f);
+
+    if (type != NULL && strcmp(type->full_name, "google.protobuf.NullValue") == 0) {
+        at_doc_put_str(doc, "type", "string");
+        at_json_key(doc->w, "enum");
+        at_json_raw(doc->w, AT_LIT("[\"NULL_VALUE\"]"));
+    } else {
+        at_doc_put_value(doc, set, f);
+    }
+}
+
 /* ---- the path ---- */
 
 /* The variable whose value the segment is a part of; NULL: none. */
@@ -169,7 +184,7 @@ static void put_segment(struct at_doc *doc, const struct at_doc_binding *first,
         const struct google_protobuf_FieldDescriptorProto *f =
             b->variables[v - b->path.variables].field;
 
-        at_doc_put_value(doc, b->service->set, f);
+        put_text_value(doc, b->service->set, f);
     } else {
         at_doc_put_str(doc, "type", "string");
     }
@@ -255,7 +270,7 @@ static void put_query(struct walk *w, const struct at_set_symbol *owner,
         at_json_key(doc->w, "items");
         at_json_begin_object(doc->w);
     }
-    at_doc_put_value(doc, w->b->service->set, f);
+    put_text_value(doc, w->b->service->set, f);
     if (at_field_is_repeated(f)) {
         at_json_end_object(doc->w);
     }
