@@ -7,7 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
-#include <sstream>
+#include <memory>
 #include <string>
 
 #include <google/protobuf/descriptor.h>
@@ -15,6 +15,7 @@
 #include <google/protobuf/dynamic_message.h>
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <google/protobuf/stubs/logging.h>
 
 #include "../differential/fill.h"
 #include "../differential/random.h"
@@ -120,6 +121,7 @@ int main(int argc, char **argv)
         std::printf("usage: roundtrip SET.pb TABLES.so ROUNDS [SEED]\n");
         return 2;
     }
+    google::protobuf::SetLogHandler(nullptr); /* of messages that it does not take itself */
     t = tables_open(argv[2]);
     if (t == nullptr) {
         return 1;
