@@ -180,7 +180,7 @@ static const struct at_cli_option openapi_options[] = {
 };
 static const struct at_cli_example openapi_examples[] = {
     {.command = "atoll openapi > openapi.json", .what = "describe what the gateway of the system serves"},
-    {.command = "atoll openapi cart --rules-only", .what = "only one service, and only the paths that its contract names"},
+    {.command = "atoll openapi cart --rules-only", .what = "describe one service, and only the paths that its contract names"},
     {.command = "atoll openapi proto/ --server https://shop.example", .what = "describe .proto files, with their comments"},
     END_EXAMPLES,
 };
