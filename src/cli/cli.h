@@ -15,6 +15,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "base/text.h"
 
 enum at_cli_exit {
     AT_EXIT_OK = 0,
@@ -80,6 +81,7 @@ struct at_cli_verb {
     size_t words_min;
     size_t words_max; /* more is a usage error */
     at_cli_verb_fn *run;
+    void (*add_man)(struct at_text *out); /* sections of its own manual page; NULL: none */
 };
 
 struct at_cli_given {

@@ -151,8 +151,8 @@ void at_help_verb(struct at_text *out, const struct at_cli_verb *verb, bool colo
     at_text_add_str(out, "\nFlags for every verb: atoll help\n");
 }
 
-/* Text of a roff line: backslash, hyphen and a leading dot or quote are escaped. */
-static void add_roff(struct at_text *out, const char *text)
+/* Backslash, hyphen and a leading dot or quote are escaped. */
+void at_help_roff(struct at_text *out, const char *text)
 {
     if (*text == '.' || *text == '\'') {
         at_text_add_str(out, "\\&");
@@ -187,7 +187,7 @@ static void man_options(struct at_text *out, const struct at_cli_option *o)
             at_text_addf(out, " \\fI%s\\fR", o->value);
         }
         at_text_add_char(out, '\n');
-        add_roff(out, o->what);
+        at_help_roff(out, o->what);
         if (o->choice != NULL) {
             at_text_addf(out, "One of %s.\n", o->choice);
         }
@@ -201,22 +201,22 @@ static void man_verb(struct at_text *out, const struct at_cli_verb *v)
 {
     at_text_addf(out, ".SS \"atoll %s %s\"\n", v->name, v->usage);
     at_text_add_str(out, "To ");
-    add_roff(out, v->summary);
+    at_help_roff(out, v->summary);
     if (v->about[0] != '\0') {
         at_text_add_str(out, ".PP\n");
-        add_roff(out, v->about);
+        at_help_roff(out, v->about);
     }
     man_options(out, v->options);
     for (const struct at_cli_example *e = v->examples; e != NULL && e->command != NULL; e++) {
         at_text_add_str(out, ".PP\nExample, to ");
-        add_roff(out, e->what);
+        at_help_roff(out, e->what);
         at_text_add_str(out, ".RS\n.nf\n");
-        add_roff(out, e->command);
+        at_help_roff(out, e->command);
         at_text_add_str(out, ".fi\n.RE\n");
     }
     for (const struct at_cli_exit_note *e = v->exits; e != NULL && e->what != NULL; e++) {
         at_text_addf(out, ".PP\nExit code %d: ", e->code);
-        add_roff(out, e->what);
+        at_help_roff(out, e->what);
     }
 }
 
@@ -261,11 +261,50 @@ void at_help_man(struct at_text *out)
     at_text_add_str(out, ".SH \"EXIT CODES\"\n");
     for (size_t i = 0; i < sizeof(all_exits) / sizeof(all_exits[0]); i++) {
         at_text_addf(out, ".TP\n\\fB%d\\fR\n", all_exits[i].code);
-        add_roff(out, all_exits[i].what);
+        at_help_roff(out, all_exits[i].what);
     }
     at_text_add_str(out, man_files);
     at_text_add_str(out, man_environment);
     at_text_add_str(out, ".SH \"SEE ALSO\"\n\\fBatoll.yaml\\fR(5), \\fBlibatoll\\fR(3)\n");
+}
+
+void at_help_man_verb(struct at_text *out, const struct at_cli_verb *verb)
+{
+    at_text_add_str(out, ".TH ATOLL-");
+    for (const char *c = verb->name; *c != '\0'; c++) {
+        at_text_add_char(out, (char)(*c - 'a' + 'A')); /* names of verbs are small letters */
+    }
+    at_text_addf(out,
+                 " 1 \"\" \"atoll " ATOLL_VERSION "\" \"User Commands\"\n"
+                 ".SH NAME\natoll\\-%s \\- ",
+                 verb->name);
+    at_help_roff(out, verb->summary);
+    at_text_addf(out, ".SH SYNOPSIS\n\\fBatoll %s\\fR ", verb->name);
+    at_help_roff(out, verb->usage);
+    at_text_add_str(out, ".SH DESCRIPTION\n");
+    at_help_roff(out, verb->about);
+    at_text_add_str(out, ".SH FLAGS\n");
+    man_options(out, verb->options);
+    at_text_add_str(out, ".PP\nFlags for every verb are in \\fBatoll\\fR(1).\n");
+    if (verb->add_man != NULL) {
+        verb->add_man(out);
+    }
+    at_text_add_str(out, ".SH EXAMPLES\n");
+    for (const struct at_cli_example *e = verb->examples; e != NULL && e->command != NULL; e++) {
+        at_text_add_str(out, ".TP\n");
+        at_help_roff(out, e->command);
+        at_help_roff(out, e->what);
+    }
+    at_text_add_str(out, ".SH \"EXIT CODES\"\n");
+    for (size_t i = 0; i < sizeof(common_exits) / sizeof(common_exits[0]); i++) {
+        at_text_addf(out, ".TP\n\\fB%d\\fR\n", common_exits[i].code);
+        at_help_roff(out, common_exits[i].what);
+    }
+    for (const struct at_cli_exit_note *e = verb->exits; e != NULL && e->what != NULL; e++) {
+        at_text_addf(out, ".TP\n\\fB%d\\fR\n", e->code);
+        at_help_roff(out, e->what);
+    }
+    at_text_add_str(out, ".SH \"SEE ALSO\"\n\\fBatoll\\fR(1), \\fBatoll.yaml\\fR(5)\n");
 }
 
 /* ---- for programs ---- */

@@ -15,5 +15,9 @@ void at_help_verb(struct at_text *out, const struct at_cli_verb *verb, bool colo
 void at_help_json(struct at_text *out, const struct at_cli_verb *verb);
 /* atoll(1) as roff. */
 void at_help_man(struct at_text *out);
+/* A page for one verb, atoll-VERB(1). */
+void at_help_man_verb(struct at_text *out, const struct at_cli_verb *verb);
+/* Text of a roff line, escaped, with a line end. Paragraphs are separated by an empty line. */
+void at_help_roff(struct at_text *out, const char *text);
 
 #endif

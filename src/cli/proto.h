@@ -25,6 +25,9 @@ struct at_proto_command {
 /* The names of the commands with a blank between them, for completion. */
 void at_proto_add_names(struct at_text *out);
 
+/* The rules of check and diff, as sections of atoll-proto(1). */
+void at_proto_man(struct at_text *out);
+
 at_proto_fn at_proto_check, at_proto_diff, at_proto_describe, at_proto_decode, at_proto_encode;
 
 #endif

@@ -22,7 +22,11 @@ int at_verb_help(struct at_cli *cli)
     int code;
 
     if (at_cli_has(cli, "man")) {
-        at_help_man(&text);
+        if (verb != NULL) {
+            at_help_man_verb(&text, verb);
+        } else {
+            at_help_man(&text);
+        }
         code = at_out_page(cli, &text);
     } else if (cli->output != AT_OUTPUT_TABLE) {
         at_help_json(&text, verb);

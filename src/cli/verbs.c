@@ -2,6 +2,7 @@
 #include <stddef.h>
 
 #include "cli/cli.h"
+#include "cli/proto.h"
 
 #define END_OPTIONS {.name = NULL}
 #define END_EXAMPLES {.command = NULL}
@@ -211,7 +212,7 @@ static const struct at_cli_example doctor_examples[] = {
 };
 
 static const struct at_cli_option help_options[] = {
-    {.name = "man", .what = "Print the manual page atoll(1) as roff."},
+    {.name = "man", .what = "Print the manual page atoll(1) as roff, or that of the verb."},
     END_OPTIONS,
 };
 static const struct at_cli_example completion_examples[] = {
@@ -289,9 +290,14 @@ static const struct at_cli_verb verbs[] = {
      .about = "A PATH is a .proto file or a folder of them (protoc must be installed), a descriptor set in a file, a "
               "program made with protoc-gen-atoll, or an atoll.yaml with all its services. Without one it is the "
               "system of atoll.yaml.\n\n"
+              "A file's imports are relative to --proto-path, or to the folder above the one that its package names.\n\n"
               "check [PATH...] finds what makes contracts hard to use or to change, by the rules that buf calls "
-              "STANDARD.\n\n"
-              "diff OLD [NEW] finds the changes that break peers, JSON clients or programs of the old contract.\n\n"
+              "STANDARD. A comment before a declaration switches a rule off for it and all that is in it: "
+              "// atoll:lint:ignore RULE. In JSON the fields are: rule, file, line, col, subject, message, why, "
+              "advice.\n\n"
+              "diff OLD [NEW] finds the changes that break peers (wire), JSON and REST clients (json) or programs "
+              "built from the old contract (source). In JSON there are also: breaks, side (new, or old for what is "
+              "gone).\n\n"
               "describe [NAME] [PATH...] shows a message, enum, service or method as a .proto writes it, with comments "
               "and options; without a name it lists what there is. A name is full, or its last parts when that is "
               "unique (CartItem).\n\n"
@@ -299,7 +305,7 @@ static const struct at_cli_verb verbs[] = {
               "format. Without a type the fields are shown by number, and lengths are taken for messages or texts by "
               "their looks.\n\n"
               "encode TYPE [PATH...] turns JSON, or with --text the text format, from stdin into bytes on stdout.",
-     .options = proto_options, .examples = proto_examples, .exits = proto_exits},
+     .options = proto_options, .examples = proto_examples, .exits = proto_exits, .add_man = at_proto_man},
     {.name = "openapi", .usage = "[SERVICE|PATH...]", .run = at_verb_openapi, .words_max = ANY_WORDS,
      .words = AT_WORDS_SERVICES, .summary = "print an OpenAPI 3.1 document of what the gateway serves",
      .about = "Describes the paths of google.api.http rules and POST /package.Service/Method, the messages as JSON "
