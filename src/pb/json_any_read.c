@@ -23,7 +23,6 @@
 #include "pb/json_value.h"
 #include "pb/json_wkt.h"
 #include "pb/limits.h"
-#include "pb/table.h"
 
 static struct at_arena *arena_of(const struct at_json_parser *p)
 {
@@ -74,24 +73,25 @@ static int look_for_type(struct at_json_parser *p, struct atoll_str *ret, bool *
     return *ret_empty ? 0 : r;
 }
 
-/* The type that a URL names. 0, or AT_JSON_BAD_VALUE. */
-static int find_type(struct at_json_parser *p, struct atoll_str url,
-                     const struct atoll_message_desc **ret)
+/* The type that a URL names; NULL: AT_JSON_BAD_VALUE, and the reason is noted. */
+static const struct atoll_message_desc *find_type(struct at_json_parser *p, struct atoll_str url)
 {
     const char *slash = url.len == 0 ? NULL : memrchr(url.at, '/', url.len);
+    const struct atoll_message_desc *of;
     struct at_bytes name;
 
     if (slash == NULL) {
-        return at_json_refuse_text(&p->source, at_bytes_over(url.at, url.len),
-                                   "is no type URL like type.googleapis.com/shop.v1.Item");
+        (void)at_json_refuse_text(&p->source, at_bytes_over(url.at, url.len),
+                                  "is no type URL like type.googleapis.com/shop.v1.Item");
+        return NULL;
     }
     name = at_bytes_over(slash + 1, url.len - (size_t)(slash + 1 - url.at));
-    *ret = p->types == NULL ? NULL : p->types->find(p->types->ctx, name);
-    if (*ret == NULL) {
-        return at_json_refuse_text(
-            &p->source, name, "is a type that is not known here: the contract must contain it");
+    of = p->types == NULL ? NULL : p->types->find(p->types->ctx, name);
+    if (of == NULL) {
+        (void)at_json_refuse_text(&p->source, name,
+                                  "is a type that is not known here: the contract must contain it");
     }
-    return 0;
+    return of;
 }
 
 /* Reads the '}' of an Any without members. */
@@ -119,7 +119,7 @@ static struct at_json_any *new_any(struct at_json_parser *p, const struct atoll_
 int at_json_begin_any(struct at_json_parser *p, const struct atoll_message_desc *desc,
                       void *message)
 {
-    const struct atoll_message_desc *of = NULL;
+    const struct atoll_message_desc *of;
     struct atoll_str url;
     struct at_json_any *any;
     enum at_json_wkt kind;
@@ -136,9 +136,9 @@ int at_json_begin_any(struct at_json_parser *p, const struct atoll_message_desc 
     if (url.at == NULL) {
         return at_json_refuse(&p->source, "has no \"@type\", so nobody knows what it is");
     }
-    r = find_type(p, url, &of);
-    if (r != 0) {
-        return r;
+    of = find_type(p, url);
+    if (of == NULL) {
+        return AT_JSON_BAD_VALUE;
     }
     if (p->anys == AT_JSON_ANY_DEPTH_MAX) {
         return at_json_refuse(&p->source, "is an Any within more than 20 others");

@@ -1,5 +1,6 @@
 /* google.protobuf.Any to JSON: its content is decoded into scratch memory and printed from there. */
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,8 +15,6 @@
 #include "pb/json_printer.h"
 #include "pb/json_value.h"
 #include "pb/json_wkt.h"
-#include "pb/limits.h"
-#include "pb/table.h"
 
 static struct at_bytes text_of(const struct atoll_message_desc *desc, const uint8_t *message,
                                uint32_t number)

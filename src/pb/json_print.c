@@ -198,9 +198,12 @@ static size_t lay_out(struct decimal d, char *out)
         return (size_t)len + 1;
     }
     if (point > PLAIN_MIN && point <= 0) {
-        memcpy(out, "0.00000", 7);
-        memcpy(out + 2 - point, digits, COPIED);
-        return (size_t)(2 - point + len);
+        size_t zeros = (size_t)(2 - point); /* with the point */
+
+        memset(out, '0', zeros);
+        out[1] = '.';
+        memcpy(out + zeros, digits, COPIED);
+        return zeros + (size_t)len;
     }
     out[0] = digits[0];
     if (len == 1) {

@@ -12,6 +12,7 @@
 #include "pb/codec.h"
 #include "pb/fault.h"
 #include "pb/json_message.h"
+#include "pb/json_names.h"
 #include "pb/json_parser.h"
 #include "pb/json_value.h"
 #include "pb/json_wkt.h"

@@ -133,8 +133,8 @@ bool at_json_parse_timestamp(struct at_bytes text, struct at_json_time *ret)
         !take_offset(&rest, &offset) || rest.len > 0) {
         return false;
     }
-    ret->seconds =
-        days_since_1970(year, month, day) * DAY + hour * 3600 + minute * 60 + second - offset;
+    ret->seconds = days_since_1970(year, month, day) * DAY + hour * (int64_t)3600 +
+                   minute * (int64_t)60 + second - offset;
     return ret->seconds >= YEAR_ONE && ret->seconds < YEAR_TEN_THOUSAND;
 }
 

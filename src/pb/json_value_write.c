@@ -54,9 +54,11 @@ static void write_enum(const struct atoll_message_desc *desc, const struct atoll
 /* The characters of a whole number or a bool, without quotes. */
 static size_t print_plain(uint8_t type, const void *value, char *out)
 {
+    static const char words[2][8] = {"false", "true"};
+
     switch (type) {
     case ATOLL_TYPE_BOOL:
-        memcpy(out, *(const uint8_t *)value != 0 ? "true " : "false", 5);
+        memcpy(out, words[*(const uint8_t *)value != 0], sizeof(words[0]));
         return *(const uint8_t *)value != 0 ? 4 : 5;
     case ATOLL_TYPE_UINT32:
     case ATOLL_TYPE_FIXED32: return at_json_print_u64(*(const uint32_t *)value, out);
