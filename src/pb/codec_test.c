@@ -253,12 +253,16 @@ TEST(a_32_bit_field_takes_the_low_half_as_every_protobuf_does)
 TEST(impossible_tags_are_refused)
 {
     begin();
-    CHECK_INT(DECODE("\x00\x01"), AT_PB_BAD_TAG);                 /* number 0 */
-    CHECK_INT(DECODE("\x0E\x01"), AT_PB_BAD_TAG);                 /* wire type 6 */
-    CHECK_INT(DECODE("\x0F\x01"), AT_PB_BAD_TAG);                 /* wire type 7 */
-    CHECK_INT(DECODE("\x80\x80\x80\x80\x10\x01"), AT_PB_BAD_TAG); /* number 2^29 */
-    CHECK_INT(DECODE("\xA8\x80\x80\x80\x10\x01"), AT_PB_BAD_TAG); /* field 5 plus 2^29 */
-    CHECK_INT(DECODE("\xF8\xFF\xFF\xFF\x0F\x01"), 0);             /* 2^29 - 1 is the last one */
+    CHECK_INT(DECODE("\x00\x01"), AT_PB_BAD_TAG);                     /* number 0 */
+    CHECK_INT(DECODE("\x0E\x01"), AT_PB_BAD_TAG);                     /* wire type 6 */
+    CHECK_INT(DECODE("\x0F\x01"), AT_PB_BAD_TAG);                     /* wire type 7 */
+    CHECK_INT(DECODE("\x80\x80\x80\x80\x10\x01"), AT_PB_BAD_TAG);     /* number 2^29 */
+    CHECK_INT(DECODE("\xA8\x80\x80\x80\x10\x01"), AT_PB_BAD_TAG);     /* field 5 plus 2^29 */
+    CHECK_INT(DECODE("\xA8\x80\x80\x80\x00\x01"), 0);                 /* field 5 in 5 bytes */
+    CHECK_INT(DECODE("\xA8\x80\x80\x80\x80\x00\x01"), AT_PB_BAD_TAG); /* in 6 bytes */
+    CHECK_INT(DECODE("\xA3\x06\xA8\x80\x80\x80\x80\x00\x01\xA4\x06"),
+              AT_PB_BAD_TAG);                         /* in an unknown group */
+    CHECK_INT(DECODE("\xF8\xFF\xFF\xFF\x0F\x01"), 0); /* 2^29 - 1 is the last one */
     at_arena_deinit(&arena);
 }
 

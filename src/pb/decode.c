@@ -332,7 +332,7 @@ AT_PB_HOT struct at_pb_varint long_tag(const struct at_pb_decoder *d, const uint
 {
     struct at_pb_varint tag = at_pb_get_varint(p, d->limit);
 
-    if (UNLIKELY(tag.value == no_field.tag)) {
+    if (UNLIKELY(tag.value == no_field.tag || at_pb_tag_is_long(p, tag.behind))) {
         tag.value = NO_TAG; /* has wire type 7 too, and nobody expects it */
     }
     return tag;

@@ -215,6 +215,11 @@ bool at_pbtext_in_bracket_name(uint8_t c)
     return is_letter(c) || is_digit(c) || (c != '\0' && strchr(".-/~!$&()*+,;=%", c) != NULL);
 }
 
+bool at_pbtext_is_percent_escape(struct at_bytes b)
+{
+    return b.len >= 3 && b.at[0] == '%' && hex_digit(b.at[1]) >= 0 && hex_digit(b.at[2]) >= 0;
+}
+
 size_t at_pbtext_bracket_name(struct at_pbtext_lexer *l, char *out, size_t cap)
 {
     size_t len = 0;

@@ -46,6 +46,8 @@ bool at_pbtext_is(const struct at_pbtext_token *token, char sign);
 size_t at_pbtext_bracket_name(struct at_pbtext_lexer *l, char *out, size_t cap);
 /* What the domain of a type URL may have; names need letters, digits, '_' and '.'. */
 bool at_pbtext_in_bracket_name(uint8_t c);
+/* Does it begin with "%2F" or the like? */
+bool at_pbtext_is_percent_escape(struct at_bytes b);
 /*
  * The characters of a STRING token in out, which holds text.len bytes (escapes only shrink). NULL
  * and *ret_len; else why an escape is wrong, static, with *ret_at the escape.

@@ -160,6 +160,8 @@ TEST(an_any_is_read_and_printed_expanded_when_its_type_is_known)
     CHECK_STR(through(printed), text);
     CHECK_STR(through("needed: 1 any { type_url: 'a/test.v1.Two' value: '\\377' }"),
               "needed: 1 any { type_url: \"a/test.v1.Two\" value: \"\\377\" }");
+    CHECK_STR(through("needed: 1 any { [a/%2F~!$&()*+,;=/test.v1.Scope] {} }"),
+              "needed: 1 any { [a/%2F~!$&()*+,;=/test.v1.Scope] { } }");
     CHECK_STR(through("needed: 1 any { type_url: 'a/b c' }"),
               "needed: 1 any { type_url: \"a/b c\" }");
     done();
@@ -169,6 +171,8 @@ TEST(an_any_that_cannot_be_is_refused)
 {
     setup();
     refused("needed: 1 any { [a/test.v1.None] {} }",
+            "line 1, column 17: field any: the type of this Any is not known here");
+    refused("needed: 1 any { [a/%2z/test.v1.Scope] {} }",
             "line 1, column 17: field any: the type of this Any is not known here");
     refused("needed: 1 any { [a/] {} }",
             "line 1, column 17: field any: the type of this Any is not known here");

@@ -55,6 +55,9 @@ struct at_bytes at_pbtext_type_name(struct at_bytes url)
         if (!at_pbtext_in_bracket_name(url.at[i])) {
             return (struct at_bytes){0};
         }
+        if (url.at[i] == '%' && !at_pbtext_is_percent_escape(at_bytes_after(url, i))) {
+            return (struct at_bytes){0};
+        }
         from = url.at[i] == '/' ? i + 1 : from;
     }
     return url.len > AT_PBTEXT_NAME_MAX ? (struct at_bytes){0} : at_bytes_after(url, from);

@@ -94,6 +94,7 @@ const uint8_t *at_pb_skip_within(const uint8_t *p, const uint8_t *end, uint64_t 
             *ret_result = at_pb_why(at, end);
             return NULL;
         }
+        tag = at_pb_tag_is_long(at, p) ? 0 : tag;
     }
 }
 

@@ -28,7 +28,10 @@ enum at_pb_wire {
     AT_PB_WIRE_FIXED32 = 5,
 };
 
-enum { AT_PB_VARINT_MAX = 10 }; /* bytes of the longest varint */
+enum {
+    AT_PB_VARINT_MAX = 10, /* bytes of the longest varint */
+    AT_PB_TAG_BYTES_MAX = 5,
+};
 
 struct at_pb_varint {
     const uint8_t *behind; /* NULL: not complete, or longer than 10 bytes */
@@ -64,6 +67,12 @@ AT_PB_HOT struct at_pb_varint at_pb_get_varint(const uint8_t *p, const uint8_t *
         return (struct at_pb_varint){p + 2, (uint64_t)(p[0] & 0x7F) | (uint64_t)p[1] << 7};
     }
     return at_pb_get_long_varint(p, end);
+}
+
+/* A tag has 32 bits: zeros above them make it no tag, as everywhere. behind may be NULL. */
+AT_PB_HOT bool at_pb_tag_is_long(const uint8_t *p, const uint8_t *behind)
+{
+    return behind != NULL && behind - p > AT_PB_TAG_BYTES_MAX;
 }
 
 /* For values: from three bytes on eight at once, so that their number is no branch to guess. */
