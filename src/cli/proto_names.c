@@ -32,11 +32,12 @@ static bool is_path(const char *word)
     return stat(word, &st) == 0;
 }
 
-/* "pkg.Service/Method" has one slash inside and nothing that only paths have. */
+/* "pkg.Service/Method", as gRPC also with a slash in front; nothing that only paths have. */
 static bool could_be_name(const char *word)
 {
     size_t slashes = 0;
 
+    word += *word == '/' && strchr(word + 1, '/') != NULL;
     for (const char *c = word; *c != '\0'; c++) {
         slashes += *c == '/';
         if (*c != '/' && *c != '.' && *c != '_' && !(*c >= '0' && *c <= '9') &&
@@ -56,7 +57,7 @@ int at_proto_split(struct at_cli *cli, const char *const *words, size_t count,
         if (is_path(words[i]) || !could_be_name(words[i])) {
             ret->paths[ret->path_count++] = words[i];
         } else if (ret->name == NULL) {
-            ret->name = words[i];
+            ret->name = words[i] + (words[i][0] == '/');
         } else {
             return at_cli_fail(cli, AT_EXIT_USAGE,
                                "\"%s\" and \"%s\" are two names, and no files of these names exist",

@@ -21,11 +21,13 @@
 
 static void open_message(struct at_describe_work *w, const struct at_set_symbol *s)
 {
-    at_comment_add_of(s, &w->comment);
-    at_describe_comment(w);
-    at_describe_indent(w);
-    at_text_add_str(w->out, "message ");
-    at_describe_text(w, s->of.message->name);
+    if (!at_describe_group(w, s)) {
+        at_comment_add_of(s, &w->comment);
+        at_describe_comment(w);
+        at_describe_indent(w);
+        at_text_add_str(w->out, "message ");
+        at_describe_text(w, s->of.message->name);
+    }
     at_text_add_str(w->out, " {\n");
     w->level++;
     if (at_describe_statements(w, &google_protobuf_MessageOptions_desc, s->of.message->options) &&

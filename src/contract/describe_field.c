@@ -229,11 +229,43 @@ static bool is_first_of_oneof(const struct google_protobuf_DescriptorProto *m, s
     return true;
 }
 
+/* A group whose type is declared with it, in the same message, and so is shown as one thing. */
+static bool is_group_of(const struct at_describe_work *w, const struct at_set_symbol *message,
+                        const struct google_protobuf_FieldDescriptorProto *f)
+{
+    return f->type == GOOGLE_PROTOBUF_FIELD_DESCRIPTOR_PROTO_TYPE_GROUP &&
+           !at_field_is_in_oneof(f) && at_set_type_of(w->d->set, f)->parent == message;
+}
+
+bool at_describe_group(struct at_describe_work *w, const struct at_set_symbol *type)
+{
+    const struct at_set_symbol *s = type->parent;
+
+    for (size_t i = 0; s != NULL && !s->file->proto3 && i < s->of.message->field.count; i++) {
+        const struct google_protobuf_FieldDescriptorProto *f = &s->of.message->field.at[i];
+
+        if (is_group_of(w, s, f) && at_set_type_of(w->d->set, f) == type) {
+            at_comment_add_in(s, AT_FIELD_IN_MESSAGE, i, &w->comment);
+            at_describe_comment(w);
+            at_describe_indent(w);
+            at_text_addf(w->out, "%sgroup ", label_of(s->file, f));
+            at_describe_text(w, type->of.message->name);
+            at_text_addf(w->out, " = %" PRId32, f->number);
+            put_brackets(w, f);
+            return true;
+        }
+    }
+    return false;
+}
+
 static void put_all_fields(struct at_describe_work *w, const struct at_set_symbol *s)
 {
     const struct google_protobuf_DescriptorProto *m = s->of.message;
 
     for (size_t i = 0; i < m->field.count; i++) {
+        if (is_group_of(w, s, &m->field.at[i])) {
+            continue; /* stands with the types */
+        }
         if (!at_field_is_in_oneof(&m->field.at[i])) {
             at_comment_add_in(s, AT_FIELD_IN_MESSAGE, i, &w->comment);
             at_describe_field(w, s->file, &m->field.at[i]);

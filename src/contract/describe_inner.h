@@ -49,6 +49,8 @@ void at_describe_type_name(struct at_describe_work *w, const struct at_set_file 
 /* A line with a field, behind its comment. */
 void at_describe_field(struct at_describe_work *w, const struct at_set_file *file,
                        const struct google_protobuf_FieldDescriptorProto *f);
+/* "repeated group Part = 8", when the type is of a group; else false and nothing. */
+bool at_describe_group(struct at_describe_work *w, const struct at_set_symbol *type);
 /* All fields of a message, then its ranges and what it reserves. */
 void at_describe_fields(struct at_describe_work *w, const struct at_set_symbol *message);
 /* "reserved 5, 7 to 9", a piece of it: end is the last number that belongs to the range. */

@@ -17,6 +17,8 @@
 #include "descriptor.atoll.h"
 #include "pb/json.h"
 
+enum { ONEOF_NAMES_MAX = 32 }; /* told at each member: the document must not grow quadratically */
+
 /* A schema in two or three words; NULL: that member is left out. */
 struct form {
     const char *type;
@@ -258,12 +260,13 @@ static void add_oneof(struct at_doc *doc, const struct google_protobuf_Descripto
                       const struct google_protobuf_FieldDescriptorProto *f)
 {
     const char *before = "";
+    size_t told = 0;
 
     if (!at_field_is_in_oneof(f)) {
         return;
     }
     at_text_add_str(&doc->text, doc->text.len > 0 ? "\n\nAt most one of " : "At most one of ");
-    for (size_t i = 0; i < m->field.count; i++) {
+    for (size_t i = 0; i < m->field.count && told < ONEOF_NAMES_MAX; i++) {
         const struct google_protobuf_FieldDescriptorProto *other = &m->field.at[i];
 
         if (at_field_is_in_oneof(other) && other->oneof_index == f->oneof_index) {
@@ -271,11 +274,12 @@ static void add_oneof(struct at_doc *doc, const struct google_protobuf_Descripto
             at_text_add(&doc->text, at_field_json_name(other, doc->arena));
             at_text_add_char(&doc->text, '`');
             before = ", ";
+            told++;
         }
     }
-    at_text_addf(&doc->text, " is set (oneof %.*s).",
-                 (int)m->oneof_decl.at[f->oneof_index].name.len,
-                 m->oneof_decl.at[f->oneof_index].name.at);
+    at_text_addf(
+        &doc->text, "%s is set (oneof %.*s).", told == ONEOF_NAMES_MAX ? " and others" : "",
+        (int)m->oneof_decl.at[f->oneof_index].name.len, m->oneof_decl.at[f->oneof_index].name.at);
 }
 
 static void put_default(struct at_doc *doc, const struct at_set *set,

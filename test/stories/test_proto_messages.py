@@ -2,6 +2,7 @@
 import base64
 import json
 import os
+import re
 import subprocess
 
 import pytest
@@ -64,34 +65,41 @@ def test_a_message_is_shown_as_its_proto_writes_it_with_its_place(rich):
 
 
 @pytest.mark.parametrize("name", ["rich.v1.BookService/Watch", "rich.v1.BookService.Watch",
-                                  "BookService/Watch", "v1.BookService.Watch"])
+                                  "BookService/Watch", "v1.BookService.Watch",
+                                  "/rich.v1.BookService/Watch"])
 def test_a_method_is_shown_with_its_http_rules(rich, name):
     shown = proto("describe", name, rich)[0].decode()
     assert "rpc Watch(google.protobuf.Empty) returns (stream Book) {\n" in shown
     assert 'option (google.api.http) = { get: "/v1/watch" };' in shown
 
 
-def test_what_is_shown_can_be_compiled_again_to_the_same(rich, tmp_path):
-    """But for the order of the file, and a group, which is shown as the message that it is."""
-    rows = json.loads(proto("describe", rich, "-o", "json")[0])
-    text = 'syntax = "proto3";\npackage rich.v1;\nimport "google/api/annotations.proto";\n'
-    text += "".join(f'import "google/protobuf/{name}.proto";\n' for name in (
-        "any", "duration", "empty", "field_mask", "struct", "timestamp", "wrappers"))
-    text += 'import "old.proto";\n'
-    for row in rows:
-        if row["file"] == "rich.proto" and row["name"].count(".") == 2:  # not nested
-            text += json.loads(proto("describe", row["name"], rich, "-o", "json")[0])["text"]
-    (tmp_path / "rich.proto").write_text(text)
+@pytest.mark.parametrize("folder, name", [
+    (TESTDATA, "rich.proto"), (TESTDATA, "old.proto"),
+    (os.path.join(ROOT, "src", "generator", "testdata"), "everything.proto"),
+    (os.path.join(ROOT, "src", "generator", "testdata"), "two.proto"),
+    (os.path.join(ROOT, "src", "generator", "testdata"), "names.proto")])
+def test_what_is_shown_can_be_compiled_again_to_the_same(folder, name, tmp_path):
+    """But for the order of the file."""
+    includes = ["-I", folder, "-I", os.path.join(ROOT, "proto")]
+    whole = str(tmp_path / "whole.pb")
+    protoc(*includes, "--include_imports", f"--descriptor_set_out={whole}", name)
+    with open(os.path.join(folder, name), encoding="utf-8") as f:
+        lines = f.readlines()
+    text = "".join(line for line in lines if line.startswith(("syntax ", "package ", "import ")))
+    package = re.search(r"^package ([\w.]+);", text, re.MULTILINE)[1]
+    for row in json.loads(proto("describe", whole, "-o", "json")[0]):
+        if row["file"] == name and row["name"].count(".") == package.count(".") + 1:  # not nested
+            text += json.loads(proto("describe", row["name"], whole, "-o", "json")[0])["text"]
+    (tmp_path / name).write_text(text)
 
-    def declared(folder):
+    def declared(*first):
         path = str(tmp_path / "out.pb")
-        protoc("-I", folder, "-I", os.path.join(ROOT, "proto"), "-I", TESTDATA,
-               f"--descriptor_set_out={path}", "rich.proto")
+        protoc(*first, *includes, f"--descriptor_set_out={path}", name)
         with open(path, "rb") as f:
             return sorted(protoc("--decode=google.protobuf.FileDescriptorSet",
                                  "google/protobuf/descriptor.proto", stdin=f.read()).splitlines())
 
-    assert declared(str(tmp_path)) == declared(TESTDATA)
+    assert declared("-I", str(tmp_path)) == declared()
 
 
 def test_a_program_shows_what_it_carries():
