@@ -377,7 +377,7 @@ static int decode(struct at_pb_decoder *d, const struct atoll_message_desc *desc
         unsigned kind;
         uint8_t *value;
 
-        if (p >= w.end) {
+        if (UNLIKELY(p >= w.end)) {
             if (!go_up(d, &w, p)) {
                 return d->result;
             }
@@ -403,12 +403,18 @@ static int decode(struct at_pb_decoder *d, const struct atoll_message_desc *desc
         w.next = f == w.last ? f : f + 1;
         kind = f->kind;
         value = w.message + f->offset;
-        if (kind >= KIND_PLAIN_END) {
+        if (UNLIKELY(kind >= KIND_PLAIN_END)) {
             value = place(d, &w, f, &kind, field_at, &p);
+            if (UNLIKELY(value == NULL)) {
+                if (p == NULL) {
+                    (void)save(d, &w, field_at);
+                    d->wrong_field = f;
+                    return d->result;
+                }
+                continue;
+            }
         }
-        if (value != NULL) {
-            p = read_value(d, &w, f, kind, field_at, p, value);
-        }
+        p = read_value(d, &w, f, kind, field_at, p, value);
         if (UNLIKELY(p == NULL)) {
             (void)save(d, &w, field_at);
             d->wrong_field = f;

@@ -24,20 +24,10 @@
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
 enum {
-    FIELD_MAX = 32, /* bytes below the place to write at that one field may touch, without a text */
-    WINDOW = 256,   /* bytes of our own window */
-    LONG_TEXT = 128, /* from here on the C library copies faster */
-};
-
-/* Where bytes go. Written: [real, end of the buffer), then what is in the window from p on. */
-struct out {
-    uint8_t *start; /* of the window */
-    uint8_t *end;   /* of the window */
-    uint8_t *real;  /* what was emptied of the window begins here; NULL: nothing is written */
-    uint8_t *at;    /* beginning of the caller's buffer */
-    size_t emptied; /* bytes that left the window, or the buffer's when it was the window */
-    int result;     /* why a step returned NULL */
-    uint8_t own[WINDOW];
+    LONG_TEXT = 128, /* longer ones are copied by the C library */
+    FIELD_MAX =
+        LONG_TEXT + 32, /* bytes that any other field may touch below the place to write at */
+    WINDOW = 512,       /* bytes of our own window */
 };
 
 /* A message around the one in work. */
@@ -47,6 +37,20 @@ struct frame {
     const struct atoll_field_desc *field; /* through which we went down */
     size_t left;                          /* elements of its list that are still to do */
     size_t end;                           /* written() when the message below it began */
+};
+
+/* Where bytes go. Written: [real, end of the buffer), then what is in the window from p on. */
+struct out {
+    uint8_t *start; /* of the window */
+    uint8_t *low;   /* above it there is room for any field but a long text */
+    uint8_t *end;   /* of the window */
+    uint8_t *real;  /* what was emptied of the window begins here; NULL: nothing is written */
+    uint8_t *at;    /* beginning of the caller's buffer */
+    size_t emptied; /* bytes that left the window, or the buffer's when it was the window */
+    int result;     /* why a step returned NULL */
+    size_t depth;   /* of the message in work */
+    struct frame frames[AT_PB_DEPTH_MAX];
+    uint8_t own[WINDOW];
 };
 
 static uint8_t *fail(struct out *o, int result)
@@ -76,8 +80,15 @@ AT_PB_COLD static uint8_t *empty(struct out *o, const uint8_t *p)
         memcpy(o->real, p, n);
     }
     o->start = o->own;
+    o->low = o->own + FIELD_MAX;
     o->end = o->own + WINDOW;
     return o->end;
+}
+
+/* Room for a field. NULL: there is none. */
+AT_PB_HOT uint8_t *make_room(struct out *o, uint8_t *p)
+{
+    return UNLIKELY(p <= o->low) ? empty(o, p) : p;
 }
 
 AT_PB_HOT uint8_t *put_varint(uint8_t *p, uint64_t v)
@@ -206,10 +217,7 @@ AT_PB_COLD static uint8_t *put_long_text(struct out *o, uint8_t *p,
         return fail(o, AT_PB_BAD_UTF8);
     }
     p = put_bytes(o, p, text->at, text->len);
-    if (p != NULL && p - o->start < FIELD_MAX) {
-        p = empty(o, p);
-    }
-    return p;
+    return p == NULL ? NULL : make_room(o, p);
 }
 
 /* The text and its length. */
@@ -218,7 +226,7 @@ AT_PB_HOT uint8_t *put_text(struct out *o, uint8_t *p, const struct atoll_field_
 {
     size_t len = text->len;
 
-    if (UNLIKELY(len > LONG_TEXT || len > (size_t)(p - o->start) - FIELD_MAX)) {
+    if (UNLIKELY(len > LONG_TEXT)) {
         p = put_long_text(o, p, f, text);
         return p == NULL ? NULL : put_varint(p, len);
     }
@@ -235,11 +243,9 @@ static uint8_t *put_element(struct out *o, uint8_t *p, const struct atoll_field_
 {
     unsigned type = at_pb_type(f);
 
-    if (p - o->start < FIELD_MAX) {
-        p = empty(o, p);
-        if (p == NULL) {
-            return NULL;
-        }
+    p = make_room(o, p);
+    if (UNLIKELY(p == NULL)) {
+        return NULL;
     }
     switch (type) {
     case ATOLL_TYPE_STRING:
@@ -271,8 +277,8 @@ static uint8_t *put_list(struct out *o, uint8_t *p, const struct atoll_field_des
             p = put_varint(p, f->tag);
         }
     }
-    if (packed && p - o->start < FIELD_MAX) {
-        p = empty(o, p);
+    if (packed) {
+        p = make_room(o, p);
     }
     if (packed && p != NULL) {
         p = put_varint(p, written(o, p) - end);
@@ -316,6 +322,7 @@ struct work {
     const struct atoll_message_desc *desc;
     const uint8_t *message;
     const struct atoll_field_desc *field; /* this one and those behind it are done */
+    const struct atoll_field_desc *first; /* of the table */
 };
 
 /* Begins with a message, at its end. NULL: failed. */
@@ -328,6 +335,7 @@ AT_PB_HOT uint8_t *begin(struct out *o, struct work *w, uint8_t *p,
     w->desc = desc;
     w->message = message;
     /* A message without fields may have no array to point behind. */
+    w->first = desc->fields;
     w->field = desc->field_count == 0 ? desc->fields : desc->fields + desc->field_count;
     if (UNLIKELY((desc->flags & ATOLL_MESSAGE_HAS_REQUIRED) != 0) &&
         !at_pb_has_required(desc, message)) {
@@ -364,36 +372,6 @@ AT_PB_HOT uint8_t *put_fixed(const struct work *w, const struct atoll_field_desc
     return put_varint(p - size, f->tag);
 }
 
-/* A singular value that is no message, with its tag, when it has to be sent. NULL: failed. */
-AT_PB_HOT uint8_t *put_value(struct out *o, const struct work *w, const struct atoll_field_desc *f,
-                             unsigned type, uint8_t *p)
-{
-    const uint8_t *value = w->message + f->offset;
-
-    switch (type) {
-    case ATOLL_TYPE_STRING:
-    case ATOLL_TYPE_BYTES:
-        if (((const struct atoll_str *)value)->len == 0 && !sends_zero(w, f)) {
-            return p;
-        }
-        p = put_text(o, p, f, (const struct atoll_str *)value);
-        return UNLIKELY(p == NULL) ? NULL : put_varint(p, f->tag);
-    case ATOLL_TYPE_DOUBLE:
-    case ATOLL_TYPE_FIXED64:
-    case ATOLL_TYPE_SFIXED64: return put_fixed(w, f, p, at_pb_load8(value), 8);
-    case ATOLL_TYPE_FLOAT:
-    case ATOLL_TYPE_FIXED32:
-    case ATOLL_TYPE_SFIXED32: return put_fixed(w, f, p, at_pb_load4(value), 4);
-    case ATOLL_TYPE_INT64:
-    case ATOLL_TYPE_UINT64: return put_number(w, f, p, load_number(ATOLL_TYPE_INT64, value));
-    case ATOLL_TYPE_SINT64: return put_number(w, f, p, load_number(ATOLL_TYPE_SINT64, value));
-    case ATOLL_TYPE_SINT32: return put_number(w, f, p, load_number(ATOLL_TYPE_SINT32, value));
-    case ATOLL_TYPE_UINT32: return put_number(w, f, p, load_number(ATOLL_TYPE_UINT32, value));
-    case ATOLL_TYPE_BOOL: return put_number(w, f, p, load_number(ATOLL_TYPE_BOOL, value));
-    default: return put_number(w, f, p, load_number(ATOLL_TYPE_INT32, value));
-    }
-}
-
 AT_PB_HOT bool is_absent(const struct work *w, const struct atoll_field_desc *f)
 {
     const uint8_t *presence = w->message + f->presence;
@@ -421,20 +399,74 @@ AT_PB_HOT const uint8_t *message_of(const struct work *w, const struct atoll_fie
     return (const uint8_t *)array->at + *ret_left * w->desc->types[f->of].message->struct_size;
 }
 
+/* Begins with the message, or the last of the messages, that the field holds. NULL: failed. */
+AT_PB_HOT uint8_t *go_down(struct out *o, struct work *w, const struct atoll_field_desc *f,
+                           uint8_t *p)
+{
+    struct frame *frame = &o->frames[o->depth];
+    const uint8_t *below = message_of(w, f, &frame->left);
+
+    if (below == NULL) {
+        return p;
+    }
+    if (UNLIKELY(o->depth == AT_PB_DEPTH_MAX - 1)) {
+        return fail(o, AT_PB_TOO_DEEP);
+    }
+    o->depth++;
+    if (UNLIKELY(at_pb_type(f) == ATOLL_TYPE_GROUP)) {
+        p = put_varint(p, f->tag + AT_PB_WIRE_GROUP_END - AT_PB_WIRE_GROUP);
+    }
+    frame->desc = w->desc;
+    frame->message = w->message;
+    frame->field = f;
+    frame->end = written(o, p);
+    return begin(o, w, p, w->desc->types[f->of].message, below);
+}
+
+/* The field in work, when it has to be sent; w may be a message below afterwards. NULL: failed. */
+AT_PB_HOT uint8_t *put_value(struct out *o, struct work *w, const struct atoll_field_desc *f,
+                             unsigned type, uint8_t *p)
+{
+    const uint8_t *value = w->message + f->offset;
+
+    switch (type) {
+    case ATOLL_TYPE_STRING:
+    case ATOLL_TYPE_BYTES:
+        if (((const struct atoll_str *)value)->len == 0 && !sends_zero(w, f)) {
+            return p;
+        }
+        p = put_text(o, p, f, (const struct atoll_str *)value);
+        return UNLIKELY(p == NULL) ? NULL : put_varint(p, f->tag);
+    case ATOLL_TYPE_DOUBLE:
+    case ATOLL_TYPE_FIXED64:
+    case ATOLL_TYPE_SFIXED64: return put_fixed(w, f, p, at_pb_load8(value), 8);
+    case ATOLL_TYPE_FLOAT:
+    case ATOLL_TYPE_FIXED32:
+    case ATOLL_TYPE_SFIXED32: return put_fixed(w, f, p, at_pb_load4(value), 4);
+    case ATOLL_TYPE_INT64:
+    case ATOLL_TYPE_UINT64: return put_number(w, f, p, load_number(ATOLL_TYPE_INT64, value));
+    case ATOLL_TYPE_SINT64: return put_number(w, f, p, load_number(ATOLL_TYPE_SINT64, value));
+    case ATOLL_TYPE_SINT32: return put_number(w, f, p, load_number(ATOLL_TYPE_SINT32, value));
+    case ATOLL_TYPE_UINT32: return put_number(w, f, p, load_number(ATOLL_TYPE_UINT32, value));
+    case ATOLL_TYPE_BOOL: return put_number(w, f, p, load_number(ATOLL_TYPE_BOOL, value));
+    case ATOLL_TYPE_MESSAGE:
+    case ATOLL_TYPE_GROUP: return go_down(o, w, f, p);
+    default: return put_number(w, f, p, load_number(ATOLL_TYPE_INT32, value));
+    }
+}
+
 /*
  * The message in work is complete: what stands in front of it, and on with the element before it,
  * or with the message around it. NULL: failed.
  */
-AT_PB_HOT uint8_t *finish(struct out *o, struct work *w, struct frame *frame, size_t *depth,
-                          uint8_t *p)
+AT_PB_HOT uint8_t *finish(struct out *o, struct work *w, uint8_t *p)
 {
+    struct frame *frame = &o->frames[o->depth - 1];
     const struct atoll_field_desc *f = frame->field;
 
-    if (UNLIKELY(p - o->start < FIELD_MAX)) {
-        p = empty(o, p);
-        if (p == NULL) {
-            return NULL;
-        }
+    p = make_room(o, p);
+    if (UNLIKELY(p == NULL)) {
+        return NULL;
     }
     if (__builtin_expect(at_pb_type(f) != ATOLL_TYPE_GROUP, 1)) {
         p = put_varint(p, written(o, p) - frame->end);
@@ -450,36 +482,37 @@ AT_PB_HOT uint8_t *finish(struct out *o, struct work *w, struct frame *frame, si
     }
     w->desc = frame->desc;
     w->message = frame->message;
+    w->first = frame->desc->fields;
     w->field = f;
-    --*depth;
+    o->depth--;
     return p;
 }
 
-static int encode(struct out *o, const struct atoll_message_desc *desc, const uint8_t *message,
-                  uint8_t **ret)
+static int encode_into(struct out *o, const struct atoll_message_desc *desc, const uint8_t *message,
+                       uint8_t **ret)
 {
-    __attribute__((uninitialized)) struct frame frames[AT_PB_DEPTH_MAX];
-    size_t depth = 0;
     struct work w;
-    uint8_t *p = begin(o, &w, o->end, desc, message);
+    uint8_t *p;
 
+    o->depth = 0;
+    o->emptied = 0;
+    o->real = NULL;
+    p = begin(o, &w, o->end, desc, message);
     while (__builtin_expect(p != NULL, 1)) {
         const struct atoll_field_desc *f;
-        struct frame *frame = &frames[depth];
-        const uint8_t *below;
         unsigned type;
 
-        if (w.field == w.desc->fields) {
-            if (depth == 0) {
+        if (UNLIKELY(w.field == w.first)) {
+            if (o->depth == 0) {
                 *ret = p;
                 return AT_PB_OK;
             }
-            p = finish(o, &w, frame - 1, &depth, p);
+            p = finish(o, &w, p);
             continue;
         }
         f = --w.field;
         type = f->kind;
-        if (type >= ATOLL_FORM_OPTIONAL << 5) {
+        if (UNLIKELY(type >= ATOLL_FORM_OPTIONAL << 5)) {
             type &= 0x1F;
             if (is_absent(&w, f)) {
                 continue;
@@ -489,31 +522,11 @@ static int encode(struct out *o, const struct atoll_message_desc *desc, const ui
                 continue;
             }
         }
-        if (UNLIKELY(p - o->start < FIELD_MAX)) {
-            p = empty(o, p);
-            if (p == NULL) {
-                break;
-            }
+        p = make_room(o, p);
+        if (UNLIKELY(p == NULL)) {
+            break;
         }
-        if (type != ATOLL_TYPE_MESSAGE && type != ATOLL_TYPE_GROUP) {
-            p = put_value(o, &w, f, type, p);
-            continue;
-        }
-        below = message_of(&w, f, &frame->left);
-        if (below == NULL) {
-            continue;
-        }
-        if (UNLIKELY(++depth == AT_PB_DEPTH_MAX)) {
-            return AT_PB_TOO_DEEP;
-        }
-        if (UNLIKELY(type == ATOLL_TYPE_GROUP)) {
-            p = put_varint(p, f->tag + AT_PB_WIRE_GROUP_END - AT_PB_WIRE_GROUP);
-        }
-        frame->desc = w.desc;
-        frame->message = w.message;
-        frame->field = f;
-        frame->end = written(o, p);
-        p = begin(o, &w, p, w.desc->types[f->of].message, below);
+        p = put_value(o, &w, f, type, p);
     }
     return o->result;
 }
@@ -528,10 +541,9 @@ int at_pb_encode(const struct atoll_message_desc *desc, const void *message, voi
     int r;
 
     o.start = o.at = begin;
+    o.low = cap > FIELD_MAX ? begin + FIELD_MAX : end;
     o.end = end;
-    o.real = NULL;
-    o.emptied = 0;
-    r = encode(&o, desc, message, &p);
+    r = encode_into(&o, desc, message, &p);
     if (r == AT_PB_OK && UNLIKELY(o.end != end)) {
         p = empty(&o, p) == NULL ? NULL : o.real;
     }
@@ -549,10 +561,9 @@ int at_pb_size(const struct atoll_message_desc *desc, const void *message, size_
     int r;
 
     o.start = o.at = o.own;
+    o.low = o.own + FIELD_MAX;
     o.end = o.own + WINDOW;
-    o.real = NULL;
-    o.emptied = 0;
-    r = encode(&o, desc, message, &p);
+    r = encode_into(&o, desc, message, &p);
     if (r == AT_PB_OK) {
         *ret = written(&o, p);
         r = *ret > AT_PB_MESSAGE_MAX ? AT_PB_TOO_BIG : AT_PB_OK;
