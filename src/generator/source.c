@@ -13,7 +13,6 @@
 #include "generator/emit.h"
 #include "generator/model.h"
 #include "pb/descriptor.h"
-#include "pb/wire.h"
 
 static const char *const type_names[] = {
     [ATOLL_TYPE_DOUBLE] = "DOUBLE",     [ATOLL_TYPE_FLOAT] = "FLOAT",

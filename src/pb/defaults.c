@@ -155,21 +155,21 @@ static int put_text(const struct at_proto_field *p, struct at_arena *arena, stru
     return 0;
 }
 
-int at_proto_default(const struct at_proto_field *p, struct at_arena *arena, void *value)
+int at_proto_default(const struct at_proto_field *f, struct at_arena *arena, void *value)
 {
-    struct at_bytes text = at_bytes_over(p->default_value.at, p->default_value.len);
+    struct at_bytes text = at_bytes_over(f->default_value.at, f->default_value.len);
     bool ok;
 
-    switch (p->type) {
+    switch (f->type) {
     case ATOLL_TYPE_STRING:
-    case ATOLL_TYPE_BYTES: return put_text(p, arena, value);
+    case ATOLL_TYPE_BYTES: return put_text(f, arena, value);
     case ATOLL_TYPE_DOUBLE:
-    case ATOLL_TYPE_FLOAT: ok = put_float((uint8_t)p->type, text, value); break;
+    case ATOLL_TYPE_FLOAT: ok = put_float((uint8_t)f->type, text, value); break;
     case ATOLL_TYPE_BOOL: ok = put_bool(text, value); break;
     case ATOLL_TYPE_ENUM:
     case ATOLL_TYPE_MESSAGE:
     case ATOLL_TYPE_GROUP: return -EINVAL;
-    default: ok = put_integer((uint8_t)p->type, text, value); break;
+    default: ok = put_integer((uint8_t)f->type, text, value); break;
     }
     return ok ? 0 : -EBADMSG;
 }

@@ -66,7 +66,7 @@ static const union atoll_type_ref types[OF_COUNT];
      .kind = FORM_##how << 5 | ATOLL_TYPE_##type},
 
 #define TEXT_MEMBER(s, how, type, n, member, sub, name) char member[sizeof(name)];
-#define TEXT(s, how, type, n, member, sub, name) .member = name,
+#define TEXT(s, how, type, n, member, sub, name) .member = {name},
 #define NAME(s, how, type, n, member, sub, name)                                                   \
     {offsetof(struct s##_text, member), offsetof(struct s##_text, member), sizeof(name) - 1,       \
      sizeof(name) - 1},

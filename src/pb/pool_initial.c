@@ -7,7 +7,6 @@
 
 #include "base/arena.h"
 #include "base/bytes.h"
-#include "base/error.h"
 #include "pb/codec.h"
 #include "pb/descriptor.h"
 #include "pb/pool_inner.h"
@@ -65,39 +64,36 @@ static bool has_initial(const struct at_pool_field *source, const struct atoll_f
            (source->proto->has_default_value || at_pb_type(f) == ATOLL_TYPE_ENUM);
 }
 
+/* A value that nobody sees is judged all the same. */
+static int judge_default(struct at_pool_adding *a, const struct at_pool_type *type,
+                         const struct at_pool_field *source, const struct atoll_field_desc *f)
+{
+    union {
+        uint64_t number;
+        struct atoll_str text;
+    } unseen;
+
+    return source->proto->has_default_value ? put_default(a, type, source, f, &unseen) : 0;
+}
+
 int at_pool_make_initial(struct at_pool_adding *a, struct at_pool_type *type,
                          const struct at_pool_field *sources)
 {
     uint8_t *image = NULL;
+    int r = 0;
 
-    for (size_t i = 0; i < type->desc.field_count; i++) {
+    for (size_t i = 0; r == 0 && i < type->desc.field_count; i++) {
         const struct atoll_field_desc *f = &type->desc.fields[i];
-        union {
-            uint64_t number;
-            struct atoll_str text;
-        } unused;
-        int r;
 
         if (!has_initial(&sources[i], f)) {
-            if (sources[i].proto->has_default_value) { /* of a oneof: judged all the same */
-                r = put_default(a, type, &sources[i], f, &unused);
-                if (r < 0) {
-                    return r;
-                }
-            }
+            r = judge_default(a, type, &sources[i], f);
             continue;
         }
         if (image == NULL) {
             image = at_arena_zalloc(&a->pool->arena, 1, type->desc.struct_size);
         }
-        if (image == NULL) {
-            return -ENOMEM;
-        }
-        r = put_default(a, type, &sources[i], f, image + f->offset);
-        if (r < 0) {
-            return r;
-        }
+        r = image == NULL ? -ENOMEM : put_default(a, type, &sources[i], f, image + f->offset);
     }
     type->desc.initial = image;
-    return 0;
+    return r;
 }

@@ -1,12 +1,11 @@
 /* The pool's third pass: services, their methods, and the google.api.http rules of these. */
 #include <errno.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <atoll/message.h>
 
 #include "base/arena.h"
-#include "base/bytes.h"
-#include "base/error.h"
 #include "pb/descriptor.h"
 #include "pb/limits.h"
 #include "pb/pool.h"

@@ -8,8 +8,6 @@
 #include <atoll/message.h>
 
 #include "base/arena.h"
-#include "base/bytes.h"
-#include "base/error.h"
 #include "pb/codec.h"
 #include "pb/descriptor.h"
 #include "pb/limits.h"

@@ -9,7 +9,6 @@
 
 #include "base/arena.h"
 #include "base/bytes.h"
-#include "base/error.h"
 #include "base/map.h"
 #include "pb/descriptor.h"
 #include "pb/limits.h"

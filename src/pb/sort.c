@@ -2,7 +2,6 @@
  * Maps in the order of their keys, through a whole message: what deterministic encoding needs
  * beside ascending field numbers. One loop, one stack of frames; a frame is a message in work.
  */
-#include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
 
