@@ -4,7 +4,8 @@
  * Reading takes the published text format language: both kinds of brackets, lists, comments,
  * adjacent strings, extensions as [pkg.name], an expanded Any as [type.googleapis.com/pkg.Name].
  * A field that can be there once must not be there twice; of equal map keys the last one stays.
- * Names are those of the .proto file; a group goes by the name of its type.
+ * Names are those of the .proto file; a group goes by the name of its type. Names that a .proto only
+ * reserves are unknown like any other.
  *
  * Writing prints fields by ascending number, which reading takes back to the same message, except
  * that unknown fields (AT_PBTEXT_UNKNOWN) go by number and are not read.
