@@ -39,8 +39,8 @@ static void say_notes(struct at_cli *cli, const struct at_openapi_sources *s, si
         comments = comments || s->services[i].service->file->location_count > 0;
     }
     if (!comments) {
-        at_cli_say(cli, "Note: programs carry no comments, so that nothing is described in words; "
-                        "name the .proto files instead to have them.");
+        at_cli_say(cli, "Note: these contracts carry no comments (those in programs never do), so "
+                        "nothing is described in words; name the .proto files to have them.");
     }
     if (s->behind_nothing > 0) {
         at_cli_say(cli,
