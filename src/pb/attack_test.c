@@ -27,11 +27,13 @@
 #include "pb/json.h"
 #include "pb/json_message.h"
 #include "pb/limits.h"
+#include "pb/pbtext.h"
 #include "pb/pool.h"
 #include "pb/table.h"
 
 enum {
     MILLION = 1000000,
+    STACK_MAX = 16384,
     GRANT = 1 << 30, /* of the arena: more than any of these may use */
 };
 
@@ -165,20 +167,26 @@ static struct input nested_messages(size_t n)
     return in;
 }
 
-/* n levels below the outermost: groups and messages by turns, a group the innermost. */
+/*
+ * n levels below the outermost: groups and messages by turns, a group the innermost. The ends of
+ * all groups stand behind everything, so they are written first, and each length counts those that
+ * are within.
+ */
 static struct input nested_groups(size_t n)
 {
     struct input in = input_of(n * 12 + 16);
+    size_t groups = (n + 1) / 2;
+    size_t within = 0;
 
-    /* Inside out: what is there already is the content. Ends are put behind it by moving it. */
+    for (size_t i = 0; i < groups; i++) {
+        PREPEND(&in, "\x14");
+    }
     for (size_t i = 0; i < n; i++) {
         if (i % 2 == 0) {
-            memmove(in.room + in.cap - in.len - 1, in.room + in.cap - in.len, in.len);
-            in.room[in.cap - 1] = 0x14;
-            in.len++;
             PREPEND(&in, "\x13");
+            within++;
         } else {
-            prepend_varint(&in, in.len);
+            prepend_varint(&in, in.len - groups + within);
             PREPEND(&in, "\x0A");
         }
     }
@@ -194,6 +202,20 @@ static struct input unknown_groups(size_t n)
     }
     for (size_t i = 0; i < n; i++) {
         PREPEND(&in, "\xC3\x3E");
+    }
+    return in;
+}
+
+/* n messages round what is there. */
+static struct input within_messages(size_t n, struct input content)
+{
+    struct input in = input_of(content.len + n * 12);
+
+    prepend(&in, content.room + content.cap - content.len, content.len);
+    free(content.room);
+    for (size_t i = 0; i < n; i++) {
+        prepend_varint(&in, in.len);
+        PREPEND(&in, "\x0A");
     }
     return in;
 }
@@ -221,10 +243,10 @@ TEST(a_hundred_levels_below_a_message_are_read_and_one_more_refused)
 TEST(groups_and_messages_share_the_hundred_levels)
 {
     begin();
-    if (at_pb_field_by_number(deep, 2) != NULL) { /* tables without groups keep them as unknown */
-        CHECK_INT(decode_and_free(nested_groups(100)), 0);
-        CHECK_INT(decode_and_free(nested_groups(101)), AT_PB_TOO_DEEP);
-    }
+    CHECK_INT(decode_and_free(nested_groups(100)), 0);
+    CHECK_INT(decode_and_free(nested_groups(101)), AT_PB_TOO_DEEP);
+    CHECK_INT(decode_and_free(within_messages(60, unknown_groups(40))), 0);
+    CHECK_INT(decode_and_free(within_messages(60, unknown_groups(41))), AT_PB_TOO_DEEP);
     end();
 }
 
@@ -234,6 +256,8 @@ TEST(a_hundred_thousand_levels_are_refused_at_the_limit)
     CHECK_INT(decode_and_free(unknown_groups(100000)), AT_PB_TOO_DEEP);
     CHECK(fault.offset < 1000);
     CHECK_INT(decode_and_free(nested_messages(100000)), AT_PB_TOO_DEEP);
+    CHECK(fault.offset < 1000);
+    CHECK_INT(decode_and_free(nested_groups(100000)), AT_PB_TOO_DEEP);
     CHECK(fault.offset < 1000);
     end();
 }
@@ -572,6 +596,126 @@ TEST(merging_a_message_again_and_again_does_not_look_through_its_lists_each_time
     check_linear(merges_over_required, MILLION / 100);
 }
 
+/* --- schemas --- */
+
+/*
+ * A FileDescriptorSet: the content of one FileDescriptorProto, which this makes a set of by putting
+ * its name and the two lengths in front.
+ */
+static struct input as_set(struct input in)
+{
+    PREPEND(&in, "\x0A\x01"
+                 "f");
+    prepend_varint(&in, in.len);
+    PREPEND(&in, "\x0A");
+    return in;
+}
+
+/* "n123", and its length and the tag of field 1. */
+static void prepend_name(struct input *in, size_t i)
+{
+    char name[24];
+    int n = snprintf(name, sizeof(name), "n%zu", i);
+
+    prepend(in, name, (size_t)n);
+    prepend_varint(in, (uint64_t)n);
+    PREPEND(in, "\x0A");
+}
+
+static struct input many_types(size_t n)
+{
+    struct input in = input_of(n * 32 + 64);
+
+    for (size_t i = 0; i < n; i++) {
+        size_t before = in.len;
+
+        prepend_name(&in, i);
+        prepend_varint(&in, in.len - before);
+        PREPEND(&in, "\x22"); /* message_type */
+    }
+    return as_set(in);
+}
+
+/* One message of n optional int32 fields, the highest number first. */
+static struct input many_fields(size_t n)
+{
+    struct input in = input_of(n * 32 + 64);
+
+    for (size_t i = 1; i <= n; i++) {
+        size_t before = in.len;
+
+        PREPEND(&in, "\x20\x01\x28\x05"); /* label, type */
+        prepend_varint(&in, i);
+        PREPEND(&in, "\x18");
+        prepend_name(&in, i);
+        prepend_varint(&in, in.len - before);
+        PREPEND(&in, "\x12"); /* field */
+    }
+    prepend_name(&in, 0);
+    prepend_varint(&in, in.len);
+    PREPEND(&in, "\x22");
+    return as_set(in);
+}
+
+/* One enum of n values; every second one is an alias. */
+static struct input many_values(size_t n)
+{
+    struct input in = input_of(n * 32 + 64);
+
+    for (size_t i = 0; i < n; i++) {
+        size_t before = in.len;
+
+        prepend_varint(&in, i / 2);
+        PREPEND(&in, "\x10");
+        prepend_name(&in, i + 1);
+        prepend_varint(&in, in.len - before);
+        PREPEND(&in, "\x12"); /* value */
+    }
+    prepend_name(&in, 0);
+    prepend_varint(&in, in.len);
+    PREPEND(&in, "\x2A"); /* enum_type */
+    return as_set(in);
+}
+
+static double pool_time(struct input (*make)(size_t n), size_t n)
+{
+    struct input in = make(n);
+    double best = 1e9;
+
+    for (int i = 0; i < 3; i++) {
+        struct at_pool *p = at_pool_new();
+        struct at_diag diag = {0};
+        double start = seconds();
+        int r = at_pool_add(p, bytes_of(&in), &diag);
+        double took = seconds() - start;
+
+        if (r != 0) {
+            at_test_fail(__FILE__, __LINE__, "%d: %s", r, diag.what);
+        }
+        best = took < best ? took : best;
+        at_pool_free(p);
+    }
+    free(in.room);
+    return best;
+}
+
+TEST(a_schema_takes_time_as_it_is_long)
+{
+    static struct input (*const makers[])(size_t n) = {many_types, many_fields, many_values};
+
+    for (size_t i = 0; i < sizeof(makers) / sizeof(makers[0]); i++) {
+        double ratio = 0;
+
+        for (int tries = 0; tries < 5 && (tries == 0 || ratio >= 10); tries++) {
+            ratio = pool_time(makers[i], 60000) / pool_time(makers[i], 15000);
+        }
+        if (ratio >= 10) {
+            at_test_fail(__FILE__, __LINE__, "four times schema %zu takes %.1f times as long", i,
+                         ratio);
+        }
+    }
+}
+
 /* --- stack --- */
 
 struct on_a_stack {
@@ -615,6 +759,7 @@ static void nothing(void)
 
 static struct at_bytes deep_input;
 static struct at_text deep_json;
+static struct at_text deep_text;
 
 static void decode_deep(void)
 {
@@ -632,10 +777,34 @@ static void encode_deep(void)
     }
 }
 
+static void sort_deep(void)
+{
+    if (at_pb_sort_maps(deep, got, &arena) != 0) {
+        abort();
+    }
+}
+
+static void write_deep_text(void)
+{
+    at_text_clear(&deep_text);
+    if (at_pbtext_write(&(struct at_pbtext_how){0}, deep, got, &deep_text) != 0) {
+        abort();
+    }
+}
+
+static void read_deep_text(void)
+{
+    if (at_pbtext_read(&(struct at_pbtext_how){0}, deep, at_text_bytes(&deep_text), &arena, got) !=
+        0) {
+        abort();
+    }
+}
+
 static void print_deep(void)
 {
     struct at_json_writer w;
 
+    at_text_clear(&deep_json);
     at_json_writer_init(&w, &deep_json, 0);
     if (at_json_from_message(deep, got, 0, &w) != 0) {
         abort();
@@ -649,32 +818,38 @@ static void read_deep(void)
     }
 }
 
-/* A page or four, whatever the input: frames of a hundred levels stand in it, nothing more. */
-TEST(a_hundred_levels_are_read_and_written_on_a_small_stack)
+/* Four pages, whatever the input: frames of a hundred levels stand in it, and nothing more. */
+static void check_stack(struct input in)
 {
-    static void (*const steps[])(void) = {decode_deep, encode_deep, print_deep, read_deep,
-                                          encode_deep};
-    struct input in = nested_messages(100);
+    static void (*const steps[])(void) = {decode_deep,    encode_deep, sort_deep,   print_deep,
+                                          read_deep,      encode_deep, decode_deep, write_deep_text,
+                                          read_deep_text, encode_deep};
     size_t own;
 
-    if (SANITIZED) {
-        free(in.room);
-        return; /* they need more stack than is asked for here, and for themselves */
-    }
     begin();
     at_text_init(&deep_json);
+    at_text_init(&deep_text);
     deep_input = bytes_of(&in);
     own = stack_used(nothing);
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
         size_t used = stack_used(steps[i]);
 
-        if (used - own > 16384) {
+        if (used - own > STACK_MAX) {
             at_test_fail(__FILE__, __LINE__, "step %zu takes %zu bytes of stack", i, used - own);
         }
     }
+    at_text_deinit(&deep_text);
     at_text_deinit(&deep_json);
     free(in.room);
     end();
+}
+
+TEST(a_hundred_levels_are_read_and_written_on_a_small_stack)
+{
+    if (!SANITIZED) { /* those need more stack for themselves */
+        check_stack(nested_messages(100));
+        check_stack(nested_groups(100));
+    }
 }
 
 /* --- allocation --- */
@@ -689,7 +864,7 @@ TEST(when_the_nth_allocation_fails_no_way_through_the_codec_breaks)
     }
     for (int i = 0; i < 20; i++) {
         PREPEND(&in, "\x1A\x01x\x22\x02\x08\x01\xC0\x3E\x05");
-        prepend_entry(&in, (uint64_t)i);
+        prepend_entry(&in, (uint64_t)i % 7);
     }
     begin();
     WITH_EACH_ALLOCATION_FAILING({
@@ -703,7 +878,14 @@ TEST(when_the_nth_allocation_fails_no_way_through_the_codec_breaks)
         at_text_init(&text);
         at_json_writer_init(&w, &text, 0);
         r = decode(bytes_of(&in));
-        r = r == 0 ? at_pb_encode_in_arena(deep, got, &arena, &out) : r;
+        r = r == 0 ? at_pb_merge(deep, bytes_of(&in), &arena, got, &fault) : r;
+        r = r == 0 ? at_pb_encode_sorted(deep, got, &arena, &out) : r;
+        r = r == 0 ? at_pbtext_write(&(struct at_pbtext_how){0}, deep, got, &text) : r;
+        r = r == 0 && text.failed ? -ENOMEM : r;
+        r = r == 0 ? at_pbtext_read(&(struct at_pbtext_how){0}, deep, at_text_bytes(&text), &arena,
+                                    got)
+                   : r;
+        at_text_clear(&text);
         r = r == 0 ? at_json_from_message(deep, got, 0, &w) : r;
         r = r == 0 && text.failed ? -ENOMEM : r;
         r = r == 0 ? at_json_to_message(deep, at_text_bytes(&text), 0, &arena, got, &fault) : r;

@@ -501,6 +501,9 @@ bool Checker::check_damaged_text(Random *rng)
     if (result == OURS_BROKEN) {
         return fail("our own promises", text, ours_why(o));
     }
+    if (!they && result == OURS_OK && says(text, "\\X")) {
+        return exclude(EX_TEXT_HEX);
+    }
     if (they && result != OURS_OK && says(ours_why(o), "an octal escape is over")) {
         return exclude(EX_TEXT_OCTAL);
     }

@@ -24,6 +24,7 @@ namespace differential
     X(JSON_NO_GROUPS, "libprotobuf 3.21 writes no JSON for groups and extensions")                 \
     X(TEXT_NO_UTF8, "text format with a string that is no UTF-8: C++ reads what it cannot send")   \
     X(TEXT_OCTAL, "text format with an octal escape over \\377: cut off by C++")                   \
+    X(TEXT_HEX, "text format with the escape \\X of .proto files: refused by C++")                 \
     X(JSON_NO_UTF8, "text of proto2 that is no UTF-8 has no JSON form")
 
 enum Exclusion {
