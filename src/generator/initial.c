@@ -11,9 +11,7 @@
 
 #include <atoll/message.h>
 
-#include "base/arena.h"
 #include "base/bytes.h"
-#include "base/error.h"
 #include "base/map.h"
 #include "base/text.h"
 #include "generator/emit.h"
@@ -129,14 +127,12 @@ static void emit_value(const struct at_gen_field *f, const union value *v, struc
     }
 }
 
-/* Is it the same as no default? Bit by bit: a default of -0.0 is one. */
+/* Is it the same as no default? By its bits, the others of which are 0: -0.0 is a default. */
 static bool is_zero(const struct at_gen_field *f, const union value *v)
 {
-    static const union value zero;
-
     return f->proto->type == ATOLL_TYPE_STRING || f->proto->type == ATOLL_TYPE_BYTES
                ? v->s.len == 0
-               : memcmp(v, &zero, sizeof(zero)) == 0;
+               : v->u64 == 0;
 }
 
 bool at_gen_needs_math(const struct at_gen_file *file)

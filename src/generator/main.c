@@ -8,6 +8,7 @@
  * wrong with a .proto goes into the response, as protoc wants it; what is wrong with us to stderr.
  */
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,7 @@
 /* One request through one handler: bytes in, bytes out. */
 #include <errno.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <atoll/atoll.h>
 #include <atoll/message.h>

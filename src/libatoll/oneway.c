@@ -13,7 +13,6 @@
 #include <atoll/atoll.h>
 #include <atoll/message.h>
 
-#include "base/arena.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "call/call.h"
