@@ -57,6 +57,11 @@ struct at_json_reader {
 void at_json_reader_init(struct at_json_reader *r, struct at_bytes text);
 /* The next token; KEY comes before each member's value. */
 enum at_json_kind at_json_next(struct at_json_reader *r, struct at_json_token *ret);
+/*
+ * Takes the next member's name and colon when the name is this one, spelled without escapes, as the
+ * next token in an object. False: nothing was taken; at_json_next() says what is there.
+ */
+bool at_json_take_key(struct at_json_reader *r, struct at_bytes name);
 /* Steps over the value whose first token was `first` (a container: to its end). False: error. */
 bool at_json_skip(struct at_json_reader *r, const struct at_json_token *first);
 /*

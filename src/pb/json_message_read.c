@@ -287,19 +287,40 @@ static int end_message(struct at_json_parser *p, struct at_json_frame *frame)
     return r;
 }
 
-static int step_message(struct at_json_parser *p, struct at_json_frame *frame)
+/* The field that is likely to come, when it does: its name and colon are taken. Else NULL. */
+static const struct atoll_field_desc *take_likely(struct at_json_parser *p,
+                                                  struct at_json_frame *frame)
+{
+    const struct atoll_field_desc *f;
+
+    if (frame->next >= frame->desc->field_count || frame->any != NULL) {
+        return NULL;
+    }
+    f = at_pb_field(frame->desc, frame->next);
+    if (!at_json_take_key(&p->reader, at_pb_json_name(frame->desc, f))) {
+        return NULL;
+    }
+    frame->next++;
+    return f;
+}
+
+/*
+ * The next name: a field of the message, or *ret is NULL: a member that is stepped over, or (*ret_done)
+ * there is nothing more to do for it.
+ */
+static int read_name(struct at_json_parser *p, struct at_json_frame *frame,
+                     const struct atoll_field_desc **ret, bool *ret_done)
 {
     struct at_json_token token;
-    const struct atoll_field_desc *f;
     struct atoll_str text;
     struct at_bytes name;
     int r;
 
-    frame->field = NULL;
     if (at_json_next(&p->reader, &token) == AT_JSON_ERROR) {
         return AT_JSON_BAD_TEXT;
     }
     if (token.kind == AT_JSON_OBJECT_END) {
+        *ret_done = true;
         return end_message(p, frame);
     }
     r = at_json_token_string(&token, arena_of(p), &text);
@@ -308,17 +329,33 @@ static int step_message(struct at_json_parser *p, struct at_json_frame *frame)
     }
     name = at_bytes_over(text.at, text.len);
     if (frame->any != NULL) {
-        bool done = false;
-
-        r = at_json_any_member(p, frame, name, &done);
-        if (r != 0 || done) {
+        r = at_json_any_member(p, frame, name, ret_done);
+        if (r != 0 || *ret_done) {
             return r;
         }
     }
-    f = at_json_find_field(&p->source.names, frame->desc, &frame->next, name);
-    if (f == NULL && (p->flags & AT_JSON_IGNORE_UNKNOWN) == 0) {
+    *ret = at_json_find_field(&p->source.names, frame->desc, &frame->next, name);
+    if (*ret == NULL && (p->flags & AT_JSON_IGNORE_UNKNOWN) == 0) {
         p->bad_name = name;
         return AT_JSON_BAD_VALUE;
+    }
+    return 0;
+}
+
+static int step_message(struct at_json_parser *p, struct at_json_frame *frame)
+{
+    struct at_json_token token;
+    const struct atoll_field_desc *f;
+    bool done = false;
+    int r = 0;
+
+    frame->field = NULL;
+    f = take_likely(p, frame);
+    if (f == NULL) {
+        r = read_name(p, frame, &f, &done);
+    }
+    if (r != 0 || done) {
+        return r;
     }
     frame->field = f;
     if (f != NULL && mark_seen(frame, f)) {

@@ -20,6 +20,7 @@
 #include "pb/json_message.h"
 #include "pb/json_parser.h"
 #include "pb/json_printer.h"
+#include "pb/json_put.h"
 #include "pb/json_value.h"
 #include "pb/json_wkt.h"
 #include "pb/limits.h"
@@ -62,7 +63,7 @@ int at_json_print_push(struct at_json_printer *p, const struct atoll_message_des
     int r = add_frame(p, desc, message, 0, desc->field_count);
 
     if (r == 0) {
-        at_json_begin_object(p->out);
+        at_json_open(p->out, '{');
     }
     return r;
 }
@@ -73,9 +74,9 @@ static void open_repeated(struct at_json_printer *p, struct at_json_print_frame 
     frame->in_repeated = true;
     frame->element = 0;
     if (at_pb_is_map(f)) {
-        at_json_begin_object(p->out);
+        at_json_open(p->out, '{');
     } else {
-        at_json_begin_array(p->out);
+        at_json_open(p->out, '[');
     }
 }
 
@@ -234,19 +235,33 @@ static inline bool is_printed(bool defaults, const uint8_t *message,
     return at_pb_has(f, message);
 }
 
+/* The next element of a list of ordinary messages, which is the most that lists are made of. */
+static int print_message(struct at_json_printer *p, struct at_json_print_frame *frame,
+                         const struct atoll_message_desc *of, const struct at_pb_array *array)
+{
+    const uint8_t *element = (const uint8_t *)array->at + frame->element++ * of->struct_size;
+
+    return at_json_print_push(p, of, element);
+}
+
 /* Elements until one needs a frame of its own, or all are printed. */
 static int print_elements(struct at_json_printer *p, struct at_json_print_frame *frame,
                           const struct atoll_field_desc *f)
 {
     const struct at_pb_array *array =
         (const struct at_pb_array *)(const void *)(frame->message + f->offset);
-    size_t size = at_pb_value_size(frame->desc, f);
     const struct atoll_message_desc *desc = frame->desc;
     const uint32_t depth = p->depth;
     bool map = at_pb_is_map(f);
     const struct atoll_field_desc *key = NULL;
+    size_t size;
     int r = 0;
 
+    if (at_pb_is_message(f) && !map && frame->element < array->count &&
+        at_json_wkt_of(at_pb_sub(desc, f)) == AT_JSON_PLAIN) {
+        return print_message(p, frame, at_pb_sub(desc, f), array);
+    }
+    size = at_pb_value_size(desc, f);
     if (map) {
         desc = at_pb_sub(desc, f);
         key = at_pb_field(desc, 0);
@@ -265,9 +280,9 @@ static int print_elements(struct at_json_printer *p, struct at_json_print_frame 
         return r;
     }
     if (map) {
-        at_json_end_object(p->out);
+        at_json_close(p->out, '}');
     } else {
-        at_json_end_array(p->out);
+        at_json_close(p->out, ']');
     }
     frame->in_repeated = false;
     frame->field++;
@@ -353,7 +368,7 @@ static int run(struct at_json_printer *p)
 
         if (frame->field == frame->end) {
             if (!frame->bare) {
-                at_json_end_object(p->out);
+                at_json_close(p->out, '}');
             }
             p->depth--;
         } else if (frame->in_repeated) {

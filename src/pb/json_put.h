@@ -67,4 +67,36 @@ static inline void at_json_value_end(struct at_json_writer *w, char *end)
     w->needs_comma = true;
 }
 
+/* The bracket that begins an object or a list, and the one that ends it. */
+static inline void at_json_open(struct at_json_writer *w, char c)
+{
+    char *p = at_json_value_room(w, 1);
+
+    if (p != NULL) {
+        *p = c;
+        at_json_text_end(w->out, p + 1);
+    }
+    w->depth++;
+    w->needs_comma = false;
+}
+
+static inline void at_json_close(struct at_json_writer *w, char c)
+{
+    size_t blanks;
+    char *p;
+
+    w->depth--;
+    blanks = w->indent == 0 || !w->needs_comma ? 0 : (size_t)w->depth * w->indent + 1;
+    p = at_json_room(w->out, blanks + 1);
+    if (p != NULL) {
+        if (blanks > 0) {
+            *p = '\n';
+            memset(p + 1, ' ', blanks - 1);
+        }
+        p[blanks] = c;
+        at_json_text_end(w->out, p + blanks + 1);
+    }
+    w->needs_comma = true;
+}
+
 #endif

@@ -223,12 +223,17 @@ static enum at_json_kind read_value(struct at_json_reader *r, struct at_json_tok
     return read_word(r);
 }
 
+static const uint8_t *blanks_end(const uint8_t *p, const uint8_t *end)
+{
+    while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t')) {
+        p++;
+    }
+    return p;
+}
+
 static void skip_blanks(struct at_json_reader *r)
 {
-    while (r->at < r->end &&
-           (*r->at == ' ' || *r->at == '\n' || *r->at == '\r' || *r->at == '\t')) {
-        r->at++;
-    }
+    r->at = blanks_end(r->at, r->end);
 }
 
 static enum at_json_kind read_key(struct at_json_reader *r, struct at_json_token *token)
@@ -286,6 +291,31 @@ enum at_json_kind at_json_next(struct at_json_reader *r, struct at_json_token *r
     *ret = (struct at_json_token){0};
     ret->kind = next(r, ret);
     return ret->kind;
+}
+
+bool at_json_take_key(struct at_json_reader *r, struct at_bytes name)
+{
+    const uint8_t *p = blanks_end(r->at, r->end);
+    const uint8_t *begin;
+
+    if (r->expects == COMMA && p < r->end && *p == ',') {
+        p = blanks_end(p + 1, r->end);
+    } else if (r->expects != FIRST_KEY) {
+        return false;
+    }
+    begin = p;
+    if ((size_t)(r->end - p) < name.len + 3 || *p != '"' || p[name.len + 1] != '"' ||
+        !at_json_is_plain_copy(p + 1, name.at, name.len)) {
+        return false;
+    }
+    p = blanks_end(p + name.len + 2, r->end);
+    if (r->wrong != NULL || p == r->end || *p != ':') {
+        return false;
+    }
+    r->token_at = begin;
+    r->at = p + 1;
+    r->expects = VALUE;
+    return true;
 }
 
 bool at_json_skip(struct at_json_reader *r, const struct at_json_token *first)

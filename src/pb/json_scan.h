@@ -111,6 +111,28 @@ static inline uint64_t at_json_load_few(const uint8_t *p, size_t n)
                   : 0x2020202020000000U | p[0] | (uint32_t)p[n / 2] << 8 | (uint32_t)p[n - 1] << 16;
 }
 
+/* Are the n bytes at p those at q, and ASCII that stands in a JSON string as it is? */
+static inline bool at_json_is_plain_copy(const uint8_t *p, const uint8_t *q, size_t n)
+{
+    uint64_t a;
+    uint64_t b;
+
+    if (n < 8) {
+        a = at_json_load_few(p, n);
+        return a == at_json_load_few(q, n) && at_json_odd_of_8(a, false) == 0;
+    }
+    for (size_t i = 0; n - i > 8; i += 8) {
+        memcpy(&a, p + i, 8);
+        memcpy(&b, q + i, 8);
+        if (a != b || at_json_odd_of_8(a, false) != 0) {
+            return false;
+        }
+    }
+    memcpy(&a, p + n - 8, 8);
+    memcpy(&b, q + n - 8, 8);
+    return a == b && at_json_odd_of_8(a, false) == 0;
+}
+
 static inline void at_json_copy_few(char *out, const uint8_t *p, size_t n)
 {
     if (n >= 4) {
@@ -130,7 +152,8 @@ static inline void at_json_copy_few(char *out, const uint8_t *p, size_t n)
  * Copies n bytes that need no escape and are ASCII. False: one is not, and what was written is of
  * no use. Pieces of 8 and less may overlap, so that there is no loop for the rest.
  */
-static inline bool at_json_copy_plain(char *out, const uint8_t *p, size_t n)
+static inline __attribute__((always_inline)) bool at_json_copy_plain(char *out, const uint8_t *p,
+                                                                     size_t n)
 {
     uint64_t v;
     size_t i = 0;

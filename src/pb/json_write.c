@@ -15,55 +15,24 @@ void at_json_writer_init(struct at_json_writer *w, struct at_text *out, uint32_t
     *w = (struct at_json_writer){.out = out, .indent = indent};
 }
 
-static void begin(struct at_json_writer *w, char c)
-{
-    char *p = at_json_value_room(w, 1);
-
-    if (p != NULL) {
-        *p = c;
-        at_json_text_end(w->out, p + 1);
-    }
-    w->depth++;
-    w->needs_comma = false;
-}
-
-static void end(struct at_json_writer *w, char c)
-{
-    size_t blanks;
-    char *p;
-
-    w->depth--;
-    blanks = w->indent == 0 || !w->needs_comma ? 0 : (size_t)w->depth * w->indent + 1;
-    p = at_json_room(w->out, blanks + 1);
-    if (p != NULL) {
-        if (blanks > 0) {
-            *p = '\n';
-            memset(p + 1, ' ', blanks - 1);
-        }
-        p[blanks] = c;
-        at_json_text_end(w->out, p + blanks + 1);
-    }
-    w->needs_comma = true;
-}
-
 void at_json_begin_object(struct at_json_writer *w)
 {
-    begin(w, '{');
+    at_json_open(w, '{');
 }
 
 void at_json_end_object(struct at_json_writer *w)
 {
-    end(w, '}');
+    at_json_close(w, '}');
 }
 
 void at_json_begin_array(struct at_json_writer *w)
 {
-    begin(w, '[');
+    at_json_open(w, '[');
 }
 
 void at_json_end_array(struct at_json_writer *w)
 {
-    end(w, ']');
+    at_json_close(w, ']');
 }
 
 static size_t utf8_len(const uint8_t *p, size_t left)
