@@ -14,6 +14,7 @@
 #include "cli/cli.h"
 #include "cli/contracts.h"
 #include "pb/json.h"
+#include "pb/limits.h"
 #include "pb/pool.h"
 
 enum {
@@ -253,6 +254,8 @@ int at_proto_pool(struct at_cli *cli, const struct at_contracts *c, struct at_po
     }
     (void)at_pool_free(pool);
     return r == -EBADMSG ? at_cli_diag(cli, AT_EXIT_USAGE, &diag)
-                         : at_cli_fail(cli, AT_EXIT_FAILURE, "the contracts cannot be read: %s",
-                                       strerror(-r));
+                         : at_cli_fail(cli, AT_EXIT_FAILURE,
+                                       "the contracts are too big: all their tables together may "
+                                       "take %d MiB; name only the files that are needed",
+                                       AT_POOL_BYTES_MAX >> 20);
 }

@@ -9,7 +9,6 @@
 #include "cli/contracts.h"
 #include "cli/out.h"
 #include "cli/proto.h"
-#include "cli/proto_data.h"
 #include "cli/proto_names.h"
 #include "contract/describe.h"
 #include "contract/field.h"
@@ -197,16 +196,16 @@ static int print(struct at_cli *cli, const struct at_contracts *c, const struct 
 
 static int describe(struct at_cli *cli, struct at_contracts *c, const struct subject *subject)
 {
-    struct at_pool *pool = NULL;
+    struct at_pool *pool = at_pool_new();
     struct at_describer d = {.set = &c->set, .arena = &c->arena};
     struct at_text text;
-    int code = at_proto_pool(cli, c, &pool);
+    int code;
     int r;
 
-    if (code != 0) {
-        return code;
+    /* Only custom options want tables: where these cannot be made, they are shown by number. */
+    if (pool != NULL && at_pool_add(pool, at_text_bytes(&c->bytes), NULL) == 0) {
+        d.pool = pool;
     }
-    d.pool = pool;
     at_text_init(&text);
     r = subject->is_method ? at_describe_method(&d, subject->symbol, subject->method, &text)
                            : at_describe(&d, subject->symbol, &text);

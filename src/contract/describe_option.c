@@ -142,9 +142,10 @@ static int put_unknown(struct printing *p, const uint8_t *message)
     r = at_pbtext_write(&how, &nothing, unknown, &text);
     if (p->style == AT_OPTION_STATEMENTS) {
         indent(p->out, p->level);
-        at_text_addf(p->out, "// option of a file that is not here: %s\n", at_text_str(&text));
+        at_text_addf(p->out, "// option whose declaration is not known here: %s\n",
+                     at_text_str(&text));
     } else {
-        at_text_addf(p->out, "%s/* of a file that is not here: %s */", *p->count > 0 ? " " : "",
+        at_text_addf(p->out, "%s/* declaration not known here: %s */", *p->count > 0 ? " " : "",
                      at_text_str(&text));
         (*p->count)++;
     }

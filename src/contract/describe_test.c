@@ -127,7 +127,7 @@ TEST(a_method_shows_its_options_by_name_or_without_their_declaration_by_number)
     at_text_clear(&s.out);
     CHECK_INT(at_describe_method(&s.d, rich_symbol(&s.rich, "rich.v1.BookService"), 3, &s.out), 0);
     CHECK_STR(at_text_str(&s.out), "rpc Watch(google.protobuf.Empty) returns (stream Book) {\n"
-                                   "  // option of a file that is not here: 72295728 { 2: "
+                                   "  // option whose declaration is not known here: 72295728 { 2: "
                                    "\"/v1/watch\" }\n"
                                    "}\n");
     end(&s);
