@@ -73,7 +73,8 @@ struct showing {
 
 static const char *path_of(const struct showing *s, const struct at_finding *f)
 {
-    return f->in_old ? s->old->shown[f->file->index] : s->now->shown[f->file->index];
+    return f->in_old && s->old != NULL ? s->old->shown[f->file->index]
+                                       : s->now->shown[f->file->index];
 }
 
 static void add_classes(struct at_text *out, unsigned breaks)

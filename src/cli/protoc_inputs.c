@@ -99,9 +99,9 @@ static const char *strip_package(struct at_arena *arena, const char *folder,
         return NULL;
     }
     for (size_t i = 0; i < package.len; i++) {
-        char want = package.at[i] == '.' ? '/' : (char)package.at[i];
+        uint8_t want = package.at[i] == '.' ? (uint8_t)'/' : package.at[i];
 
-        if (folder[len - package.len + i] != want) {
+        if ((uint8_t)folder[len - package.len + i] != want) {
             return NULL;
         }
     }

@@ -5,6 +5,7 @@
 
 #include <atoll/message.h>
 
+#include "base/arena.h"
 #include "base/bytes.h"
 #include "contract/breaking_rules.h"
 #include "contract/field.h"
@@ -38,6 +39,8 @@ static const struct {
     [ATOLL_TYPE_SFIXED32] = {"sfixed32", 5, 3}, [ATOLL_TYPE_SFIXED64] = {"sfixed64", 4, 2},
     [ATOLL_TYPE_SINT32] = {"sint32", 10, 3},    [ATOLL_TYPE_SINT64] = {"sint64", 10, 2},
 };
+
+enum { LOOK_AT_MAX = 16 }; /* fields of what may look like a map entry */
 
 /* The entry of a map field; NULL: it is no map. */
 static const struct at_set_symbol *entry_of(const struct at_set *set,
@@ -110,6 +113,19 @@ static unsigned scalar_breaks(struct at_breaking_run *run,
                                                           : AT_BREAKS_SOURCE;
 }
 
+static const struct google_protobuf_FieldDescriptorProto *
+field_of(const struct at_set_symbol *message, int32_t number)
+{
+    const struct google_protobuf_DescriptorProto *m = message->of.message;
+
+    for (size_t i = 0; i < m->field.count && i < LOOK_AT_MAX; i++) {
+        if (m->field.at[i].number == number) {
+            return &m->field.at[i];
+        }
+    }
+    return NULL;
+}
+
 /* Keys and values of two map entries, or of a message that looks like one. */
 static unsigned entry_breaks(struct at_breaking_run *run, const struct at_set_symbol *old,
                              const struct at_set_symbol *now)
@@ -117,20 +133,13 @@ static unsigned entry_breaks(struct at_breaking_run *run, const struct at_set_sy
     unsigned breaks = 0;
 
     for (int32_t number = 1; number <= 2; number++) {
-        const struct google_protobuf_FieldDescriptorProto *pair[2] = {NULL, NULL};
-        const struct at_set_symbol *both[2] = {old, now};
+        const struct google_protobuf_FieldDescriptorProto *was = field_of(old, number);
+        const struct google_protobuf_FieldDescriptorProto *is = field_of(now, number);
 
-        for (size_t side = 0; side < 2; side++) {
-            for (size_t i = 0; i < both[side]->of.message->field.count; i++) {
-                if (both[side]->of.message->field.at[i].number == number) {
-                    pair[side] = &both[side]->of.message->field.at[i];
-                }
-            }
-        }
-        if (pair[0] == NULL || pair[1] == NULL) {
+        if (was == NULL || is == NULL) {
             return AT_BREAKS_ALL;
         }
-        breaks |= scalar_breaks(run, pair[0], pair[1]);
+        breaks |= scalar_breaks(run, was, is);
     }
     return breaks;
 }

@@ -8,7 +8,6 @@
 
 #include "base/bytes.h"
 #include "contract/breaking_rules.h"
-#include "contract/finding.h"
 #include "contract/set.h"
 #include "descriptor.atoll.h"
 
@@ -20,34 +19,34 @@ enum option_kind { IS_TEXT, IS_BOOL, IS_ENUM };
 
 /* Options that decide what generated code is called or how it is cut. */
 static const struct {
-    enum at_breaking_rule rule;
     const char *name;
-    int32_t number;
     size_t offset;
+    enum at_breaking_rule rule;
+    int32_t number;
     enum option_kind kind;
 } options[] = {
-    {AT_FILE_SAME_CC_ENABLE_ARENAS, "cc_enable_arenas", 31, OPTION(cc_enable_arenas), IS_BOOL},
-    {AT_FILE_SAME_CC_GENERIC_SERVICES, "cc_generic_services", 16, OPTION(cc_generic_services),
+    {"cc_enable_arenas", OPTION(cc_enable_arenas), AT_FILE_SAME_CC_ENABLE_ARENAS, 31, IS_BOOL},
+    {"cc_generic_services", OPTION(cc_generic_services), AT_FILE_SAME_CC_GENERIC_SERVICES, 16,
      IS_BOOL},
-    {AT_FILE_SAME_CSHARP_NAMESPACE, "csharp_namespace", 37, OPTION(csharp_namespace), IS_TEXT},
-    {AT_FILE_SAME_GO_PACKAGE, "go_package", 11, OPTION(go_package), IS_TEXT},
-    {AT_FILE_SAME_JAVA_GENERIC_SERVICES, "java_generic_services", 17, OPTION(java_generic_services),
+    {"csharp_namespace", OPTION(csharp_namespace), AT_FILE_SAME_CSHARP_NAMESPACE, 37, IS_TEXT},
+    {"go_package", OPTION(go_package), AT_FILE_SAME_GO_PACKAGE, 11, IS_TEXT},
+    {"java_generic_services", OPTION(java_generic_services), AT_FILE_SAME_JAVA_GENERIC_SERVICES, 17,
      IS_BOOL},
-    {AT_FILE_SAME_JAVA_MULTIPLE_FILES, "java_multiple_files", 10, OPTION(java_multiple_files),
+    {"java_multiple_files", OPTION(java_multiple_files), AT_FILE_SAME_JAVA_MULTIPLE_FILES, 10,
      IS_BOOL},
-    {AT_FILE_SAME_JAVA_OUTER_CLASSNAME, "java_outer_classname", 8, OPTION(java_outer_classname),
+    {"java_outer_classname", OPTION(java_outer_classname), AT_FILE_SAME_JAVA_OUTER_CLASSNAME, 8,
      IS_TEXT},
-    {AT_FILE_SAME_JAVA_PACKAGE, "java_package", 1, OPTION(java_package), IS_TEXT},
-    {AT_FILE_SAME_OBJC_CLASS_PREFIX, "objc_class_prefix", 36, OPTION(objc_class_prefix), IS_TEXT},
-    {AT_FILE_SAME_OPTIMIZE_FOR, "optimize_for", 9, OPTION(optimize_for), IS_ENUM},
-    {AT_FILE_SAME_PHP_CLASS_PREFIX, "php_class_prefix", 40, OPTION(php_class_prefix), IS_TEXT},
-    {AT_FILE_SAME_PHP_METADATA_NAMESPACE, "php_metadata_namespace", 44,
-     OPTION(php_metadata_namespace), IS_TEXT},
-    {AT_FILE_SAME_PHP_NAMESPACE, "php_namespace", 41, OPTION(php_namespace), IS_TEXT},
-    {AT_FILE_SAME_PY_GENERIC_SERVICES, "py_generic_services", 18, OPTION(py_generic_services),
+    {"java_package", OPTION(java_package), AT_FILE_SAME_JAVA_PACKAGE, 1, IS_TEXT},
+    {"objc_class_prefix", OPTION(objc_class_prefix), AT_FILE_SAME_OBJC_CLASS_PREFIX, 36, IS_TEXT},
+    {"optimize_for", OPTION(optimize_for), AT_FILE_SAME_OPTIMIZE_FOR, 9, IS_ENUM},
+    {"php_class_prefix", OPTION(php_class_prefix), AT_FILE_SAME_PHP_CLASS_PREFIX, 40, IS_TEXT},
+    {"php_metadata_namespace", OPTION(php_metadata_namespace), AT_FILE_SAME_PHP_METADATA_NAMESPACE,
+     44, IS_TEXT},
+    {"php_namespace", OPTION(php_namespace), AT_FILE_SAME_PHP_NAMESPACE, 41, IS_TEXT},
+    {"py_generic_services", OPTION(py_generic_services), AT_FILE_SAME_PY_GENERIC_SERVICES, 18,
      IS_BOOL},
-    {AT_FILE_SAME_RUBY_PACKAGE, "ruby_package", 45, OPTION(ruby_package), IS_TEXT},
-    {AT_FILE_SAME_SWIFT_PREFIX, "swift_prefix", 39, OPTION(swift_prefix), IS_TEXT},
+    {"ruby_package", OPTION(ruby_package), AT_FILE_SAME_RUBY_PACKAGE, 45, IS_TEXT},
+    {"swift_prefix", OPTION(swift_prefix), AT_FILE_SAME_SWIFT_PREFIX, 39, IS_TEXT},
 };
 
 static struct at_breaking_where at_statement(const struct at_set_file *now, int32_t statement,

@@ -7,7 +7,6 @@
 #include <atoll/message.h>
 
 #include "base/arena.h"
-#include "base/bytes.h"
 #include "contract/breaking_rules.h"
 #include "contract/field.h"
 #include "contract/finding.h"

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <atoll/message.h>
+
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "contract/breaking_rules.h"

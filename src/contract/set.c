@@ -1,6 +1,9 @@
 #include "contract/set.h"
 
 #include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +14,7 @@
 #include "base/error.h"
 #include "contract/judge.h"
 #include "contract/limits.h"
+#include "descriptor.atoll.h"
 #include "pb/codec.h"
 #include "pb/descriptor.h"
 #include "pb/fault.h"

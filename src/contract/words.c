@@ -136,7 +136,9 @@ const char *at_word_to_pascal(struct at_arena *arena, struct at_bytes name)
         if (i == 0 || is_separator(name.at[i - 1])) {
             out[len++] = to_upper(name.at[i]);
         } else {
-            out[len++] = shouted ? to_lower(name.at[i]) : (char)name.at[i];
+            out[len] = (char)name.at[i];
+            out[len] = shouted ? to_lower(name.at[i]) : out[len];
+            len++;
         }
     }
     out[len] = '\0';
