@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <atoll/codec.h>
 #include <atoll/message.h>
 
 #include "any.atoll.h"
@@ -39,6 +40,7 @@ struct question {
     const struct atoll_message_desc *desc;
     void *message;
     struct at_arena *arena;
+    struct atoll_memory *memory; /* TABLES_IN_LIBRARY */
     struct at_pb_fault fault;
     struct conformance_ConformanceResponse said;
 };
@@ -187,52 +189,130 @@ static void write_text(struct question *q)
     say_text(q, RESULT(text_payload), &text, r);
 }
 
+/* ---- the same through the library ---- */
+
+static const struct atoll_message_desc *find_for_library(void *answerer, struct atoll_str name)
+{
+    return find_table(answerer, bytes_of(name));
+}
+
+static struct atoll_json_options library_options(const struct question *q)
+{
+    bool lenient = q->asked->test_category == CONFORMANCE_JSON_IGNORE_UNKNOWN_PARSING_TEST;
+
+    return (struct atoll_json_options){.size = sizeof(struct atoll_json_options),
+                                       .flags = lenient ? ATOLL_JSON_IGNORE_UNKNOWN : 0,
+                                       .find = find_for_library,
+                                       .user = q->answerer};
+}
+
+/* The reason of a failure, where the rooms leave it. */
+static int library_result(struct question *q, int status)
+{
+    (void)snprintf(q->fault.what, sizeof(q->fault.what), "%s", atoll_memory_reason(q->memory));
+    return status;
+}
+
+static int library_read_protobuf(struct question *q)
+{
+    return library_result(
+        q, atoll_decode(q->memory, q->desc, q->asked->payload.protobuf_payload, q->message));
+}
+
+static int library_read_json(struct question *q)
+{
+    struct atoll_json_options options = library_options(q);
+
+    return library_result(q, atoll_from_json(q->memory, q->desc, q->asked->payload.json_payload,
+                                             &options, q->message));
+}
+
+static void library_say(struct question *q, uint32_t member, int status, struct atoll_str payload)
+{
+    char *copy = status == 0 ? at_arena_copy(q->arena, bytes_of(payload)) : NULL;
+
+    if (copy == NULL) {
+        say_result(q, RESULT(serialize_error), library_result(q, status));
+        return;
+    }
+    say(q, member, at_bytes_over(copy, payload.len));
+}
+
+static void library_write_protobuf(struct question *q)
+{
+    struct atoll_str wire = {0};
+    int status = atoll_encode(q->memory, q->desc, q->message, &wire);
+
+    library_say(q, RESULT(protobuf_payload), status, wire);
+}
+
+static void library_write_json(struct question *q)
+{
+    struct atoll_json_options options = library_options(q);
+    struct atoll_str json = {0};
+    int status = atoll_to_json(q->memory, q->desc, q->message, &options, &json);
+
+    library_say(q, RESULT(json_payload), status, json);
+}
+
 /* ---- the question as a whole ---- */
 
 static const struct {
     uint32_t payload;
     int (*read)(struct question *q);
+    int (*read_in_library)(struct question *q); /* NULL: it cannot */
 } readers[] = {
-    {REQUEST(protobuf), read_protobuf},
-    {REQUEST(json), read_json},
-    {REQUEST(text), read_text},
+    {REQUEST(protobuf), read_protobuf, library_read_protobuf},
+    {REQUEST(json), read_json, library_read_json},
+    {REQUEST(text), read_text, NULL},
 };
 
 static const struct {
     int32_t format;
     void (*write)(struct question *q);
+    void (*write_in_library)(struct question *q); /* NULL: it cannot */
 } writers[] = {
-    {CONFORMANCE_PROTOBUF, write_protobuf},
-    {CONFORMANCE_JSON, write_json},
-    {CONFORMANCE_TEXT_FORMAT, write_text},
+    {CONFORMANCE_PROTOBUF, write_protobuf, library_write_protobuf},
+    {CONFORMANCE_JSON, write_json, library_write_json},
+    {CONFORMANCE_TEXT_FORMAT, write_text, NULL},
 };
 
 /* True when the message was read. */
 static bool read_payload(struct question *q)
 {
+    int (*read)(struct question *q) = NULL;
+    int r;
+
     for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++) {
         if (readers[i].payload == q->asked->payload_case) {
-            int r = readers[i].read(q);
-
-            if (r != 0) {
-                say_result(q, RESULT(parse_error), r);
-            }
-            return r == 0;
+            read = q->memory != NULL ? readers[i].read_in_library : readers[i].read;
         }
     }
-    say(q, RESULT(skipped), AT_LIT("there is no reader for this format"));
-    return false;
+    if (read == NULL) {
+        say(q, RESULT(skipped), AT_LIT("there is no reader for this format"));
+        return false;
+    }
+    r = read(q);
+    if (r != 0) {
+        say_result(q, RESULT(parse_error), r);
+    }
+    return r == 0;
 }
 
 static void write_payload(struct question *q)
 {
+    void (*write)(struct question *q) = NULL;
+
     for (size_t i = 0; i < sizeof(writers) / sizeof(writers[0]); i++) {
         if (writers[i].format == q->asked->requested_output_format) {
-            writers[i].write(q);
-            return;
+            write = q->memory != NULL ? writers[i].write_in_library : writers[i].write;
         }
     }
-    say(q, RESULT(skipped), AT_LIT("there is no writer for this format"));
+    if (write == NULL) {
+        say(q, RESULT(skipped), AT_LIT("there is no writer for this format"));
+        return;
+    }
+    write(q);
 }
 
 static void answer(struct question *q)
@@ -265,7 +345,9 @@ bool answer_request(struct answerer *a, struct at_bytes request, struct at_arena
     if (at_pb_decode(&conformance_ConformanceRequest_desc, request, arena, &asked, NULL) != 0) {
         return false;
     }
+    q.memory = a->tables == TABLES_IN_LIBRARY ? atoll_memory_new(0) : NULL;
     answer(&q);
+    atoll_memory_free(q.memory);
     return at_pb_encode_in_arena(&conformance_ConformanceResponse_desc, &q.said, arena, ret) == 0;
 }
 

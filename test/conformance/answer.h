@@ -13,6 +13,7 @@
 enum tables {
     TABLES_OF_POOL,
     TABLES_GENERATED,
+    TABLES_IN_LIBRARY, /* generated, and only through <atoll/codec.h>; it has no text format */
 };
 
 struct answerer {

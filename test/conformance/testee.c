@@ -1,7 +1,7 @@
 /*
  * Our side of protobuf's conformance tests: answers the official runner over stdin and stdout.
  *
- *   testee pool|generated DESCRIPTOR_SET
+ *   testee pool|generated|library DESCRIPTOR_SET
  *
  * Each message stands behind its length as 4 bytes, little-endian; the end of stdin ends it.
  */
@@ -65,18 +65,33 @@ static int serve(struct answerer *a, uint8_t *room)
     return r == 0 ? 0 : 1;
 }
 
+static bool find_tables(const char *name, enum tables *ret)
+{
+    static const char *const names[] = {[TABLES_OF_POOL] = "pool",
+                                        [TABLES_GENERATED] = "generated",
+                                        [TABLES_IN_LIBRARY] = "library"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(name, names[i]) == 0) {
+            *ret = (enum tables)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 int main(int argc, char **argv)
 {
+    enum tables tables;
     struct answerer a;
     uint8_t *room;
     int code;
 
-    if (argc != 3) {
-        (void)fprintf(stderr, "usage: testee pool|generated DESCRIPTOR_SET\n");
+    if (argc != 3 || !find_tables(argv[1], &tables)) {
+        (void)fprintf(stderr, "usage: testee pool|generated|library DESCRIPTOR_SET\n");
         return 2;
     }
-    if (!answerer_init(&a, strcmp(argv[1], "pool") == 0 ? TABLES_OF_POOL : TABLES_GENERATED,
-                       argv[2])) {
+    if (!answerer_init(&a, tables, argv[2])) {
         return 2;
     }
     room = malloc(REQUEST_MAX);
