@@ -1,10 +1,15 @@
 /*
- * The proto3 JSON mapping between messages and JSON, in one pass each way.
+ * protobuf's JSON mapping (protobuf.dev/programming-guides/json) between messages and JSON, in one
+ * pass each way, without a tree; proto2 and proto3, generated tables and those of a pool.
  *
  * Reading accepts lowerCamel and original field names, 64-bit integers as numbers or strings, enum
- * names or numbers, base64 and base64url with or without padding, null as "absent". Writing prints
- * lowerCamel names, 64-bit integers as strings, enum names (numbers without a name as numbers),
- * bytes as base64. Unknown fields of the wire have no JSON form and are left out.
+ * names (in any case) or numbers, base64 and base64url with or without padding, null as "absent".
+ * Writing prints lowerCamel names, 64-bit integers as strings, enum names (numbers without a name as
+ * numbers), bytes as base64, the shortest digits of a double. Timestamp, Duration, FieldMask, the
+ * wrappers, Struct, Value, ListValue, NullValue and Any have their forms; extensions that the table
+ * knows are members "[pkg.name]". Unknown fields of the wire have no JSON form and are left out.
+ *
+ * Nothing here is shared between threads; what is read may be freed with its arena.
  */
 #ifndef AT_PB_JSON_MESSAGE_H
 #define AT_PB_JSON_MESSAGE_H
@@ -67,7 +72,7 @@ int at_json_write_field(const struct at_json_how *how, const struct atoll_messag
                         struct at_json_writer *out);
 
 /*
- * JSON text into a message of desc->struct_size bytes, zeroed first. Strings without escapes borrow
+ * JSON text into a message of desc->struct_size bytes, made empty first. Strings without escapes borrow
  * the text, everything else lives in the arena. 0, an at_json_result with fault filled in (may be
  * NULL): "field quantity: 2147483648 is over the int32 limit", or -ENOMEM.
  */
@@ -84,7 +89,8 @@ int at_json_to_field(const struct atoll_message_desc *desc, const struct atoll_f
                      struct at_pb_fault *fault);
 
 /*
- * One scalar field from plain text, as it stands in a path or query ("5", "true", "KIND_ADD");
+ * One scalar field from plain text, as it stands in a path or query ("5", "true", "KIND_ADD"), or
+ * one whose JSON is a scalar ("2026-01-31T23:59:59Z", "1.5s", "fooBar,baz", a wrapper's value);
  * a repeated scalar field gets one more element. path names the field through sub-messages
  * ("item.id"), which are made on the way. AT_JSON_BAD_VALUE: no such field (what says so and names
  * the nearest), not a scalar, or no value of its type. The text may be borrowed.
