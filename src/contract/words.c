@@ -89,6 +89,11 @@ static char to_upper(uint8_t c)
     return (char)(is_lower(c) ? c - 'a' + 'A' : c);
 }
 
+static char as_it_is(uint8_t c)
+{
+    return (char)c;
+}
+
 static const char *to_snake(struct at_arena *arena, struct at_bytes name, char (*change)(uint8_t))
 {
     char *out = at_arena_alloc(arena, 2 * name.len + 1, 1);
@@ -124,7 +129,8 @@ const char *at_word_to_pascal(struct at_arena *arena, struct at_bytes name)
 {
     char *out = at_arena_alloc(arena, name.len + 1, 1);
     size_t len = 0;
-    bool shouted = at_word_is_upper_snake(name); /* "ORDER_STATE": small letters have to be made */
+    /* "ORDER_STATE": small letters have to be made. */
+    char (*rest)(uint8_t) = at_word_is_upper_snake(name) ? to_lower : as_it_is;
 
     if (out == NULL) {
         return NULL;
@@ -136,9 +142,7 @@ const char *at_word_to_pascal(struct at_arena *arena, struct at_bytes name)
         if (i == 0 || is_separator(name.at[i - 1])) {
             out[len++] = to_upper(name.at[i]);
         } else {
-            out[len] = (char)name.at[i];
-            out[len] = shouted ? to_lower(name.at[i]) : out[len];
-            len++;
+            out[len++] = rest(name.at[i]);
         }
     }
     out[len] = '\0';
