@@ -220,11 +220,18 @@ bool at_pbtext_is_percent_escape(struct at_bytes b)
     return b.len >= 3 && b.at[0] == '%' && hex_digit(b.at[1]) >= 0 && hex_digit(b.at[2]) >= 0;
 }
 
+static bool is_word(uint8_t c)
+{
+    return is_letter(c) || is_digit(c);
+}
+
 size_t at_pbtext_bracket_name(struct at_pbtext_lexer *l, char *out, size_t cap)
 {
     size_t len = 0;
 
     for (;;) {
+        const uint8_t *from = l->at;
+
         skip_blanks(l);
         if (l->at == l->end) {
             l->wrong = "a name in brackets is not closed";
@@ -237,6 +244,10 @@ size_t at_pbtext_bracket_name(struct at_pbtext_lexer *l, char *out, size_t cap)
         }
         if (!at_pbtext_in_bracket_name(*l->at)) {
             l->wrong = "this character cannot stand in a name in brackets";
+            return 0;
+        }
+        if (l->at != from && len > 0 && is_word((uint8_t)out[len - 1]) && is_word(*l->at)) {
+            l->wrong = "the words of a name in brackets need a dot between them";
             return 0;
         }
         if (len == cap) {

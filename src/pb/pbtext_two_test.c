@@ -109,6 +109,7 @@ TEST(extensions_stand_in_brackets)
               "needed: 1 [test.v1.height]: 7 [test.v1.tags]: \"a\" [test.v1.tags]: \"b\" "
               "[test.v1.inner] { needed: 2 } [test.v1.Scope.scope] { Detail { } }");
     refused("needed: 1 height: 7", "line 1, column 11: test.v1.Two has no field \"height\"");
+    CHECK_INT(read("[test.v1.hei ght]: 7 needed: 1"), AT_PBTEXT_BAD_TEXT);
     refused("[needed]: 1", "line 1, column 1: test.v1.Two has no field \"needed\"");
     done();
 }
