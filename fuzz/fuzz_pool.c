@@ -3,7 +3,8 @@
  *
  * Properties of a set that is taken: its tables keep every promise of message.h (fields ascend and
  * are found by number and by their names; places lie within the struct and do not meet, but for
- * members of a oneof); to add it again changes nothing; an empty message encodes to nothing. For
+ * members of a oneof); to add it again changes nothing; its files added one by one make the same
+ * tables, if each can be taken before the next; an empty message encodes to nothing. For
  * the first types: what decodes encodes, to bytes that decode to the same; deterministic encoding
  * gives the same bytes twice.
  */
@@ -18,6 +19,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "pb/codec.h"
+#include "pb/descriptor.h"
 #include "pb/pool.h"
 #include "pb/table.h"
 
@@ -109,7 +111,9 @@ static void judge_empty(const struct atoll_message_desc *desc, struct at_arena *
     }
     at_pb_init(desc, m);
     r = at_pb_encode_in_arena(desc, m, arena, &out);
-    MUST(is_ok(r) && (r != 0 || out.len == 0));
+    MUST(is_ok(r));
+    /* Entries of maps always go out with both their fields. */
+    MUST(r != 0 || out.len == 0 || (desc->flags & ATOLL_MESSAGE_MAP_ENTRY) != 0);
 }
 
 static void try_message(const struct atoll_message_desc *desc, struct at_bytes in,
@@ -136,6 +140,57 @@ static void try_message(const struct atoll_message_desc *desc, struct at_bytes i
     }
 }
 
+static bool is_same_field(const struct atoll_message_desc *of_a, const struct atoll_field_desc *a,
+                          const struct atoll_message_desc *of_b, const struct atoll_field_desc *b)
+{
+    return a->tag == b->tag && a->kind == b->kind && a->flags == b->flags && a->of == b->of &&
+           a->offset == b->offset && a->presence == b->presence &&
+           at_bytes_equal(at_pb_name(of_a, a), at_pb_name(of_b, b)) &&
+           at_bytes_equal(at_pb_json_name(of_a, a), at_pb_json_name(of_b, b)) &&
+           (!at_pb_is_message(a) ||
+            strcmp(at_pb_sub(of_a, a)->full_name, at_pb_sub(of_b, b)->full_name) == 0);
+}
+
+static void judge_same(const struct at_pool *pool, const struct at_pool *other)
+{
+    const struct atoll_message_desc *a = NULL;
+
+    while ((a = at_pool_next_message(pool, a)) != NULL) {
+        const struct atoll_message_desc *b = at_pool_message(other, at_bytes_of(a->full_name));
+
+        MUST(b != NULL && a->struct_size == b->struct_size && a->field_count == b->field_count);
+        MUST(a->flags == b->flags && (a->initial == NULL) == (b->initial == NULL));
+        for (size_t i = 0; i < a->field_count; i++) {
+            MUST(is_same_field(a, at_pb_field(a, i), b, at_pb_field(b, i)));
+        }
+    }
+}
+
+/* Each file as a set of its own. */
+static void try_in_pieces(const struct at_pool *pool, struct at_bytes set)
+{
+    struct at_pool *other = at_pool_new();
+    struct at_proto_file_set files;
+    struct at_arena arena;
+    int r;
+
+    at_arena_init(&arena, 4096, ARENA_MAX);
+    r = at_pb_decode(&at_proto_file_set_desc, set, &arena, &files, NULL);
+    for (size_t i = 0; r == 0 && i < files.files.count; i++) {
+        struct at_proto_file_set one = {.files = {&files.files.at[i], 1}};
+        struct at_bytes bytes = {0};
+
+        r = at_pb_encode_in_arena(&at_proto_file_set_desc, &one, &arena, &bytes);
+        r = r == 0 ? at_pool_add(other, bytes, NULL) : r;
+    }
+    if (r == 0) {
+        judge_same(pool, other);
+        judge_same(other, pool);
+    }
+    at_arena_deinit(&arena);
+    at_pool_free(other);
+}
+
 static void judge(struct at_pool *pool, struct at_bytes set, struct at_bytes message)
 {
     const struct atoll_message_desc *desc = NULL;
@@ -153,6 +208,7 @@ static void judge(struct at_pool *pool, struct at_bytes set, struct at_bytes mes
         try_message(desc, message, &arena);
         at_arena_deinit(&arena);
     }
+    try_in_pieces(pool, set);
     MUST(at_pool_add(pool, set, &diag) != -EBADMSG);
 }
 

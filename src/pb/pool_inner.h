@@ -78,6 +78,7 @@ struct at_pool {
     size_t type_count;
     struct at_pool_type *types; /* all of them */
     struct at_pool_type **types_end;
+    size_t service_count;
     struct at_pool_service_node *services;
     struct at_pool_service_node **services_end;
 };

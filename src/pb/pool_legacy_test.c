@@ -271,6 +271,28 @@ TEST(extensions_that_come_later_join_the_message_that_is_there)
     end(pool);
 }
 
+TEST(in_which_set_extensions_come_makes_no_difference)
+{
+    struct at_pool *later = legacy();
+    struct at_pool *at_once = at_pool_new();
+    const struct atoll_message_desc *a = type(later, "test.legacy.Legacy");
+    const struct atoll_message_desc *b;
+
+    CHECK_INT(at_pool_add(later, file(LEGACY_MORE_SET), &diag), 0);
+    CHECK_INT(at_pool_add(at_once, file(LEGACY_MORE_SET), &diag), 0);
+    b = type(at_once, "test.legacy.Legacy");
+    CHECK(a->field_count == b->field_count && a->struct_size == b->struct_size);
+    for (size_t i = 0; i < a->field_count; i++) {
+        const struct atoll_field_desc *x = at_pb_field(a, i);
+        const struct atoll_field_desc *y = at_pb_field(b, i);
+
+        CHECK(x->tag == y->tag && x->kind == y->kind && x->offset == y->offset);
+        CHECK(at_bytes_equal(at_pb_name(a, x), at_pb_name(b, y)));
+    }
+    at_pool_free(at_once);
+    end(later);
+}
+
 /* 1: 7, 2: group {1: "l" 2: 3}, 3: group {1: 5}, 3: group {1: 6}, 9: {1: "y"} */
 #define GROUPED "\x08\x07\x13\x0A\x01l\x10\x03\x14\x1B\x08\x05\x1C\x1B\x08\x06\x1C\x4A\x03\x0A\x01y"
 
@@ -509,6 +531,24 @@ TEST(ranges_of_extensions_have_a_limit)
     (void)snprintf(set, sizeof(set), "file { name: 'f' %s } }", text);
     CHECK_INT(at_pool_add(pool, set_of(set), &diag), -EBADMSG);
     CHECK_STR(diag.what, "M has more than 1024 ranges of extension numbers");
+    end(pool);
+}
+
+TEST(services_have_a_limit)
+{
+    enum { EACH = 32 };
+    char *text = malloc((size_t)EACH * (AT_POOL_SERVICES_MAX + 2));
+    struct at_pool *pool = at_pool_new();
+    size_t n = (size_t)snprintf(text, EACH, "file { name: 'f'");
+
+    at_arena_init(&arena, 4096, 1 << 26);
+    for (int i = 0; i <= AT_POOL_SERVICES_MAX; i++) {
+        n += (size_t)snprintf(text + n, EACH, " service { name: 'S%d' }", i);
+    }
+    (void)snprintf(text + n, EACH, " }");
+    CHECK_INT(at_pool_add(pool, set_of(text), &diag), -EBADMSG);
+    CHECK_STR(diag.what, "the contract has more than 4096 services");
+    free(text);
     end(pool);
 }
 

@@ -125,6 +125,10 @@ static int add_service(struct at_pool_adding *a, const struct at_pool_file *file
     if (node == NULL || methods == NULL) {
         return -ENOMEM;
     }
+    if (a->pool->service_count == AT_POOL_SERVICES_MAX) {
+        return AT_POOL_REFUSE(a, "the contract has more than %d services", AT_POOL_SERVICES_MAX);
+    }
+    a->pool->service_count++;
     node->service.file = file->name;
     node->service.pool = a->pool;
     node->service.methods = methods;
