@@ -166,16 +166,19 @@ bool at_json_write_member(const struct atoll_message_desc *desc,
     p += out->needs_comma;
     *p++ = '"';
     if (!at_json_copy_plain(p, (const uint8_t *)desc->text + name->json_at, name->json_len)) {
+        at_json_text_end(out->out, out->out->at + out->out->len); /* as if nothing had been tried */
         return false;
     }
     p += name->json_len;
     *p++ = '"';
     *p++ = ':';
     p = put_value(type, value, p);
-    if (p != NULL) {
-        at_json_value_end(out, p);
+    if (p == NULL) {
+        at_json_text_end(out->out, out->out->at + out->out->len);
+        return false;
     }
-    return p != NULL;
+    at_json_value_end(out, p);
+    return true;
 }
 
 void at_json_write_key(const struct atoll_field_desc *field, const void *value,
