@@ -14,6 +14,7 @@
 
 #include "base/arena.h"
 #include "pb/codec.h"
+#include "pb/limits.h"
 #include "pb/table.h"
 
 enum {
@@ -23,6 +24,9 @@ enum {
     BYTES_PER_STEP = 16,   /* of text: comparing them costs as much as looking at a slot */
     TEXT_PREFIX_BYTES = 8, /* of a text key, that sorting holds at hand */
 };
+
+#define INDEX_MASK ((uint32_t)0x1FFFFFF) /* of an index + 1 */
+_Static_assert(AT_PB_COUNT_MAX <= INDEX_MASK, "an index fits into a slot");
 
 /* The entries of a map, and where and how their key stands in each. */
 struct entries {
@@ -186,7 +190,8 @@ static size_t cost_of(const struct entries *e, size_t i)
 }
 
 /*
- * Which entries stay, as a bit each; found with a table of 1 << bits slots that hold an index + 1.
+ * Which entries stay, as a bit each; found with a table of 1 << bits slots. A slot holds the index of
+ * an entry + 1, and above it some bits of the hash, so that few entries are looked at in vain.
  * False: the work allowed is used up.
  */
 static bool mark_by_hash(const struct entries *e, uint32_t *slots, unsigned bits, uint64_t *stays)
@@ -195,20 +200,25 @@ static bool mark_by_hash(const struct entries *e, uint32_t *slots, unsigned bits
     size_t left = 0;
 
     for (size_t i = e->count; i-- > 0;) {
-        size_t slot = (size_t)(hash_at(e, i) >> (64 - bits)) & mask;
+        uint64_t hash = hash_at(e, i);
+        size_t slot = (size_t)(hash >> (64 - bits)) & mask;
+        uint32_t mark = (uint32_t)hash & ~INDEX_MASK;
         size_t cost = cost_of(e, i);
         bool found = false;
 
         left += PROBES_PER_ENTRY * cost;
         for (; slots[slot] != 0 && !found; slot = (slot + 1) & mask) {
-            if (cost > left) {
+            bool alike = (slots[slot] & ~INDEX_MASK) == mark;
+            size_t step = alike ? cost : 1;
+
+            if (step > left) {
                 return false;
             }
-            left -= cost;
-            found = is_equal(e, i, slots[slot] - 1);
+            left -= step;
+            found = alike && is_equal(e, i, (slots[slot] & INDEX_MASK) - 1);
         }
         if (!found) {
-            slots[slot] = (uint32_t)i + 1;
+            slots[slot] = mark | (uint32_t)(i + 1);
             stays[i / 64] |= (uint64_t)1 << i % 64;
         }
     }
