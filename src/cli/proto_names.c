@@ -13,7 +13,7 @@
 #include "cli/contracts.h"
 #include "contract/set.h"
 
-enum { SHOWN_MAX = 16 };
+enum { SHOWN_MAX = 16, NEAREST_MAX = 3 };
 
 static bool is_path(const char *word)
 {
@@ -117,18 +117,41 @@ static const char **all_names(const struct at_contracts *c, bool messages, size_
     return names;
 }
 
-int at_proto_say_unknown(struct at_cli *cli, const struct at_contracts *c, const char *name,
-                         bool messages)
+/* "; did you mean CartItem?": what is a letter or two away, else what has the word in its name. */
+static void add_nearest(const struct at_contracts *c, const char *name, bool messages,
+                        struct at_text *out)
 {
     size_t count = 0;
     const char **names = all_names(c, messages, &count);
     const char *near = names == NULL ? NULL : at_text_nearest(at_bytes_of(name), names, count);
-    int code = at_cli_fail(
-        cli, AT_EXIT_UNKNOWN, "the contracts have no %s \"%s\"%s%s%s\n  See: atoll proto describe",
-        messages ? "message" : "type, service or method", name,
-        near == NULL ? "" : "; did you mean ", near == NULL ? "" : near, near == NULL ? "" : "?");
+    const char *last = strrchr(name, '.');
+    size_t told = 0;
 
+    last = last == NULL ? name : last + 1;
+    if (near != NULL) {
+        at_text_addf(out, "; did you mean %s?", near);
+    }
+    for (size_t i = 0; near == NULL && i + 1 < count && told < NEAREST_MAX; i += 2) {
+        if (last[0] != '\0' && strcasestr(names[i + 1], last) != NULL) {
+            at_text_addf(out, "%s%s", told++ == 0 ? "; did you mean " : " or ", names[i]);
+        }
+    }
+    at_text_add_str(out, told > 0 ? "?" : "");
     free(names);
+}
+
+int at_proto_say_unknown(struct at_cli *cli, const struct at_contracts *c, const char *name,
+                         bool messages)
+{
+    struct at_text nearest;
+    int code;
+
+    at_text_init(&nearest);
+    add_nearest(c, name, messages, &nearest);
+    code = at_cli_fail(
+        cli, AT_EXIT_UNKNOWN, "the contracts have no %s \"%s\"%s\n  See: atoll proto describe",
+        messages ? "message" : "type, service or method", name, at_text_str(&nearest));
+    at_text_deinit(&nearest);
     return code;
 }
 

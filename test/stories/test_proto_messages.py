@@ -224,7 +224,9 @@ def test_unknown_names_are_told_with_the_nearest(rich):
     _, said = proto("describe", "rich.v1.Bok", rich, check=4)
     assert 'no type, service or method "rich.v1.Bok"; did you mean rich.v1.Book?' in said
     _, said = proto("encode", "Kind", rich, check=4)
-    assert "message" in said
+    assert 'no message "Kind"' in said
+    _, said = proto("decode", "promo", CART, check=4)
+    assert "did you mean " in said and "shop.cart.v1.CartPromotion" in said
     _, said = proto("describe", "Leg", rich, check=4)
     assert "See: atoll proto describe" in said
     out, _ = proto("decode", "CartItm", CART, "-o", "json", check=4)
