@@ -1,4 +1,4 @@
-/* <atoll/codec.h> as a user's program sees it: through the shared library, without a system. */
+/* <atoll/codec.h> as a user's program sees it, without a system. */
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /*
- * What generated code offers beside its structs, as a user's program sees it: through the shared
- * library, without a system.
+ * What generated code offers beside its structs, as a user's program sees it, without a
+ * system.
  */
 #include <stdint.h>
 #include <string.h>
