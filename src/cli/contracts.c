@@ -211,7 +211,10 @@ static int read_paths(struct reading *r, const char *const *paths, size_t count)
     return code;
 }
 
-/* Which files were meant: those named; of a folder, a set or a program all but Google's. */
+/*
+ * Which files were meant: those named; of a folder all but copies of Google's; of a set or a
+ * program all that are nobody else's.
+ */
 static int mark_given(struct reading *r)
 {
     struct at_contracts *c = r->c;
@@ -228,10 +231,11 @@ static int mark_given(struct reading *r)
         if (c->shown[i] == NULL) {
             return no_memory(r->cli);
         }
-        c->given[i] = r->inputs.count == 0 && !at_set_is_googles(&c->set.files[i]);
+        c->given[i] = r->inputs.count == 0 && !at_set_is_standard(&c->set.files[i]);
         for (size_t k = 0; k < r->inputs.count; k++) {
             if (at_bytes_equal(at_bytes_of(r->inputs.at[k].name), name)) {
-                c->given[i] = r->inputs.at[k].named || !at_set_is_googles(&c->set.files[i]);
+                c->given[i] =
+                    r->inputs.at[k].named || !at_bytes_start_with(name, AT_LIT("google/"));
                 c->shown[i] = r->inputs.at[k].shown;
             }
         }

@@ -369,7 +369,7 @@ int at_breaking(const struct at_set *old, const struct at_set *now,
     for (size_t i = 0; r == 0 && i < old->file_count; i++) {
         const struct at_set_file *file = &old->files[i];
 
-        if (options->given == NULL ? at_set_is_googles(file) : !options->given[i]) {
+        if (options->given == NULL ? at_set_is_standard(file) : !options->given[i]) {
             continue;
         }
         run.all_gone = is_all_gone(&run, file);

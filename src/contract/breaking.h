@@ -28,7 +28,7 @@
 #include "contract/set.h"
 
 struct at_breaking_options {
-    const bool *given; /* by index of old file: what these declare; NULL: all but Google's */
+    const bool *given; /* by index of old file: what these declare; NULL: all but standard ones */
     unsigned against;  /* enum at_breaks: only what breaks one of these; 0: all */
     const char *const *except; /* names of rules to leave out */
     size_t except_count;

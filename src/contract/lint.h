@@ -20,7 +20,7 @@
 #include "contract/set.h"
 
 struct at_lint_options {
-    const bool *given;         /* by index of file: lint these; NULL: all but Google's */
+    const bool *given;         /* by index of file: lint these; NULL: all but standard ones */
     const char *const *except; /* names of rules to leave out */
     size_t except_count;
 };

@@ -46,7 +46,7 @@ struct at_lint_run {
 
 static inline bool at_lint_is_given(const struct at_lint_run *run, const struct at_set_file *file)
 {
-    return run->options->given == NULL ? !at_set_is_googles(file)
+    return run->options->given == NULL ? !at_set_is_standard(file)
                                        : run->options->given[file->index];
 }
 

@@ -377,8 +377,12 @@ static int sort_files(struct loading *l, struct at_set *set)
     qsort(list, l->file_count, sizeof(const struct at_set_file *), by_file_name);
     for (size_t i = 1; i < l->file_count; i++) {
         if (by_file_name(&list[i - 1], &list[i]) == 0) {
-            return malformed(l, "two different versions of one file",
-                             at_arena_copy(l->arena, at_set_bytes(list[i]->proto->name)));
+            (void)malformed(l, "two different versions of one file",
+                            at_arena_copy(l->arena, at_set_bytes(list[i]->proto->name)));
+            at_diag_hint(l->diag,
+                         "build what carries them again from the same file, or name one of "
+                         "them alone");
+            return AT_SET_MALFORMED;
         }
     }
     set->by_path = list;
@@ -485,9 +489,13 @@ const struct at_set_file *at_set_find_file(const struct at_set *set, struct at_b
     return NULL;
 }
 
-bool at_set_is_googles(const struct at_set_file *file)
+bool at_set_is_standard(const struct at_set_file *file)
 {
-    return at_bytes_start_with(at_set_bytes(file->proto->name), AT_LIT("google/"));
+    struct at_bytes name = at_set_bytes(file->proto->name);
+
+    return at_bytes_start_with(name, AT_LIT("google/")) ||
+           at_bytes_start_with(name, AT_LIT("grpc/")) ||
+           at_bytes_equal(name, AT_LIT("atoll/options.proto"));
 }
 
 struct at_bytes at_set_name_of(const struct at_set_symbol *symbol)

@@ -97,8 +97,8 @@ const struct at_set_symbol *at_set_find(const struct at_set *set, struct at_byte
 /* By the name it is imported by. NULL when there is none. */
 const struct at_set_file *at_set_find_file(const struct at_set *set, struct at_bytes name);
 
-/* One of the files that come with protobuf and its APIs (google/…): nobody's own contract. */
-bool at_set_is_googles(const struct at_set_file *file);
+/* A file that comes with protobuf, its APIs, gRPC or atoll: in a set, nobody's own contract. */
+bool at_set_is_standard(const struct at_set_file *file);
 
 /* "Item" of shop.stock.v1.Item. */
 struct at_bytes at_set_name_of(const struct at_set_symbol *symbol);

@@ -185,10 +185,33 @@ TEST(a_file_that_comes_twice_is_taken_once_and_two_versions_of_one_are_refused)
     CHECK_INT(at_set_load(&arena, encode(&arena, twice, 2), &set, &diag), AT_SET_MALFORMED);
     CHECK(strstr(diag.what, "two different versions") != NULL);
     CHECK(strstr(diag.what, "t.proto") != NULL);
+    CHECK(strstr(diag.hint, "same file") != NULL);
     twice[1].name = ATOLL_STR("u.proto"); /* declares the same types */
     CHECK_INT(at_set_load(&arena, encode(&arena, twice, 2), &set, &diag), AT_SET_MALFORMED);
     CHECK(strstr(diag.what, "declared twice") != NULL);
     at_arena_deinit(&arena);
+}
+
+TEST(files_that_come_with_protobuf_grpc_or_atoll_are_nobodys_own)
+{
+    static const struct {
+        const char *name;
+        bool standard;
+    } rows[] = {{"google/protobuf/any.proto", true},
+                {"google/api/http.proto", true},
+                {"grpc/health/v1/health.proto", true},
+                {"atoll/options.proto", true},
+                {"atoll/billing/v1/billing.proto", false},
+                {"googly/a.proto", false},
+                {"shop/google/a.proto", false}};
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct google_protobuf_FileDescriptorProto proto = {
+            .name = {rows[i].name, strlen(rows[i].name)}};
+        struct at_set_file file = {.proto = &proto};
+
+        CHECK(at_set_is_standard(&file) == rows[i].standard);
+    }
 }
 
 /* ---- what is refused: each a change of what is taken ---- */
