@@ -57,6 +57,8 @@ class Checker
     bool check_text(const std::string &wire);
     bool check_damaged_text(Random *rng);
     bool check_json_text(const std::string &json, bool legal);
+    /* One random message or input, and all that must hold for it. */
+    bool run_one(Random *rng);
     bool excused(const std::string &wire, bool we_accept);
     bool fail(const char *promise, const std::string &input, const std::string &more);
     bool exclude(Exclusion which);

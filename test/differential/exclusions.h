@@ -16,6 +16,8 @@ namespace differential
     X(DEEP_ENTRY, "a map entry at the last level, without a value: an empty one has no room")      \
     X(UNKNOWN_AS_SENT, "unknown fields leave in the bytes they came in, C++ encodes them anew")    \
     X(JSON_LAX, "damaged JSON: the parser of libprotobuf 3.21 takes what RFC 8259 does not")       \
+    X(JSON_CHECK,                                                                                  \
+      "damaged JSON on which a check within libprotobuf 3.21 fails and ends the program")          \
     X(JSON_BASE64, "base64 whose last character has bits left over: refused by C++ alone")         \
     X(JSON_ENUM_CASE, "the name of an enum value in another case: taken by C++ in capitals only")  \
     X(JSON_ANY_EMPTY, "libprotobuf 3.21 leaves out the value of an Any when its content is empty") \
