@@ -74,6 +74,14 @@ done <<'END'
 /* Of the stream. */
 END
 
+# Who includes a header and uses nothing of it gets nothing of it, not even without optimisation.
+for cc in gcc clang; do
+    command -v $cc >/dev/null || continue
+    (cd "$work" && ls *.h | sed 's/.*/#include "&"/') >"$work/nothing.c"
+    $cc -O0 -c -I "$root/include" -I "$work" -o "$work/nothing.o" "$work/nothing.c"
+    [ -z "$(nm "$work/nothing.o")" ] || { nm "$work/nothing.o"; exit 1; }
+done
+
 # The same input gives the same bytes.
 mkdir "$work/again"
 "$protoc" --plugin=protoc-gen-atoll="$plugin" --atoll_out="$work/again" \

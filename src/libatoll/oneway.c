@@ -95,7 +95,14 @@ static bool is_on_its_way(const struct oneway *o)
 static void see_it_off(struct at_process *p, struct atoll_call *call, struct oneway *o)
 {
     uint64_t limit = o->pending.request.deadline_ns;
+    bool nested = call->worker != NULL && p->serve != NULL;
 
+    if (is_on_its_way(o)) {
+        return;
+    }
+    if (nested) {
+        at_serve_nested(p, true);
+    }
     while (!is_on_its_way(o)) {
         if (!p->watched) {
             at_process_watch(p, at_serve_watch_limit(p, limit));
@@ -104,7 +111,10 @@ static void see_it_off(struct at_process *p, struct atoll_call *call, struct one
             (void)at_engine_run(p->engine, at_now_ns());
         }
     }
-    if (!at_process_pass_watch(p) && p->serve != NULL && !p->watched) {
+    if (nested) {
+        at_serve_nested(p, false);
+    }
+    if (!at_process_pass_watch(p) && p->serve != NULL && !p->watched && !nested) {
         at_serve_kick(p);
     }
 }
