@@ -101,8 +101,7 @@ AT_PB_HOT const uint8_t *read_text(struct at_pb_decoder *d, const struct atoll_f
     value->at = (const char *)n.behind;
     value->len = (size_t)n.value;
     if (checked && UNLIKELY(!at_pb_is_ascii(n.behind, (size_t)n.value)) &&
-        (f->flags & ATOLL_FIELD_ANY_BYTES) == 0 &&
-        !at_bytes_is_utf8(at_bytes_over(n.behind, (size_t)n.value))) {
+        (f->flags & ATOLL_FIELD_ANY_BYTES) == 0 && !at_pb_is_wide_utf8(n.behind, (size_t)n.value)) {
         return at_pb_decoder_fail(d, AT_PB_BAD_UTF8, n.behind);
     }
     return n.behind + n.value;
@@ -432,7 +431,6 @@ int at_pb_merge(const struct atoll_message_desc *desc, struct at_bytes in, struc
     d.start = in.len == 0 ? (const uint8_t *)"" : in.at; /* in.at may be NULL */
     d.limit = d.start + in.len;
     d.arena = arena;
-    d.wrong = d.start;
     d.wrong_field = NULL;
     d.maps = (struct at_pb_maps){0};
     d.result = AT_PB_OK;
@@ -440,16 +438,21 @@ int at_pb_merge(const struct atoll_message_desc *desc, struct at_bytes in, struc
     d.group_ended = false;
     d.incomplete = false;
     d.depth = 0;
-    d.frames[0].desc = desc;
     if (UNLIKELY(in.len > AT_PB_MESSAGE_MAX)) {
-        d.result = AT_PB_TOO_BIG;
-    } else if (decode(&d, desc, message, d.start) == AT_PB_OK && d.maps.last != NULL) {
+        d.frames[0].desc = desc;
+        (void)at_pb_decoder_fail(&d, AT_PB_TOO_BIG, d.start);
+    } else if (decode(&d, desc, message, d.start) == AT_PB_OK) {
+        if (__builtin_expect(d.maps.last == NULL && !d.incomplete, 1)) {
+            return AT_PB_OK;
+        }
+        d.frames[0].desc = desc;
+        d.wrong = d.start;
         d.result = at_pb_maps_finish(&d.maps, arena);
     }
-    if (UNLIKELY(d.result == AT_PB_OK && d.incomplete)) {
+    if (d.result == AT_PB_OK) {
         return at_pb_check_required(desc, message, fault);
     }
-    if (UNLIKELY(d.result != AT_PB_OK && fault != NULL)) {
+    if (fault != NULL) {
         at_pb_decoder_explain(&d, fault);
     }
     return d.result;

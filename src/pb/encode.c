@@ -106,6 +106,13 @@ AT_PB_HOT uint8_t *put_varint(uint8_t *p, uint64_t v)
         memcpy(p - 2, &two, 2);
         return p - 2;
     }
+    if (v < 0x200000) {
+        uint16_t two = (uint16_t)((v << 1 & 0x7F00) | (v & 0x7F) | 0x8080);
+
+        p[-1] = (uint8_t)(v >> 14);
+        memcpy(p - 3, &two, 2);
+        return p - 3;
+    }
     if (UNLIKELY(v >= (uint64_t)1 << 56)) { /* nine or ten bytes; ten when it is negative */
         *--p = (uint8_t)(v >> 63);
         p += v >> 63 == 0; /* not that one */
@@ -128,6 +135,26 @@ AT_PB_HOT uint8_t *put_varint(uint8_t *p, uint64_t v)
     return p - (8 - spare / 8);
 }
 
+AT_PB_HOT uint8_t *put_tag(uint8_t *p, uint32_t tag)
+{
+    if (__builtin_expect(tag < 0x80, 1)) {
+        *--p = (uint8_t)tag;
+        return p;
+    }
+    return put_varint(p, tag);
+}
+
+/* A number or length, and in front of it the tag. */
+AT_PB_HOT uint8_t *put_tagged(uint8_t *p, uint32_t tag, uint64_t v)
+{
+    if (__builtin_expect((v | tag) < 0x80, 1)) {
+        p[-1] = (uint8_t)v;
+        p[-2] = (uint8_t)tag;
+        return p - 2;
+    }
+    return put_tag(put_varint(p, v), tag);
+}
+
 /* The number that goes out for a field of this type. */
 AT_PB_HOT uint64_t load_number(unsigned type, const uint8_t *value)
 {
@@ -142,7 +169,10 @@ AT_PB_HOT uint64_t load_number(unsigned type, const uint8_t *value)
     }
 }
 
-/* Copies up to LONG_TEXT bytes, with loads that overlap, and says whether all of them are ASCII. */
+/*
+ * Copies up to LONG_TEXT bytes and says whether all of them are ASCII. Loads and stores overlap,
+ * which costs less than a loop over the last bytes.
+ */
 AT_PB_HOT bool copy_text(uint8_t *to, const uint8_t *from, size_t len)
 {
     uint64_t all = 0;
@@ -220,7 +250,7 @@ AT_PB_COLD static uint8_t *put_long_text(struct out *o, uint8_t *p,
     return p == NULL ? NULL : make_room(o, p);
 }
 
-/* The text and its length. */
+/* The text, its length and tag. */
 AT_PB_HOT uint8_t *put_text(struct out *o, uint8_t *p, const struct atoll_field_desc *f,
                             const struct atoll_str *text)
 {
@@ -228,18 +258,18 @@ AT_PB_HOT uint8_t *put_text(struct out *o, uint8_t *p, const struct atoll_field_
 
     if (UNLIKELY(len > LONG_TEXT)) {
         p = put_long_text(o, p, f, text);
-        return p == NULL ? NULL : put_varint(p, len);
+        return p == NULL ? NULL : put_tagged(p, f->tag, len);
     }
     p -= len;
     if (UNLIKELY(!copy_text(p, (const uint8_t *)text->at, len)) && !is_sendable(f, text)) {
         return fail(o, AT_PB_BAD_UTF8);
     }
-    return put_varint(p, len);
+    return put_tagged(p, f->tag, len);
 }
 
-/* One value of any type but messages, with room for it. NULL: failed. */
+/* One element of any type but messages, with its tag unless it is packed. NULL: failed. */
 static uint8_t *put_element(struct out *o, uint8_t *p, const struct atoll_field_desc *f,
-                            const uint8_t *value)
+                            const uint8_t *value, bool packed)
 {
     unsigned type = at_pb_type(f);
 
@@ -252,15 +282,16 @@ static uint8_t *put_element(struct out *o, uint8_t *p, const struct atoll_field_
     case ATOLL_TYPE_BYTES: return put_text(o, p, f, (const struct atoll_str *)value);
     case ATOLL_TYPE_DOUBLE:
     case ATOLL_TYPE_FIXED64:
-    case ATOLL_TYPE_SFIXED64: return memcpy(p - 8, value, 8);
+    case ATOLL_TYPE_SFIXED64: p = memcpy(p - 8, value, 8); break;
     case ATOLL_TYPE_FLOAT:
     case ATOLL_TYPE_FIXED32:
-    case ATOLL_TYPE_SFIXED32: return memcpy(p - 4, value, 4);
-    default: return put_varint(p, load_number(type, value));
+    case ATOLL_TYPE_SFIXED32: p = memcpy(p - 4, value, 4); break;
+    default: p = put_varint(p, load_number(type, value)); break;
     }
+    return packed ? p : put_tag(p, f->tag);
 }
 
-/* A list of anything but messages, with its tags. NULL: failed. */
+/* A list of anything but messages. NULL: failed. */
 static uint8_t *put_list(struct out *o, uint8_t *p, const struct atoll_field_desc *f,
                          const struct at_pb_array *array)
 {
@@ -269,22 +300,16 @@ static uint8_t *put_list(struct out *o, uint8_t *p, const struct atoll_field_des
     size_t end = written(o, p);
 
     for (size_t i = array->count; i > 0; i--) {
-        p = put_element(o, p, f, (const uint8_t *)array->at + (i - 1) * size);
+        p = put_element(o, p, f, (const uint8_t *)array->at + (i - 1) * size, packed);
         if (p == NULL) {
             return NULL;
         }
-        if (!packed) {
-            p = put_varint(p, f->tag);
-        }
     }
-    if (packed) {
-        p = make_room(o, p);
+    if (!packed) {
+        return p;
     }
-    if (packed && p != NULL) {
-        p = put_varint(p, written(o, p) - end);
-        p = put_varint(p, f->tag);
-    }
-    return p;
+    p = make_room(o, p);
+    return p == NULL ? NULL : put_tagged(p, f->tag, written(o, p) - end);
 }
 
 /* The ring leads forward, so its place is made first. NULL: no room. */
@@ -359,7 +384,7 @@ AT_PB_HOT uint8_t *put_number(const struct work *w, const struct atoll_field_des
     if (v == 0 && !sends_zero(w, f)) {
         return p;
     }
-    return put_varint(put_varint(p, v), f->tag);
+    return put_tagged(p, f->tag, v);
 }
 
 AT_PB_HOT uint8_t *put_fixed(const struct work *w, const struct atoll_field_desc *f, uint8_t *p,
@@ -369,7 +394,7 @@ AT_PB_HOT uint8_t *put_fixed(const struct work *w, const struct atoll_field_desc
         return p;
     }
     memcpy(p - size, &v, size);
-    return put_varint(p - size, f->tag);
+    return put_tag(p - size, f->tag);
 }
 
 AT_PB_HOT bool is_absent(const struct work *w, const struct atoll_field_desc *f)
@@ -407,7 +432,7 @@ AT_PB_HOT uint8_t *go_down(struct out *o, struct work *w, const struct atoll_fie
     const uint8_t *below = message_of(w, f, &frame->left);
 
     if (below == NULL) {
-        return p;
+        return (w->desc->flags & ATOLL_MESSAGE_MAP_ENTRY) != 0 ? put_tagged(p, f->tag, 0) : p;
     }
     if (UNLIKELY(o->depth == AT_PB_DEPTH_MAX - 1)) {
         return fail(o, AT_PB_TOO_DEEP);
@@ -425,7 +450,7 @@ AT_PB_HOT uint8_t *go_down(struct out *o, struct work *w, const struct atoll_fie
 
 /* The field in work, when it has to be sent; w may be a message below afterwards. NULL: failed. */
 AT_PB_HOT uint8_t *put_value(struct out *o, struct work *w, const struct atoll_field_desc *f,
-                             unsigned type, uint8_t *p)
+                             size_t type, uint8_t *p)
 {
     const uint8_t *value = w->message + f->offset;
 
@@ -435,8 +460,7 @@ AT_PB_HOT uint8_t *put_value(struct out *o, struct work *w, const struct atoll_f
         if (((const struct atoll_str *)value)->len == 0 && !sends_zero(w, f)) {
             return p;
         }
-        p = put_text(o, p, f, (const struct atoll_str *)value);
-        return UNLIKELY(p == NULL) ? NULL : put_varint(p, f->tag);
+        return put_text(o, p, f, (const struct atoll_str *)value);
     case ATOLL_TYPE_DOUBLE:
     case ATOLL_TYPE_FIXED64:
     case ATOLL_TYPE_SFIXED64: return put_fixed(w, f, p, at_pb_load8(value), 8);
@@ -469,9 +493,10 @@ AT_PB_HOT uint8_t *finish(struct out *o, struct work *w, uint8_t *p)
         return NULL;
     }
     if (__builtin_expect(at_pb_type(f) != ATOLL_TYPE_GROUP, 1)) {
-        p = put_varint(p, written(o, p) - frame->end);
+        p = put_tagged(p, f->tag, written(o, p) - frame->end);
+    } else {
+        p = put_tag(p, f->tag);
     }
-    p = put_varint(p, f->tag);
     if (frame->left > 0) {
         frame->left--;
         if (UNLIKELY(at_pb_type(f) == ATOLL_TYPE_GROUP)) {
@@ -500,7 +525,7 @@ static int encode_into(struct out *o, const struct atoll_message_desc *desc, con
     p = begin(o, &w, o->end, desc, message);
     while (__builtin_expect(p != NULL, 1)) {
         const struct atoll_field_desc *f;
-        unsigned type;
+        size_t type;
 
         if (UNLIKELY(w.field == w.first)) {
             if (o->depth == 0) {

@@ -75,7 +75,7 @@ AT_PB_HOT bool at_pb_tag_is_long(const uint8_t *p, const uint8_t *behind)
     return behind != NULL && behind - p > AT_PB_TAG_BYTES_MAX;
 }
 
-/* For values: from three bytes on eight at once, so that their number is no branch to guess. */
+/* For values: from four bytes on eight at once, so that their number is no branch to guess. */
 AT_PB_HOT struct at_pb_varint at_pb_get_value(const uint8_t *p, const uint8_t *end)
 {
     uint64_t w;
@@ -90,6 +90,9 @@ AT_PB_HOT struct at_pb_varint at_pb_get_value(const uint8_t *p, const uint8_t *e
     w = at_pb_load8(p);
     if ((w & 0x8000) == 0) {
         return (struct at_pb_varint){p + 2, (w & 0x7F) | (w >> 1 & 0x3F80)};
+    }
+    if ((w & 0x800000) == 0) {
+        return (struct at_pb_varint){p + 3, (w & 0x7F) | (w >> 1 & 0x3F80) | (w >> 2 & 0x1FC000)};
     }
     stops = ~w & 0x8080808080808080U;
     if (__builtin_expect(stops == 0, 0)) {
@@ -145,29 +148,33 @@ const uint8_t *at_pb_skip(const uint8_t *p, const uint8_t *end, uint64_t tag, in
 /* Why a varint or a length at p could not be read: an at_pb_result. */
 int at_pb_why(const uint8_t *p, const uint8_t *end);
 
-/* No byte above 0x7F. Loads overlap at the end: less work than a loop over the last bytes. */
+/* No byte above 0x7F. Loads overlap, which costs less than a loop over the last bytes. */
 AT_PB_HOT bool at_pb_is_ascii(const uint8_t *p, size_t len)
 {
     uint64_t all = 0;
 
-    if (len >= 8) {
-        const uint8_t *last = p + len - 8;
-
-        for (all = at_pb_load8(last); p < last; p += 8) {
-            all |= at_pb_load8(p);
+    if (__builtin_expect(len >= 8, 1)) {
+        all = at_pb_load8(p) | at_pb_load8(p + len - 8);
+        for (size_t i = 8; i + 8 < len; i += 8) {
+            all |= at_pb_load8(p + i);
         }
     } else if (len >= 4) {
         all = at_pb_load4(p) | at_pb_load4(p + len - 4);
-    } else if (len > 0) {
-        all = (uint64_t)(p[0] | p[len / 2] | p[len - 1]);
+    } else {
+        for (size_t i = 0; i < len; i++) {
+            all |= p[i];
+        }
     }
     return (all & 0x8080808080808080U) == 0;
 }
 
+/* Well-formed UTF-8, for text that is known not to be all ASCII. */
+bool at_pb_is_wide_utf8(const uint8_t *p, size_t len);
+
 /* Well-formed UTF-8, quick for ASCII. */
 static inline bool at_pb_is_utf8(const uint8_t *p, size_t len)
 {
-    return at_pb_is_ascii(p, len) || at_bytes_is_utf8(at_bytes_over(p, len));
+    return at_pb_is_ascii(p, len) || at_pb_is_wide_utf8(p, len);
 }
 
 AT_PB_HOT uint64_t at_pb_zigzag(int64_t v)
