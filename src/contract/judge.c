@@ -223,22 +223,27 @@ static int judge_field(struct judging *j, const struct google_protobuf_FieldDesc
     return judge_type(j, f);
 }
 
+/* Fields and oneofs of a message share a space of names. */
 static int judge_unique_fields(struct judging *j, const struct google_protobuf_DescriptorProto *m)
 {
-    size_t n = m->field.count;
+    size_t fields = m->field.count;
+    size_t n = fields + m->oneof_decl.count;
     struct at_bytes *names = at_arena_zalloc(j->arena, n + 1, sizeof(*names));
-    int32_t *numbers = at_arena_zalloc(j->arena, n + 1, sizeof(*numbers));
+    int32_t *numbers = at_arena_zalloc(j->arena, fields + 1, sizeof(*numbers));
     int r;
 
     if (names == NULL || numbers == NULL) {
         return -ENOMEM;
     }
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < fields; i++) {
         names[i] = at_set_bytes(m->field.at[i].name);
         numbers[i] = m->field.at[i].number;
     }
+    for (size_t i = fields; i < n; i++) {
+        names[i] = at_set_bytes(m->oneof_decl.at[i - fields].name);
+    }
     r = judge_names(j, names, n);
-    return r != 0 ? r : judge_numbers(j, numbers, n);
+    return r != 0 ? r : judge_numbers(j, numbers, fields);
 }
 
 /* ---- messages ---- */
@@ -287,11 +292,6 @@ static int judge_message(struct judging *j)
     const struct google_protobuf_DescriptorProto *m = j->symbol->of.message;
     int r = judge_ranges(j, m);
 
-    for (size_t i = 0; r == 0 && i < m->oneof_decl.count; i++) {
-        if (!is_identifier(at_set_bytes(m->oneof_decl.at[i].name))) {
-            r = refuse(j, "a oneof has no usable name");
-        }
-    }
     for (size_t i = 0; r == 0 && i < m->field.count; i++) {
         r = judge_field(j, &m->field.at[i], m->oneof_decl.count);
     }

@@ -250,6 +250,7 @@ CHANGE(type_empty, f->fields[1].type_name.len = 0)
 CHANGE(oneof_not_there, f->fields[2].oneof_index = 1)
 CHANGE(oneof_negative, f->fields[2].oneof_index = -1)
 CHANGE(oneof_name, f->oneof.name = ATOLL_STR(""))
+CHANGE(oneof_called_like_a_field, f->oneof.name = ATOLL_STR("a"))
 CHANGE(json_name, f->fields[0].has_json_name = true; f->fields[0].json_name = ATOLL_STR("a\n"))
 CHANGE(default_no_text, f->fields[0].has_default_value = true;
        f->fields[0].default_value = ATOLL_STR("\xff"))
@@ -304,6 +305,7 @@ TEST(what_contradicts_itself_is_refused_with_a_reason)
         oneof_not_there,
         oneof_negative,
         oneof_name,
+        oneof_called_like_a_field,
         json_name,
         default_no_text,
         map_key,
