@@ -13,7 +13,8 @@ trap 'rm -rf "$work"' EXIT
     $(cd /usr/include && ls google/protobuf/*.proto)
 
 warnings="-Wall -Wextra -Wpedantic -Werror -Wshadow -Wpointer-arith -Wcast-qual -Wwrite-strings
-    -Wvla -Wundef -Wformat=2 -Wconversion -Wno-sign-conversion -Wdouble-promotion"
+    -Wvla -Wundef -Wformat=2 -Wconversion -Wno-sign-conversion -Wdouble-promotion
+    -Wnull-dereference -Walloca"
 c_warnings="-Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition"
 compiled=0
 for cc in gcc clang; do

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -279,7 +280,10 @@ static struct at_serve *new_serve(const struct atoll_serve_options *options)
     at_list_init(&s->workers);
     s->threads = 1;
     s->threads_max = AT_LIB_THREADS_DEFAULT;
-    if (options != NULL && options->size >= sizeof(*options) && options->threads_max != 0) {
+    /* By the member, not by the whole: programs of today must not lose it when the struct grows. */
+    if (options != NULL &&
+        options->size >= offsetof(struct atoll_serve_options, threads_max) + sizeof(uint32_t) &&
+        options->threads_max != 0) {
         s->threads_max =
             options->threads_max > AT_LIB_THREADS_MAX ? AT_LIB_THREADS_MAX : options->threads_max;
     }

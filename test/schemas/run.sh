@@ -76,6 +76,7 @@ END
 
 warnings="-Wall -Wextra -Wpedantic -Werror -Wshadow -Wpointer-arith -Wcast-qual -Wwrite-strings
     -Wvla -Wundef -Wformat=2 -Wconversion -Wno-sign-conversion -Wdouble-promotion
+    -Wnull-dereference -Walloca
     -Wimplicit-fallthrough -Wswitch-enum"
 c_warnings="-Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition"
 total=0 wrong=0 set_in=
