@@ -15,6 +15,7 @@
 #include "base/bytes.h"
 #include "pb/codec.h"
 #include "pb/json.h"
+#include "pb/json_base64.h"
 #include "pb/json_message.h"
 #include "pb/json_names.h"
 #include "pb/json_number.h"
@@ -324,52 +325,17 @@ static int read_float(const struct wanted *w, struct at_bytes text, float *value
     return isinf(*value) ? refuse_limit(w, text) : AT_JSON_OK;
 }
 
-static int base64_digit(uint8_t c)
+static int read_bytes(struct at_json_source *s, struct at_bytes text, struct atoll_str *value)
 {
-    if (c >= 'A' && c <= 'Z') {
-        return c - 'A';
-    }
-    if (c >= 'a' && c <= 'z') {
-        return c - 'a' + 26;
-    }
-    if (is_digit(c)) {
-        return c - '0' + 52;
-    }
-    return c == '+' || c == '-' ? 62 : c == '/' || c == '_' ? 63 : -1;
-}
-
-static int read_base64(struct at_json_source *s, struct at_bytes text, struct atoll_str *value)
-{
-    struct at_bytes rest = text;
-    uint8_t *out = at_arena_alloc(s->names.arena, text.len / 4 * 3 + 3, 1);
-    uint32_t bits = 0;
-    size_t have = 0;
-    size_t len = 0;
+    uint8_t *out = at_arena_alloc(s->names.arena, at_json_base64_room(text.len), 1);
 
     if (out == NULL) {
         return -ENOMEM;
     }
-    while (rest.len > 0 && rest.at[rest.len - 1] == '=' && text.len - rest.len < 2) {
-        rest.len--;
-    }
-    if (rest.len % 4 == 1 || (rest.len < text.len && text.len % 4 != 0)) {
-        return at_json_refuse_text(s, text, "is not base64");
-    }
-    for (size_t i = 0; i < rest.len; i++) {
-        int digit = base64_digit(rest.at[i]);
-
-        if (digit < 0) {
-            return at_json_refuse_text(s, text, "is not base64");
-        }
-        bits = bits << 6 | (uint32_t)digit;
-        have += 6;
-        if (have >= 8) {
-            have -= 8;
-            out[len++] = (uint8_t)(bits >> have);
-        }
-    }
-    *value = (struct atoll_str){(const char *)out, len};
-    return AT_JSON_OK;
+    *value = (struct atoll_str){.at = (const char *)out};
+    return at_json_read_base64(text, out, &value->len)
+               ? AT_JSON_OK
+               : at_json_refuse_text(s, text, "is not base64");
 }
 
 /* Has the enum a value for it? An open one holds any number. */
@@ -415,7 +381,7 @@ static int read_text(const struct wanted *w, struct at_bytes text, void *value)
     case ATOLL_TYPE_STRING:
         *(struct atoll_str *)value = (struct atoll_str){(const char *)text.at, text.len};
         return AT_JSON_OK;
-    case ATOLL_TYPE_BYTES: return read_base64(w->s, text, value);
+    case ATOLL_TYPE_BYTES: return read_bytes(w->s, text, value);
     case ATOLL_TYPE_ENUM: return read_enum(w, text, value);
     case ATOLL_TYPE_DOUBLE: return read_double(w, text, value);
     case ATOLL_TYPE_FLOAT: return read_float(w, text, value);

@@ -10,31 +10,24 @@
 #include "base/text.h"
 #include "pb/codec.h"
 #include "pb/json.h"
+#include "pb/json_base64.h"
 #include "pb/json_number.h"
 #include "pb/json_put.h"
 #include "pb/json_scan.h"
 #include "pb/json_value.h"
 #include "pb/json_wkt.h"
 
-static void write_base64(const struct atoll_str *text, struct at_json_writer *out)
+static void write_bytes(const struct atoll_str *text, struct at_json_writer *out)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const uint8_t *p = (const uint8_t *)text->at;
-    char *room;
+    size_t len = at_json_base64_len(text->len);
+    char *p = at_json_value_room(out, len + 2);
 
-    at_json_raw(out, AT_LIT("\""));
-    room = at_text_claim(out->out, (text->len + 2) / 3 * 4);
-    for (size_t i = 0; room != NULL && i < text->len; i += 3) {
-        size_t left = text->len - i;
-        uint32_t v = (uint32_t)p[i] << 16 | (left > 1 ? (uint32_t)p[i + 1] << 8 : 0) |
-                     (left > 2 ? p[i + 2] : 0);
-
-        *room++ = digits[v >> 18];
-        *room++ = digits[v >> 12 & 63];
-        *room++ = (char)(left > 1 ? digits[v >> 6 & 63] : '=');
-        *room++ = (char)(left > 2 ? digits[v & 63] : '=');
+    if (p != NULL) {
+        *p++ = '"';
+        at_json_write_base64(at_bytes_over(text->at, text->len), p);
+        p[len] = '"';
+        at_json_value_end(out, p + len + 1);
     }
-    at_text_add_char(out->out, '"');
 }
 
 static void write_enum(const struct atoll_message_desc *desc, const struct atoll_field_desc *field,
@@ -87,7 +80,7 @@ void at_json_write_scalar(const struct atoll_message_desc *desc,
 
     switch (type) {
     case ATOLL_TYPE_STRING: at_json_string(out, at_bytes_over(text->at, text->len)); return;
-    case ATOLL_TYPE_BYTES: write_base64(text, out); return;
+    case ATOLL_TYPE_BYTES: write_bytes(text, out); return;
     case ATOLL_TYPE_DOUBLE: at_json_double(out, *(const double *)value); return;
     case ATOLL_TYPE_FLOAT: at_json_float(out, *(const float *)value); return;
     case ATOLL_TYPE_ENUM:
