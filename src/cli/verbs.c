@@ -277,7 +277,7 @@ static const struct at_cli_verb verbs[] = {
               "a file and - from stdin. The answer is JSON on stdout. When the method fails, its status and "
               "reason go to stderr (with -o json as an object with error to stdout too) and the exit code is 64 "
               "plus the status. --timeout is the deadline of the "
-              "call (10s).",
+              "call (the contract's (atoll.method).timeout, else 10s).",
      .options = call_options, .examples = call_examples, .exits = call_exits},
     {.name = "config", .usage = "", .run = at_verb_config,
      .summary = "check the configuration and print what it comes to",
