@@ -56,6 +56,26 @@ TEST(text_is_copied_with_its_nul)
     at_arena_deinit(&a);
 }
 
+TEST(what_an_arena_holds_lies_within_one_of_its_blocks)
+{
+    struct at_arena a;
+    char other[16];
+    char *first;
+    char *second;
+
+    at_arena_init(&a, 64, 4096);
+    CHECK(!at_arena_holds(&a, other, 1));
+    first = at_arena_alloc(&a, 64, 1);
+    second = at_arena_alloc(&a, 128, 1);
+    CHECK(first != NULL && second != NULL);
+    CHECK(at_arena_holds(&a, first, 64) && at_arena_holds(&a, second, 128));
+    CHECK(at_arena_holds(&a, first + 63, 1) && !at_arena_holds(&a, first + 1, 64));
+    CHECK(!at_arena_holds(&a, first - 1, 1) && !at_arena_holds(&a, other, sizeof(other)));
+    CHECK(!at_arena_holds(&a, first, SIZE_MAX) && !at_arena_holds(&a, NULL, 0));
+    at_arena_deinit(&a);
+    CHECK(!at_arena_holds(&a, first, 1));
+}
+
 TEST(out_of_memory_is_null)
 {
     WITH_EACH_ALLOCATION_FAILING({

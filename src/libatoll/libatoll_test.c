@@ -238,6 +238,25 @@ TEST(a_program_made_by_an_older_generator_works_with_this_library)
     end(&s);
 }
 
+TEST(a_one_way_call_takes_it_when_memory_is_refused)
+{
+    struct stage s;
+    struct test_call_v1_Request in = {.depth = 1};
+    struct test_call_v1_Reply out;
+
+    begin(&s);
+    add_server(&s, "alpha", NULL);
+    CHECK_INT(echo(s.call, "there", &out), ATOLL_OK);
+    WITH_EACH_ALLOCATION_FAILING({
+        int status = test_call_v1_Alpha_echo_oneway(s.call, &in);
+
+        CHECK(status == ATOLL_OK || status == ATOLL_RESOURCE_EXHAUSTED);
+    });
+    CHECK_INT(test_call_v1_Alpha_echo_oneway(s.call, &in), ATOLL_OK);
+    CHECK_INT(echo(s.call, "still there", &out), ATOLL_OK);
+    end(&s);
+}
+
 TEST(a_one_way_call_that_cannot_go_says_why)
 {
     struct stage s;

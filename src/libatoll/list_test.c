@@ -79,6 +79,25 @@ TEST(a_list_that_finds_no_memory_stays_as_it_was)
     atoll_memory_free(memory);
 }
 
+TEST(a_list_survives_every_allocation_that_fails)
+{
+    WITH_EACH_ALLOCATION_FAILING({
+        struct atoll_memory *memory = atoll_memory_new(0);
+
+        if (memory != NULL) {
+            struct test_v1_Everything m = {0};
+            int32_t done = 0;
+
+            while (done < 3000 && test_v1_Everything_add_int32s(memory, &m, done)) {
+                done++;
+            }
+            CHECK(m.int32s.count == (size_t)done);
+            CHECK(done == 0 || m.int32s.at[done - 1] == done - 1);
+        }
+        atoll_memory_free(memory);
+    });
+}
+
 TEST(setters_and_makers_take_care_of_presence)
 {
     struct atoll_memory *memory = atoll_memory_new(0);
