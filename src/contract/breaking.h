@@ -16,7 +16,14 @@
  *  - an idempotency level may become stronger; only a weaker one breaks those who resend;
  *  - PACKAGE_…_NO_DELETE, the features of editions and the options of Java's strings are left out.
  *
- * Pure; for the command line, and for deploys that want to know before they switch.
+ * Pure; for the command line, and for deploys that want to know before they switch:
+ *
+ *     at_set_load(&arena, contracts_of_the_running_version, &old, &diag);
+ *     at_set_load(&arena, contracts_of_the_next_version, &now, &diag);
+ *     at_findings_init(&found, &arena);
+ *     options.given = files with the services it serves: a program carries what it calls, too;
+ *     options.against = AT_BREAKS_WIRE | AT_BREAKS_JSON: who is built from it is no matter then;
+ *     at_breaking(&old, &now, &options, &found);     found.count == 0: old callers may stay
  */
 #ifndef AT_CONTRACT_BREAKING_H
 #define AT_CONTRACT_BREAKING_H

@@ -210,6 +210,31 @@ TEST(a_change_of_the_package_is_one_finding_and_other_changes_are_found_behind_i
     at_arena_deinit(&arena);
 }
 
+TEST(rules_and_files_that_are_left_out_find_nothing)
+{
+    static const char *const except[] = {"FIELD_SAME_NAME", "FIELD_WIRE_COMPATIBLE_TYPE"};
+    const bool given[64] = {false};
+    struct one_case c;
+    struct at_set sets[2];
+    struct at_findings out;
+    struct at_breaking_options options = {.except = except, .except_count = 2};
+
+    find_case("FIELD_WIRE_COMPATIBLE_TYPE", &c);
+    at_arena_init(&arena, 4096, AT_SET_MEMORY_MAX);
+    load_set(&arena, c.parts[0].set, &sets[0]);
+    load_set(&arena, c.parts[1].set, &sets[1]);
+    at_findings_init(&out, &arena);
+    CHECK_INT(at_breaking(&sets[0], &sets[1], &options, &out), 0);
+    CHECK_INT(out.count, 0);
+    options = (struct at_breaking_options){.given = given};
+    CHECK_INT(at_breaking(&sets[0], &sets[1], &options, &out), 0);
+    CHECK_INT(out.count, 0);
+    options.given = NULL;
+    CHECK_INT(at_breaking(&sets[0], &sets[1], &options, &out), 0);
+    CHECK_INT(out.count, 1);
+    at_arena_deinit(&arena);
+}
+
 TEST(running_out_of_memory_is_an_error_and_leaks_nothing)
 {
     struct one_case c;
