@@ -93,11 +93,11 @@ enum atoll_field_flags {
 struct atoll_message_desc;
 struct atoll_enum_desc;
 
-/* One field: what a call needs of it. 16 bytes, four to a cache line; never changes. */
+/* One field: what a call needs of it. 12 bytes; never changes. */
 struct atoll_field_desc {
     uint32_t tag;      /* number << 3 | wire type, as it is sent; a group's: where it begins */
-    uint32_t offset;   /* of the value in the message struct */
-    uint32_t presence; /* offset; see enum atoll_form; else 0 */
+    uint16_t offset;   /* of the value in the message struct, which has at most 65535 bytes */
+    uint16_t presence; /* offset; see enum atoll_form; else 0 */
     uint16_t of;       /* messages, groups and enums: index in the message's `types`; else 0 */
     uint8_t kind;      /* enum atoll_form << 5 | enum atoll_type */
     uint8_t flags;     /* enum atoll_field_flags */

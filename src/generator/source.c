@@ -59,7 +59,8 @@ struct table {
 };
 
 enum {
-    C_STRING_MAX = 4095, /* characters of a string literal that every compiler must take */
+    C_STRING_MAX = 4095,      /* characters of a string literal that every compiler must take */
+    FIELDS_SURELY_FIT = 2700, /* each takes at most 24 of the 65535 bytes of a struct */
 };
 
 static int emit_types(struct table *t, struct at_arena *arena, struct at_text *out)
@@ -259,6 +260,12 @@ static int emit_message(const struct at_gen_file *file, const struct at_gen_mess
     at_map_init(&t.types, 0);
     r = emit_types(&t, file->run->arena, out);
     if (r == 0 && t.count > 0) {
+        if (t.count > FIELDS_SURELY_FIT) {
+            at_text_addf(out,
+                         "_Static_assert(sizeof(struct %s) <= 65535, \"too many fields: a table "
+                         "has 16 bits for the place of one\");\n",
+                         m->c_name);
+        }
         at_text_addf(out, "static const struct atoll_field_desc %s__fields[] = {\n", m->c_name);
         for (size_t i = 0; i < t.count; i++) {
             emit_field(&t, t.fields[i], out);

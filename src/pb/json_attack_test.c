@@ -28,7 +28,7 @@
 #define FORMS "test.forms.v1.Forms"
 #define URL "type.googleapis.com/"
 
-enum { MILLION = 1000000, WIDE = 20000, GRANT = 1 << 30 };
+enum { MILLION = 1000000, WIDE = 16000, GRANT = 1 << 30 };
 
 static struct at_pool *pool;
 static struct at_arena arena;

@@ -18,6 +18,7 @@ enum {
     AT_POOL_MESSAGES_MAX = 65536, /* message types of one pool: a descriptor set as a memory bomb */
     AT_POOL_FIELDS_MAX = 65535,   /* fields of one message type */
     AT_POOL_SERVICES_MAX = 4096,  /* services of one pool: each is looked at for a short name */
+    AT_POOL_STRUCT_MAX = 65535,   /* bytes of a message struct: its table has 16 bits for a place */
     AT_POOL_NEST_MAX = 32,        /* types declared within types */
     AT_POOL_NAME_MAX = 4096,      /* bytes of a full name: names made longer by each nesting */
     AT_POOL_RANGES_MAX = 1024, /* extension ranges of a message: each is looked at per extension */

@@ -249,7 +249,7 @@ static int lay_out(struct at_pool_adding *a, const struct table *t)
         size_t size = at_pb_scalar_size(at_pb_type(f));
 
         if (at_pb_is_repeated(f)) {
-            f->offset = take_room(desc, sizeof(struct at_pb_array), 8);
+            f->offset = (uint16_t)take_room(desc, sizeof(struct at_pb_array), 8);
         } else if (at_pb_form(f) == ATOLL_FORM_ONEOF) {
             struct place *o = &oneofs[t->sources[i].proto->oneof_index];
 
@@ -257,16 +257,20 @@ static int lay_out(struct at_pool_adding *a, const struct table *t)
                 o->value = take_room(desc, sizeof(struct atoll_str), 8);
                 o->number = take_room(desc, sizeof(uint32_t), 4);
             }
-            f->offset = o->value;
-            f->presence = o->number;
+            f->offset = (uint16_t)o->value;
+            f->presence = (uint16_t)o->number;
         } else {
-            f->offset = take_room(desc, size, size < 8 ? size : 8);
+            f->offset = (uint16_t)take_room(desc, size, size < 8 ? size : 8);
             if (at_pb_form(f) == ATOLL_FORM_OPTIONAL) {
-                f->presence = take_room(desc, sizeof(bool), 1);
+                f->presence = (uint16_t)take_room(desc, sizeof(bool), 1);
             }
         }
     }
     (void)take_room(desc, 0, 8);
+    if (desc->struct_size > AT_POOL_STRUCT_MAX) {
+        return AT_POOL_REFUSE(a, "%s has so many fields that its struct is over %d bytes",
+                              desc->full_name, AT_POOL_STRUCT_MAX);
+    }
     return 0;
 }
 
@@ -371,7 +375,7 @@ int at_pool_make_table(struct at_pool_adding *a, struct at_pool_type *type)
         r = fill_field(a, &t, i);
     }
     r = r == 0 ? lay_out(a, &t) : r;
-    if (r < 0) {
+    if (r != 0) {
         return r;
     }
     finish(&t);
