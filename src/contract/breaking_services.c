@@ -88,16 +88,24 @@ static bool same_rule(const struct at_http_rule *a, const struct at_http_rule *b
            at_bytes_equal(a->body, b->body) && at_bytes_equal(a->response_body, b->response_body);
 }
 
-static const struct at_http_rule *same_way(const struct at_http_rule *rules, size_t count,
-                                           const struct at_http_rule *rule)
+enum fate { GONE, OTHER_BODY, AS_IT_WAS };
+
+/* Several bindings may share verb and path and differ in what the body is. */
+static enum fate fate_of(const struct at_http_rule *rules, size_t count,
+                         const struct at_http_rule *rule)
 {
+    enum fate fate = GONE;
+
     for (size_t i = 0; i < count; i++) {
+        if (same_rule(&rules[i], rule)) {
+            return AS_IT_WAS;
+        }
         if (at_bytes_equal(rules[i].verb, rule->verb) &&
             at_bytes_equal(rules[i].path, rule->path)) {
-            return &rules[i];
+            fate = OTHER_BODY;
         }
     }
-    return NULL;
+    return fate;
 }
 
 /* A way that was there must stay as it was. New ways harm nobody. */
@@ -116,13 +124,13 @@ static int compare_http(struct at_breaking_run *run, const struct method_pair *p
     }
     is_count = is_count < AT_SET_HTTP_RULES_MAX ? is_count : AT_SET_HTTP_RULES_MAX;
     for (size_t i = 0; i < was_count && i < AT_SET_HTTP_RULES_MAX; i++) {
-        const struct at_http_rule *now = same_way(is, is_count, &was[i]);
+        enum fate fate = fate_of(is, is_count, &was[i]);
 
-        if (now == NULL) {
+        if (fate == GONE) {
             at_breaking_say(run, AT_RPC_SAME_HTTP, 0, where,
                             "%.*s %.*s does not lead to it any more", B(was[i].verb),
                             B(was[i].path));
-        } else if (!same_rule(now, &was[i])) {
+        } else if (fate == OTHER_BODY) {
             at_breaking_say(run, AT_RPC_SAME_HTTP, 0, where,
                             "the body of %.*s %.*s is another part of the message", B(was[i].verb),
                             B(was[i].path));
