@@ -496,6 +496,9 @@ TEST(map_entries_have_a_key_and_a_value_and_nothing_else)
     CHECK_STR(judged(ENTRY("TYPE_STRING", "LABEL_REPEATED type: TYPE_INT32")), no);
     CHECK_STR(judged(ENTRY("TYPE_STRING", "LABEL_REQUIRED type: TYPE_INT32")), no);
     CHECK_STR(judged(ENTRY("TYPE_STRING", "LABEL_OPTIONAL type: TYPE_GROUP type_name: '.M'")), no);
+    CHECK_STR(judged("enum_type { name: 'E' value { name: 'A' number: 1 } }" ENTRY(
+                  "TYPE_STRING", "LABEL_OPTIONAL type: TYPE_ENUM type_name: '.E'")),
+              "the values of the map M are an enum that does not begin with 0");
     CHECK_STR(judged(IN_M("options { map_entry: true }")), no);
     CHECK_STR(judged(IN_M("options { map_entry: true } extension_range { start: 3 end: 4 }"
                           "field { name: 'key' number: 1 label: LABEL_OPTIONAL type: TYPE_INT32 }"

@@ -8,6 +8,7 @@
 #include <atoll/message.h>
 
 #include "base/arena.h"
+#include "base/bytes.h"
 #include "pb/codec.h"
 #include "pb/descriptor.h"
 #include "pb/limits.h"
@@ -388,6 +389,13 @@ static bool is_key_type(uint8_t type)
            type != ATOLL_TYPE_FLOAT && type != ATOLL_TYPE_BYTES && type != ATOLL_TYPE_ENUM;
 }
 
+/* An entry whose value did not come has the first one of the enum, which must be the zero. */
+static bool begins_with_zero(const struct at_pool *pool, const struct atoll_enum_desc *desc)
+{
+    return desc == NULL ||
+           at_pool_symbol(pool, at_bytes_of(desc->full_name))->enumeration->first == 0;
+}
+
 int at_pool_judge_map_entry(struct at_pool_adding *a, const struct at_pool_type *type)
 {
     const struct atoll_message_desc *desc = &type->desc;
@@ -404,6 +412,10 @@ int at_pool_judge_map_entry(struct at_pool_adding *a, const struct at_pool_type 
              at_pb_type(&desc->fields[i]) != ATOLL_TYPE_GROUP;
     }
     ok = ok && is_key_type(at_pb_type(&desc->fields[0]));
+    if (ok && !begins_with_zero(a->pool, at_pb_enum_of(desc, &desc->fields[1]))) {
+        return AT_POOL_REFUSE(a, "the values of the map %s are an enum that does not begin with 0",
+                              desc->full_name);
+    }
     return ok ? 0
               : AT_POOL_REFUSE(a, "%s is no map entry: it needs a key and a value",
                                desc->full_name);
