@@ -211,13 +211,25 @@ static int read_paths(struct reading *r, const char *const *paths, size_t count)
     return code;
 }
 
+/* The input that a file of the set came from; NULL: it was imported, or there are no inputs. */
+static const struct at_protoc_input *input_of(const struct reading *r, struct at_bytes name)
+{
+    for (size_t i = 0; i < r->inputs.count; i++) {
+        if (at_bytes_equal(at_bytes_of(r->inputs.at[i].name), name)) {
+            return &r->inputs.at[i];
+        }
+    }
+    return NULL;
+}
+
 /*
  * Which files were meant: those named; of a folder all but copies of Google's; of a set or a
- * program all that are nobody else's.
+ * program all that are nobody else's. When that leaves nothing, all that are there.
  */
 static int mark_given(struct reading *r)
 {
     struct at_contracts *c = r->c;
+    bool any = false;
 
     c->given = at_arena_zalloc(&c->arena, c->set.file_count + 1, sizeof(*c->given));
     c->shown = at_arena_zalloc(&c->arena, c->set.file_count + 1, sizeof(*c->shown));
@@ -226,19 +238,22 @@ static int mark_given(struct reading *r)
     }
     for (size_t i = 0; i < c->set.file_count; i++) {
         struct at_bytes name = at_set_bytes(c->set.files[i].proto->name);
+        const struct at_protoc_input *input = input_of(r, name);
 
-        c->shown[i] = at_arena_copy(&c->arena, name);
+        c->shown[i] = input == NULL ? at_arena_copy(&c->arena, name) : input->shown;
         if (c->shown[i] == NULL) {
             return no_memory(r->cli);
         }
-        c->given[i] = r->inputs.count == 0 && !at_set_is_standard(&c->set.files[i]);
-        for (size_t k = 0; k < r->inputs.count; k++) {
-            if (at_bytes_equal(at_bytes_of(r->inputs.at[k].name), name)) {
-                c->given[i] =
-                    r->inputs.at[k].named || !at_bytes_start_with(name, AT_LIT("google/"));
-                c->shown[i] = r->inputs.at[k].shown;
-            }
+        if (r->inputs.count == 0) {
+            c->given[i] = !at_set_is_standard(&c->set.files[i]);
+        } else if (input != NULL) {
+            c->given[i] = input->named || !at_bytes_start_with(name, AT_LIT("google/"));
         }
+        any = any || c->given[i];
+    }
+    for (size_t i = 0; !any && i < c->set.file_count; i++) {
+        c->given[i] =
+            r->inputs.count == 0 || input_of(r, at_set_bytes(c->set.files[i].proto->name)) != NULL;
     }
     return 0;
 }

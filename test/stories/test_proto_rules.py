@@ -120,6 +120,14 @@ def test_a_file_alone_and_a_folder_within_find_their_root_by_the_package(place):
     place.proto("check", "proto/demo/cart/v1/cart.proto", "-I", "proto")
 
 
+def test_copies_of_googles_files_are_no_matter_unless_there_is_nothing_else(place):
+    place.write("proto/demo/item/v1/item.proto", ITEM)
+    place.write("proto/google/demo/a.proto", 'syntax = "proto3"; package google.demo; message a {}\n')
+    place.proto("check", "proto")
+    assert "MESSAGE_PASCAL_CASE" in place.proto("check", "proto/google", check=1).stdout
+    assert "MESSAGE_PASCAL_CASE" in place.proto("check", "proto/google/demo/a.proto", check=1).stdout
+
+
 # ---- where contracts come from ----
 
 def test_sets_and_programs_are_read_as_well_as_files(place):
