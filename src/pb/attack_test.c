@@ -250,6 +250,25 @@ TEST(groups_and_messages_share_the_hundred_levels)
     end();
 }
 
+/* Entries go out with key and value; at the last level an empty value would be one too many. */
+TEST(what_is_read_at_the_last_level_can_be_sent_and_read_again)
+{
+    struct input in = input_of(2000);
+    struct at_bytes out;
+    struct at_bytes again;
+
+    begin();
+    PREPEND(&in, "\x32\x00"); /* by_id, an entry with nothing in it: level 100 */
+    in = within_messages(99, in);
+    CHECK_INT(decode(bytes_of(&in)), 0);
+    CHECK_INT(at_pb_encode_in_arena(deep, got, &arena, &out), 0);
+    CHECK_INT(decode(out), 0);
+    CHECK_INT(at_pb_encode_in_arena(deep, got, &arena, &again), 0);
+    CHECK(at_bytes_equal(out, again));
+    free(in.room);
+    end();
+}
+
 TEST(a_hundred_thousand_levels_are_refused_at_the_limit)
 {
     begin();

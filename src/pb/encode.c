@@ -431,8 +431,10 @@ AT_PB_HOT uint8_t *go_down(struct out *o, struct work *w, const struct atoll_fie
     struct frame *frame = &o->frames[o->depth];
     const uint8_t *below = message_of(w, f, &frame->left);
 
-    if (below == NULL) {
-        return (w->desc->flags & ATOLL_MESSAGE_MAP_ENTRY) != 0 ? put_tagged(p, f->tag, 0) : p;
+    if (below == NULL) { /* an entry at the last level has no room for a value */
+        return (w->desc->flags & ATOLL_MESSAGE_MAP_ENTRY) != 0 && o->depth < AT_PB_DEPTH_MAX - 1
+                   ? put_tagged(p, f->tag, 0)
+                   : p;
     }
     if (UNLIKELY(o->depth == AT_PB_DEPTH_MAX - 1)) {
         return fail(o, AT_PB_TOO_DEEP);
