@@ -91,7 +91,9 @@ int at_json_print_any(struct at_json_printer *p, const struct atoll_message_desc
     if (kind == AT_JSON_PLAIN || kind == AT_JSON_EMPTY) {
         return 0;
     }
-    p->frames[p->depth - 1].field = p->frames[p->depth - 1].end; /* only its '}' is left */
+    /* The loop prints it, not we: an Any may hold an Any. Then only the '}' is left. */
+    p->frames[p->depth - 1].field = p->frames[p->depth - 1].end;
+    p->frames[p->depth - 1].as_value = true;
     at_json_key(p->out, "value");
-    return at_json_print_begin(p, of, content);
+    return 0;
 }

@@ -53,6 +53,7 @@ static int add_frame(struct at_json_printer *p, const struct atoll_message_desc 
     frame->end = end;
     frame->element = 0;
     frame->in_repeated = false;
+    frame->as_value = false;
     frame->bare = false;
     return 0;
 }
@@ -366,7 +367,10 @@ static int run(struct at_json_printer *p)
     while (r == 0 && p->depth > 0) {
         struct at_json_print_frame *frame = &p->frames[p->depth - 1];
 
-        if (frame->field == frame->end) {
+        if (frame->as_value) {
+            frame->as_value = false;
+            r = at_json_print_begin(p, frame->desc, frame->message);
+        } else if (frame->field == frame->end) {
             if (!frame->bare) {
                 at_json_close(p->out, '}');
             }

@@ -22,6 +22,7 @@ struct at_json_print_frame {
     uint32_t end;     /* fields from here on are not ours to print */
     size_t element;   /* of a repeated field: the next one */
     bool in_repeated; /* the list or map of the field is open */
+    bool as_value;    /* the form of the message is still to be printed, as an Any's "value" */
     bool bare;        /* prints a field's value alone: no braces, no name */
 };
 
