@@ -303,13 +303,13 @@ AT_PB_HOT bool go_up(struct at_pb_decoder *d, struct work *w, const uint8_t *p)
     const struct at_pb_frame *frame;
 
     if (UNLIKELY(p > w->end || d->open_groups > 0)) {
-        (void)save(d, w, d->frames[d->depth].field_at);
+        (void)save(d, w, p);
         if (!at_pb_decoder_may_end(d, p)) {
             return false;
         }
     }
     if (UNLIKELY((w->desc->flags & FINISHED_BY_FLAGS) != 0)) {
-        (void)save(d, w, d->frames[d->depth].field_at);
+        (void)save(d, w, p);
         if (!at_pb_decoder_finish(d)) {
             return false;
         }
@@ -337,14 +337,21 @@ AT_PB_HOT struct at_pb_varint long_tag(const struct at_pb_decoder *d, const uint
     return tag;
 }
 
-/* Not the field that was expected. NULL: none that is in its declared form. */
-AT_PB_HOT const struct atoll_field_desc *look_up(const struct work *w, uint64_t tag)
+/* The field with this tag, nearly always the expected one. NULL: not known, or not in this form. */
+AT_PB_HOT const struct atoll_field_desc *field_of(const struct work *w, uint64_t tag)
 {
-    const struct atoll_field_desc *f = at_pb_find(w->desc, (uint32_t)(tag >> 3));
+    const struct atoll_field_desc *f = w->next;
 
-    return f != NULL && f->tag == tag ? f : NULL;
+    if (UNLIKELY(f->tag != tag)) {
+        f = at_pb_find(w->desc, (uint32_t)(tag >> 3));
+        if (UNLIKELY(f == NULL || f->tag != tag)) {
+            return NULL;
+        }
+    }
+    return f;
 }
 
+/* A field of the message in frames[depth] that is not known, or not in this form. */
 AT_PB_COLD static const uint8_t *read_odd(struct at_pb_decoder *d, struct at_pb_varint tag,
                                           const uint8_t *field_at)
 {
@@ -363,6 +370,24 @@ AT_PB_COLD static const uint8_t *read_odd(struct at_pb_decoder *d, struct at_pb_
     return p;
 }
 
+/* A known field, behind its tag; w may be a message below afterwards. NULL: failed. */
+AT_PB_HOT const uint8_t *read_field(struct at_pb_decoder *d, struct work *w,
+                                    const struct atoll_field_desc *f, const uint8_t *field_at,
+                                    const uint8_t *p)
+{
+    uint8_t *value = w->message + f->offset;
+    unsigned kind = f->kind;
+
+    w->next = f == w->last ? f : f + 1;
+    if (UNLIKELY(kind >= KIND_PLAIN_END)) {
+        value = place(d, w, f, &kind, field_at, &p);
+        if (UNLIKELY(value == NULL)) {
+            return p;
+        }
+    }
+    return read_value(d, w, f, kind, field_at, p, value);
+}
+
 static int decode(struct at_pb_decoder *d, const struct atoll_message_desc *desc, uint8_t *message,
                   const uint8_t *p)
 {
@@ -370,11 +395,9 @@ static int decode(struct at_pb_decoder *d, const struct atoll_message_desc *desc
 
     begin_first(&w, desc, message, d->limit);
     for (;;) {
-        const struct atoll_field_desc *f = w.next;
+        const struct atoll_field_desc *f;
         const uint8_t *field_at = p;
         struct at_pb_varint tag;
-        unsigned kind;
-        uint8_t *value;
 
         if (UNLIKELY(p >= w.end)) {
             if (!go_up(d, &w, p)) {
@@ -386,37 +409,17 @@ static int decode(struct at_pb_decoder *d, const struct atoll_message_desc *desc
         if (UNLIKELY(tag.value >= 0x80)) {
             tag = long_tag(d, p);
         }
-        if (UNLIKELY(f->tag != tag.value)) {
-            f = look_up(&w, tag.value);
-            if (UNLIKELY(f == NULL)) {
-                (void)save(d, &w, field_at);
-                p = read_odd(d, tag, field_at);
-                if (p == NULL) {
-                    return d->result;
-                }
-                w.end = d->group_ended ? p : w.end;
-                continue;
-            }
+        f = field_of(&w, tag.value);
+        if (UNLIKELY(f == NULL)) {
+            (void)save(d, &w, field_at);
+            p = read_odd(d, tag, field_at);
+            w.end = d->group_ended ? p : w.end;
+        } else {
+            p = read_field(d, &w, f, field_at, tag.behind);
         }
-        p = tag.behind;
-        w.next = f == w.last ? f : f + 1;
-        kind = f->kind;
-        value = w.message + f->offset;
-        if (UNLIKELY(kind >= KIND_PLAIN_END)) {
-            value = place(d, &w, f, &kind, field_at, &p);
-            if (UNLIKELY(value == NULL)) {
-                if (p == NULL) {
-                    (void)save(d, &w, field_at);
-                    d->wrong_field = f;
-                    return d->result;
-                }
-                continue;
-            }
-        }
-        p = read_value(d, &w, f, kind, field_at, p, value);
         if (UNLIKELY(p == NULL)) {
             (void)save(d, &w, field_at);
-            d->wrong_field = f;
+            d->wrong_field = f == NULL ? d->wrong_field : f;
             return d->result;
         }
     }

@@ -357,7 +357,7 @@ const uint8_t *at_pb_decoder_odd(struct at_pb_decoder *d, const struct atoll_fie
 static void blame(struct at_pb_decoder *d)
 {
     const struct at_pb_frame *frame = &d->frames[d->depth];
-    struct at_pb_varint tag = {d->start, 0};
+    struct at_pb_varint tag;
     const uint8_t *p = d->start;
     int ignored;
 

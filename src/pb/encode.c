@@ -515,12 +515,14 @@ AT_PB_HOT uint8_t *finish(struct out *o, struct work *w, uint8_t *p)
     return p;
 }
 
-static int encode_into(struct out *o, const struct atoll_message_desc *desc, const uint8_t *message,
-                       uint8_t **ret)
+/* Where the first byte in the window is. NULL: o->result. */
+static uint8_t *encode_into(struct out *o, const struct atoll_message_desc *desc,
+                            const uint8_t *message)
 {
     struct work w;
     uint8_t *p;
 
+    o->result = AT_PB_OK;
     o->depth = 0;
     o->emptied = 0;
     o->real = NULL;
@@ -531,8 +533,7 @@ static int encode_into(struct out *o, const struct atoll_message_desc *desc, con
 
         if (UNLIKELY(w.field == w.first)) {
             if (o->depth == 0) {
-                *ret = p;
-                return AT_PB_OK;
+                return p;
             }
             p = finish(o, &w, p);
             continue;
@@ -555,7 +556,7 @@ static int encode_into(struct out *o, const struct atoll_message_desc *desc, con
         }
         p = put_value(o, &w, f, type, p);
     }
-    return o->result;
+    return NULL;
 }
 
 int at_pb_encode(const struct atoll_message_desc *desc, const void *message, void *at, size_t cap,
@@ -565,17 +566,16 @@ int at_pb_encode(const struct atoll_message_desc *desc, const void *message, voi
     uint8_t *begin = at == NULL ? o.own : at; /* cap is 0 then */
     uint8_t *end = begin + cap;
     uint8_t *p;
-    int r;
 
     o.start = o.at = begin;
     o.low = cap > FIELD_MAX ? begin + FIELD_MAX : end;
     o.end = end;
-    r = encode_into(&o, desc, message, &p);
-    if (r == AT_PB_OK && UNLIKELY(o.end != end)) {
+    p = encode_into(&o, desc, message);
+    if (p != NULL && UNLIKELY(o.end != end)) {
         p = empty(&o, p) == NULL ? NULL : o.real;
     }
-    if (r != AT_PB_OK || p == NULL) {
-        return r == AT_PB_OK ? o.result : r;
+    if (p == NULL) {
+        return o.result;
     }
     *ret = at_bytes_over(at == NULL ? NULL : p, (size_t)(end - p));
     return ret->len > AT_PB_MESSAGE_MAX ? AT_PB_TOO_BIG : AT_PB_OK;
@@ -585,23 +585,22 @@ int at_pb_size(const struct atoll_message_desc *desc, const void *message, size_
 {
     __attribute__((uninitialized)) struct out o;
     uint8_t *p;
-    int r;
 
     o.start = o.at = o.own;
     o.low = o.own + FIELD_MAX;
     o.end = o.own + WINDOW;
-    r = encode_into(&o, desc, message, &p);
-    if (r == AT_PB_OK) {
-        *ret = written(&o, p);
-        r = *ret > AT_PB_MESSAGE_MAX ? AT_PB_TOO_BIG : AT_PB_OK;
+    p = encode_into(&o, desc, message);
+    if (p == NULL) {
+        return o.result;
     }
-    return r;
+    *ret = written(&o, p);
+    return *ret > AT_PB_MESSAGE_MAX ? AT_PB_TOO_BIG : AT_PB_OK;
 }
 
 int at_pb_encode_in_arena(const struct atoll_message_desc *desc, const void *message,
                           struct at_arena *arena, struct at_bytes *ret)
 {
-    size_t len;
+    size_t len = 0;
     void *at;
     int r = at_pb_size(desc, message, &len);
 
