@@ -130,9 +130,8 @@ static void emit_value(const struct at_gen_field *f, const union value *v, struc
 /* Is it the same as no default? By its bits, the others of which are 0: -0.0 is a default. */
 static bool is_zero(const struct at_gen_field *f, const union value *v)
 {
-    return f->proto->type == ATOLL_TYPE_STRING || f->proto->type == ATOLL_TYPE_BYTES
-               ? v->s.len == 0
-               : v->u64 == 0;
+    return f->proto->type == ATOLL_TYPE_STRING || f->proto->type == ATOLL_TYPE_BYTES ? v->s.len == 0
+                                                                                     : v->u64 == 0;
 }
 
 bool at_gen_needs_math(const struct at_gen_file *file)
