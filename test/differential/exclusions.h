@@ -19,6 +19,9 @@ namespace differential
     X(JSON_CHECK,                                                                                  \
       "damaged JSON on which a check within libprotobuf 3.21 fails and ends the program")          \
     X(JSON_BASE64, "base64 whose last character has bits left over: refused by C++ alone")         \
+    X(JSON_QUOTED,                                                                                 \
+      "a whole number in quotes written with a point or exponent: refused by C++ alone")           \
+    X(JSON_MASK, "a path of a FieldMask with a capital in front: _e to us as to Go, e to C++")     \
     X(JSON_ENUM_CASE, "the name of an enum value in another case: taken by C++ in capitals only")  \
     X(JSON_ANY_EMPTY, "libprotobuf 3.21 leaves out the value of an Any when its content is empty") \
     X(JSON_ANY_URL, "libprotobuf 3.21 takes no type URL but of type.googleapis.com")               \
@@ -26,6 +29,8 @@ namespace differential
     X(JSON_NO_GROUPS, "libprotobuf 3.21 writes no JSON for groups and extensions")                 \
     X(TEXT_NO_UTF8, "text format with a string that is no UTF-8: C++ reads what it cannot send")   \
     X(TEXT_OCTAL, "text format with an octal escape over \\377: cut off by C++")                   \
+    X(TEXT_GROUP,                                                                                  \
+      "text format with a group by the name of its field: refused by libprotobuf 3.21")            \
     X(TEXT_HEX, "text format with the escape \\X of .proto files: refused by C++")                 \
     X(JSON_NO_UTF8, "text of proto2 that is no UTF-8 has no JSON form")
 
