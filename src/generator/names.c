@@ -7,7 +7,7 @@
 #include "base/bytes.h"
 #include "base/map.h"
 
-/* Keywords of C and C++, and object-like macros of common headers. */
+/* Keywords of C and C++, object-like macros of common headers, and the types of fields. */
 // clang-format off
 static const char *const taken[] = {
     "BIG_ENDIAN", "BUFSIZ", "BYTE_ORDER", "CHAR_BIT", "CHAR_MAX", "CHAR_MIN", "DOMAIN", "EOF",
@@ -19,30 +19,31 @@ static const char *const taken[] = {
     "SIGTERM", "SIZE_MAX", "TMP_MAX", "TRUE", "UINT16_MAX", "UINT32_MAX", "UINT64_MAX", "UINT8_MAX",
     "UINT_MAX", "ULONG_MAX", "UNDERFLOW", "WNOHANG", "_Alignas", "_Alignof", "_Atomic", "_Bool",
     "_Complex", "_Float128", "_Generic", "_Imaginary", "_Noreturn", "_Static_assert",
-    "_Thread_local", "__func__", "alignas", "alignof", "alloca", "and", "and_eq", "asm", "assert",
+    "_Thread_local", "__DATE__", "__FILE__", "__GNUC__", "__LINE__", "__STDC__", "__TIME__",
+    "__cplusplus", "__func__", "alignas", "alignof", "alloca", "and", "and_eq", "asm", "assert",
     "atomic_cancel", "atomic_commit", "atomic_noexcept", "auto", "bitand", "bitor", "bool", "break",
     "case", "catch", "char", "char16_t", "char32_t", "char8_t", "class", "co_await", "co_return",
     "co_yield", "compl", "complex", "concept", "const", "const_cast", "consteval", "constexpr",
     "constinit", "continue", "d_fileno", "decltype", "default", "delete", "do", "double",
-    "dynamic_cast", "else", "enum", "errno", "explicit", "export", "extern", "false",
-    "float", "for", "friend", "goto", "i386", "if", "imaginary", "inline", "int", "linux",
-    "long", "major", "makedev", "minor", "mutable", "namespace", "new",
-    "noexcept", "noreturn", "not", "not_eq", "nullptr", "offsetof", "operator", "or", "or_eq",
-    "private", "protected", "public", "reflexpr", "register", "reinterpret_cast", "requires",
-    "restrict", "return", "s6_addr", "s_addr", "sa_handler", "sa_sigaction", "short", "si_addr",
-    "si_pid", "si_status", "si_uid", "si_value", "sigmask", "signed", "sizeof", "st_atime",
+    "dynamic_cast", "else", "enum", "errno", "explicit", "export", "extern", "false", "float",
+    "for", "friend", "goto", "i386", "if", "imaginary", "inline", "int", "int32_t", "int64_t",
+    "linux", "long", "major", "makedev", "minor", "mutable", "namespace", "new", "noexcept",
+    "noreturn", "not", "not_eq", "nullptr", "offsetof", "operator", "or", "or_eq", "private",
+    "protected", "public", "reflexpr", "register", "reinterpret_cast", "requires", "restrict",
+    "return", "s6_addr", "s_addr", "sa_handler", "sa_sigaction", "short", "si_addr", "si_pid",
+    "si_status", "si_uid", "si_value", "sigmask", "signed", "size_t", "sizeof", "st_atime",
     "st_ctime", "st_mtime", "static", "static_assert", "static_cast", "stderr", "stdin", "stdout",
     "struct", "switch", "synchronized", "template", "this", "thread_local", "throw", "true", "try",
-    "typedef", "typeid", "typename", "typeof", "typeof_unqual", "union", "unix", "unsigned",
-    "using", "va_arg", "va_copy", "va_end", "va_start", "virtual", "void", "volatile", "wchar_t",
-    "while", "xor", "xor_eq",
+    "typedef", "typeid", "typename", "typeof", "typeof_unqual", "uint32_t", "uint64_t", "union",
+    "unix", "unsigned", "using", "va_arg", "va_copy", "va_end", "va_start", "virtual", "void",
+    "volatile", "wchar_t", "while", "xor", "xor_eq",
 };
 
 /* Of libc: a message of a file without a package may be called so. */
 static const char *const tags[] = {
     "DIR", "FILE", "addrinfo", "dirent", "epoll_event", "flock", "group", "hostent", "in_addr",
     "iovec", "itimerspec", "itimerval", "lconv", "msghdr", "option", "passwd", "pollfd", "rlimit",
-    "rusage", "sched_param", "sigaction", "sigevent", "sigval", "size_t", "sockaddr", "stat",
+    "rusage", "sched_param", "sigaction", "sigevent", "sigval", "sockaddr", "stat",
     "statfs", "statvfs", "termios", "time_t", "timespec", "timeval", "tm", "utimbuf",
     "utsname", "winsize",
 };
