@@ -49,6 +49,21 @@ static size_t count_run(const uint8_t *p, const uint8_t *end, uint32_t tag)
     return n;
 }
 
+/*
+ * How many elements to make room for. Up to FEW they are guessed: as many as would fit if all were
+ * about as long as the first; so an input takes no more room than one of as many bytes of empty elements.
+ */
+static size_t expect(const uint8_t *p, const uint8_t *end, uint32_t tag)
+{
+    enum { FEW = 16 };
+    struct at_pb_varint first = at_pb_get_length(p, end);
+    size_t len =
+        (size_t)first.value - (size_t)first.value / 4 + 2; /* with its tag; some are shorter */
+    size_t guess = first.behind == NULL ? 1 : (size_t)(end - p) / len + 1;
+
+    return guess <= FEW ? guess : count_run(p, end, tag);
+}
+
 uint8_t *at_pb_decoder_grow(struct at_pb_decoder *d, const struct atoll_field_desc *f,
                             struct at_pb_array *array, size_t size, const uint8_t *p)
 {
@@ -57,7 +72,7 @@ uint8_t *at_pb_decoder_grow(struct at_pb_decoder *d, const struct atoll_field_de
     int r;
 
     if ((f->tag & 7) == AT_PB_WIRE_LENGTH) {
-        expected = count_run(p, d->frames[d->depth].end, f->tag);
+        expected = expect(p, d->frames[d->depth].end, f->tag);
     }
     r = at_pb_array_append(array, size, expected, d->arena, &slot);
     if (r != 0) {

@@ -233,10 +233,11 @@ AT_PB_COLD static uint8_t *put_bytes(struct out *o, uint8_t *p, const void *at, 
     return p;
 }
 
+/* May a text that is not all ASCII go out? */
 static bool is_sendable(const struct atoll_field_desc *f, const struct atoll_str *text)
 {
     return at_pb_type(f) != ATOLL_TYPE_STRING || (f->flags & ATOLL_FIELD_ANY_BYTES) != 0 ||
-           at_pb_is_utf8((const uint8_t *)text->at, text->len);
+           at_pb_is_wide_utf8((const uint8_t *)text->at, text->len);
 }
 
 AT_PB_COLD static uint8_t *put_long_text(struct out *o, uint8_t *p,

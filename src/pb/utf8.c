@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "pb/wire.h"
 
@@ -39,27 +40,40 @@ static size_t wide_at(const uint8_t *p, size_t left)
     return 4;
 }
 
+/* The high bits of the next bytes, at most eight; of a longer text the last ones are read over. */
+static uint64_t high_bits(const uint8_t *p, size_t left, size_t len)
+{
+    uint64_t w = 0;
+
+    if (left >= 8) {
+        w = at_pb_load8(p);
+    } else if (len >= 8) {
+        w = at_pb_load8(p + left - 8) >> (64 - 8 * left);
+    } else {
+        memcpy(&w, p, left);
+    }
+    return w & 0x8080808080808080U;
+}
+
 bool at_pb_is_wide_utf8(const uint8_t *p, size_t len)
 {
-    const uint8_t *end = p + len;
+    size_t left = len;
 
-    while (p < end) {
-        size_t n;
+    while (left > 0) {
+        uint64_t high = high_bits(p, left, len);
+        size_t n = left < 8 ? left : 8;
 
-        if (end - p >= 8) {
-            uint64_t high = at_pb_load8(p) & 0x8080808080808080U;
+        if (high != 0) {
+            size_t ascii = (size_t)__builtin_ctzll(high) / 8;
 
-            if (high == 0) {
-                p += 8;
-                continue;
+            n = wide_at(p + ascii, left - ascii);
+            if (n == 0) {
+                return false;
             }
-            p += (size_t)__builtin_ctzll(high) / 8;
-        }
-        n = *p < 0x80 ? 1 : wide_at(p, (size_t)(end - p));
-        if (n == 0) {
-            return false;
+            n += ascii;
         }
         p += n;
+        left -= n;
     }
     return true;
 }
