@@ -557,7 +557,8 @@ bool Checker::check_json_text(const std::string &json, bool legal)
     if (!they && says(status.ToString(), "for type TYPE_BYTES")) {
         return exclude(EX_JSON_BASE64);
     }
-    static const std::regex whole("invalid value \"-?[0-9]+[0-9.eE+-]*\" for type TYPE_");
+    static const std::regex whole("invalid value \"-?[0-9]+[.eE][0-9.eE+-]*\" for type "
+                                  "TYPE_(U?INT|SINT|S?FIXED)(32|64)");
     if (!they && std::regex_search(status.ToString(), whole)) {
         return exclude(EX_JSON_QUOTED);
     }
