@@ -3,7 +3,7 @@
  * and the ones around it on an explicit stack; the input decides how many there are, up to
  * AT_PB_DEPTH_MAX. What this file does not do itself is in decode_rare.c.
  *
- * Why it looks as it does (docs/decisions/0014 has the figures): the field that most likely comes
+ * Why it looks as it does (docs/decisions/0018 has the figures): the field that most likely comes
  * next is known, so a tag is compared before it is looked up; form and type of a field are one
  * jump; whether a field stays within its message is asked once, at the next tag, because reading
  * on is safe up to the end of the whole input.

@@ -41,14 +41,14 @@ struct frame {
 
 /* Where bytes go. Written: [real, end of the buffer), then what is in the window from p on. */
 struct out {
-    uint8_t *start; /* of the window */
-    uint8_t *low;   /* above it there is room for any field but a long text */
-    uint8_t *end;   /* of the window */
-    uint8_t *real;  /* what was emptied of the window begins here; NULL: nothing is written */
-    uint8_t *at;    /* beginning of the caller's buffer */
-    size_t emptied; /* bytes that left the window, or the buffer's when it was the window */
-    int result;     /* why a step returned NULL */
-    size_t depth;   /* of the message in work */
+    uint8_t *start;      /* of the window */
+    uint8_t *low;        /* above it there is room for any field but a long text */
+    uint8_t *end;        /* of the window */
+    uint8_t *real;       /* what was emptied of the window begins here; NULL: nothing is written */
+    uint8_t *at;         /* beginning of the caller's buffer */
+    size_t emptied;      /* bytes that left the window, or the buffer's when it was the window */
+    int result;          /* why a step returned NULL */
+    struct frame *frame; /* of the message in work: where the next one around a message goes */
     struct frame frames[AT_PB_DEPTH_MAX];
     uint8_t own[WINDOW];
 };
@@ -429,18 +429,19 @@ AT_PB_HOT const uint8_t *message_of(const struct work *w, const struct atoll_fie
 AT_PB_HOT uint8_t *go_down(struct out *o, struct work *w, const struct atoll_field_desc *f,
                            uint8_t *p)
 {
-    struct frame *frame = &o->frames[o->depth];
+    struct frame *frame = o->frame;
     const uint8_t *below = message_of(w, f, &frame->left);
 
     if (below == NULL) { /* an entry at the last level has no room for a value */
-        return (w->desc->flags & ATOLL_MESSAGE_MAP_ENTRY) != 0 && o->depth < AT_PB_DEPTH_MAX - 1
+        return (w->desc->flags & ATOLL_MESSAGE_MAP_ENTRY) != 0 &&
+                       frame < &o->frames[AT_PB_DEPTH_MAX - 1]
                    ? put_tagged(p, f->tag, 0)
                    : p;
     }
-    if (UNLIKELY(o->depth == AT_PB_DEPTH_MAX - 1)) {
+    if (UNLIKELY(frame == &o->frames[AT_PB_DEPTH_MAX - 1])) {
         return fail(o, AT_PB_TOO_DEEP);
     }
-    o->depth++;
+    o->frame = frame + 1;
     if (UNLIKELY(at_pb_type(f) == ATOLL_TYPE_GROUP)) {
         p = put_varint(p, f->tag + AT_PB_WIRE_GROUP_END - AT_PB_WIRE_GROUP);
     }
@@ -488,7 +489,7 @@ AT_PB_HOT uint8_t *put_value(struct out *o, struct work *w, const struct atoll_f
  */
 AT_PB_HOT uint8_t *finish(struct out *o, struct work *w, uint8_t *p)
 {
-    struct frame *frame = &o->frames[o->depth - 1];
+    struct frame *frame = o->frame - 1;
     const struct atoll_field_desc *f = frame->field;
 
     p = make_room(o, p);
@@ -512,7 +513,7 @@ AT_PB_HOT uint8_t *finish(struct out *o, struct work *w, uint8_t *p)
     w->message = frame->message;
     w->first = frame->desc->fields;
     w->field = f;
-    o->depth--;
+    o->frame = frame;
     return p;
 }
 
@@ -524,7 +525,7 @@ static uint8_t *encode_into(struct out *o, const struct atoll_message_desc *desc
     uint8_t *p;
 
     o->result = AT_PB_OK;
-    o->depth = 0;
+    o->frame = o->frames;
     o->emptied = 0;
     o->real = NULL;
     p = begin(o, &w, o->end, desc, message);
@@ -533,7 +534,7 @@ static uint8_t *encode_into(struct out *o, const struct atoll_message_desc *desc
         size_t type;
 
         if (UNLIKELY(w.field == w.first)) {
-            if (o->depth == 0) {
+            if (o->frame == o->frames) {
                 return p;
             }
             p = finish(o, &w, p);
