@@ -394,4 +394,16 @@ TEST(path_and_query_set_fields_from_plain_text)
     done();
 }
 
+TEST(a_text_that_is_refused_leaves_the_message_as_it_was)
+{
+    CHECK_INT(read("{\"item\":{\"itemId\":3},\"int32s\":[1]}"), 0);
+    CHECK_INT(set("number", "x"), AT_JSON_BAD_VALUE);
+    CHECK_INT(set("text", "\xFF"), AT_JSON_BAD_VALUE);
+    CHECK_INT(set("int32s", "x"), AT_JSON_BAD_VALUE);
+    CHECK_STR(print(&got, ALL, 0), "{\"item\":{\"itemId\":3},\"int32s\":[1]}");
+    CHECK_INT(set("number", "7"), 0);
+    CHECK_STR(print(&got, ALL, 0), "{\"number\":7,\"int32s\":[1]}");
+    done();
+}
+
 TEST_MAIN("pb/json_message")

@@ -137,6 +137,19 @@ TEST(a_closed_enum_has_the_values_that_it_declares)
     end();
 }
 
+TEST(a_value_that_is_stepped_over_leaves_the_default)
+{
+    const struct atoll_field_desc *kind;
+
+    begin();
+    kind = at_pb_field_by_name(legacy, AT_LIT("kind"));
+    CHECK(kind != NULL);
+    CHECK_INT(read_with("{\"id\":1,\"kind\":7}", AT_JSON_IGNORE_UNKNOWN), 0);
+    CHECK(!at_pb_has(kind, got));
+    CHECK_INT(*(const int32_t *)(const void *)((const char *)got + kind->offset), 3);
+    end();
+}
+
 TEST(groups_are_objects_under_their_name_in_lower_case)
 {
     begin();

@@ -66,29 +66,35 @@ static int set_message(const struct atoll_message_desc *of, const struct atoll_f
     return at_json_read_wkt_text(kind, of, text, s, message);
 }
 
+/* A value that is refused leaves the message as it was: a oneof may hold another member there. */
 static int set_text(const struct atoll_message_desc *desc, const struct atoll_field_desc *f,
                     struct at_bytes text, struct at_json_source *s, uint8_t *message)
 {
+    union {
+        uint64_t number;
+        struct atoll_str text;
+    } taken = {.text = {NULL, 0}};
     void *value = message + f->offset;
     int r;
 
     if (at_pb_is_message(f)) {
         return set_message(at_pb_sub(desc, f), f, text, s, message);
     }
+    r = at_json_read_text(desc, f, text, s, &taken);
+    if (r != 0) {
+        return r == AT_JSON_UNKNOWN_VALUE ? AT_JSON_BAD_VALUE : r;
+    }
     if (at_pb_is_repeated(f)) {
-        size_t size = at_pb_value_size(desc, f);
-
-        r = at_pb_array_append((struct at_pb_array *)value, size, 4, s->names.arena, &value);
+        r = at_pb_array_append((struct at_pb_array *)value, at_pb_value_size(desc, f), 4,
+                               s->names.arena, &value);
         if (r != 0) {
             return r < 0 ? r : at_json_refuse(s, "has too many values");
         }
-        memset(value, 0, size);
-    }
-    r = at_json_read_text(desc, f, text, s, value);
-    if (r == 0 && !at_pb_is_repeated(f)) {
+    } else {
         at_json_set_present(f, message);
     }
-    return r == AT_JSON_UNKNOWN_VALUE ? AT_JSON_BAD_VALUE : r;
+    memcpy(value, &taken, at_pb_value_size(desc, f));
+    return 0;
 }
 
 /* Along the path to its last field. 0, -ENOMEM, or AT_JSON_BAD_VALUE with s->why or fault->what. */

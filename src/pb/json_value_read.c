@@ -352,11 +352,15 @@ static int check_enum(const struct wanted *w, struct at_bytes text, int32_t numb
     return AT_JSON_UNKNOWN_VALUE;
 }
 
+/* A number that is not known may be stepped over: then the field keeps what it had. */
 static int read_enum_number(const struct wanted *w, struct at_bytes text, int32_t *value)
 {
-    int r = read_integer(w, text, value);
+    int32_t number = 0;
+    int r = read_integer(w, text, &number);
 
-    return r == AT_JSON_OK ? check_enum(w, text, *value) : r;
+    r = r == AT_JSON_OK ? check_enum(w, text, number) : r;
+    *value = r == AT_JSON_OK ? number : *value;
+    return r;
 }
 
 static int read_enum(const struct wanted *w, struct at_bytes text, int32_t *value)

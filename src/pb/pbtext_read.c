@@ -72,6 +72,7 @@ static int push(struct parser *p, const struct atoll_message_desc *desc, void *m
 {
     uint64_t *seen = NULL;
 
+    at_pb_init(desc, message); /* the message around it has it already, whatever follows */
     if (p->depth == AT_PB_DEPTH_MAX) {
         return refuse(p, p->lexer.at, "is nested deeper than 100 messages");
     }
@@ -81,7 +82,6 @@ static int push(struct parser *p, const struct atoll_message_desc *desc, void *m
             return -ENOMEM;
         }
     }
-    at_pb_init(desc, message);
     p->frames[p->depth++] =
         (struct frame){.desc = desc, .message = message, .seen = seen, .close = close};
     return 0;

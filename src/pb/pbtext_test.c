@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <float.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -450,6 +451,62 @@ TEST(without_memory_reading_and_printing_say_so)
         CHECK(r == 0 || r == -ENOMEM);
     });
     CHECK_INT(r, 0);
+    done();
+}
+
+/* message Wide { Wide inner = 1; int32 x = 2; … 65 fields in all }: more than 64 need memory. */
+struct wide {
+    struct atoll_unknown *unknown;
+    struct wide *inner;
+    int32_t x;
+};
+
+static struct atoll_message_desc wide_desc(union atoll_type_ref *self)
+{
+    enum { FIELDS = 65 };
+    static struct atoll_field_desc fields[FIELDS];
+    static struct atoll_field_name names[FIELDS];
+
+    for (uint32_t i = 0; i < FIELDS; i++) {
+        fields[i] = (struct atoll_field_desc){.tag = (i + 1) << 3,
+                                              .offset = offsetof(struct wide, x),
+                                              .kind = ATOLL_KIND(IMPLICIT, INT32)};
+        names[i] = (struct atoll_field_name){.name_at = sizeof("inner"), .name_len = 1};
+    }
+    fields[0] = (struct atoll_field_desc){.tag = 1 << 3 | 2,
+                                          .offset = offsetof(struct wide, inner),
+                                          .kind = ATOLL_KIND(IMPLICIT, MESSAGE)};
+    names[0].name_at = 0;
+    names[0].name_len = sizeof("inner") - 1;
+    return (struct atoll_message_desc){.size = sizeof(struct atoll_message_desc),
+                                       .struct_size = sizeof(struct wide),
+                                       .field_count = FIELDS,
+                                       .dense_count = FIELDS,
+                                       .fields = fields,
+                                       .types = self,
+                                       .names = names,
+                                       .text = "inner\0x",
+                                       .full_name = "Wide"};
+}
+
+TEST(what_was_read_before_memory_ran_out_can_be_looked_at)
+{
+    struct at_pbtext_how how = {0};
+    union atoll_type_ref self;
+    struct atoll_message_desc desc = wide_desc(&self);
+    struct wide wide;
+    int r = -ENOMEM;
+
+    self.message = &desc;
+    for (size_t limit = 64; r != 0; limit += 8) {
+        size_t len;
+
+        at_arena_deinit(&arena);
+        at_arena_init(&arena, 64, limit);
+        r = at_pbtext_read(&how, &desc, AT_LIT("inner { inner { x: 1 } }"), &arena, &wide);
+        CHECK(r == 0 || r == -ENOMEM);
+        CHECK_INT(at_pb_size(&desc, &wide, &len), 0);
+    }
     done();
 }
 
