@@ -12,9 +12,10 @@ enum {
     AT_SET_VALUES_MAX = 1024,     /* values of an enum that a default is looked for in: quadratic */
     AT_SET_IMPORTS_MAX = 1 << 16, /* imports of all files of a set: walked for each of them */
     AT_FINDINGS_MAX = 10000,      /* a set made to flood the terminal */
-    AT_SET_MEMORY_MAX = 512 << 20, /* what callers should allow the arena of one set */
-    AT_OPENAPI_QUERY_NEST_MAX = 8, /* messages in messages in a query: parameters without end */
-    AT_OPENAPI_QUERY_MAX = 256,    /* parameters of one query: what the door takes of them */
+    AT_SET_MEMORY_MAX = 512 << 20,     /* what callers should allow the arena of one set */
+    AT_OPENAPI_QUERY_NEST_MAX = 8,     /* messages in messages in a query: parameters without end */
+    AT_OPENAPI_QUERY_MAX = 256,        /* parameters of one query: what the door takes of them */
+    AT_OPENAPI_QUERY_LOOKS_MAX = 4096, /* fields looked at for one query: types that multiply */
     AT_REFLECTION_FILES_BYTES = 3 << 20, /* of files in one answer: clients take 4 MiB */
 };
 

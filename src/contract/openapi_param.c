@@ -207,6 +207,7 @@ struct walk {
     struct frame frames[AT_OPENAPI_QUERY_NEST_MAX];
     size_t depth;
     size_t count;
+    size_t looks;        /* fields looked at */
     struct at_text name; /* "item.itemId" */
     struct at_text path; /* "item.item_id" */
 };
@@ -319,12 +320,13 @@ static void put_queries(struct at_doc *doc, const struct at_doc_binding *b)
     at_text_init(&w.name);
     at_text_init(&w.path);
     push(&w, b->input);
-    while (w.depth > 0 && w.count < AT_OPENAPI_QUERY_MAX) {
+    while (w.depth > 0 && w.count < AT_OPENAPI_QUERY_MAX && w.looks < AT_OPENAPI_QUERY_LOOKS_MAX) {
         struct frame *frame = &w.frames[w.depth - 1];
 
         if (frame->next == frame->message->of.message->field.count) {
             w.depth--;
         } else {
+            w.looks++;
             step(&w, frame);
         }
     }

@@ -8,12 +8,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <atoll/message.h>
+
 #include "at_test.h"
 #include "base/arena.h"
 #include "base/bytes.h"
+#include "base/error.h"
 #include "base/text.h"
 #include "contract/rich_fixture.h"
 #include "contract/set.h"
+#include "descriptor.atoll.h"
+#include "pb/codec.h"
 #include "pb/json.h"
 
 struct stage {
@@ -358,6 +363,81 @@ TEST(a_failing_allocation_is_told)
         }
     }
     end(&s);
+}
+
+/*
+ * t.proto: message A0 { A1 a = 1; A1 b = 2; … 64 fields }, A1 { A2 … }, … A9 { }, and a service
+ * with rpc M(A0) returns (A0) at GET /x. Without an end 64^8 fields would be looked at.
+ */
+static struct at_bytes multiplied(struct at_arena *arena)
+{
+    enum { TYPES = 10, FIELDS = 64 };
+    static const char rule[] = "\x82\xd3\xe4\x93\x02\x04\x12\x02/x";
+    struct google_protobuf_DescriptorProto *types = at_arena_zalloc(arena, TYPES, sizeof(*types));
+    struct atoll_unknown http = {.next = &http, .bytes = {rule, sizeof(rule) - 1}};
+    struct google_protobuf_MethodOptions options = {.unknown_fields = &http};
+    struct google_protobuf_MethodDescriptorProto method = {.name = ATOLL_STR("M"),
+                                                           .has_name = true,
+                                                           .input_type = ATOLL_STR(".A0"),
+                                                           .has_input_type = true,
+                                                           .output_type = ATOLL_STR(".A0"),
+                                                           .has_output_type = true,
+                                                           .options = &options};
+    struct google_protobuf_ServiceDescriptorProto service = {
+        .name = ATOLL_STR("S"), .has_name = true, .method = {&method, 1}};
+    struct google_protobuf_FileDescriptorProto file = {.name = ATOLL_STR("t.proto"),
+                                                       .has_name = true,
+                                                       .message_type = {types, TYPES},
+                                                       .service = {&service, 1}};
+    struct google_protobuf_FileDescriptorSet set = {.file = {&file, 1}};
+    struct at_bytes bytes;
+
+    for (int i = 0; i < TYPES; i++) {
+        char *name = at_arena_printf(arena, ".A%d", i + 1);
+        struct google_protobuf_FieldDescriptorProto *f = at_arena_zalloc(arena, FIELDS, sizeof(*f));
+
+        types[i].name = (struct atoll_str){at_arena_printf(arena, "A%d", i), 2};
+        types[i].has_name = true;
+        types[i].field.at = f;
+        types[i].field.count = i + 1 < TYPES ? FIELDS : 0;
+        for (int k = 0; k < FIELDS; k++) {
+            char *field = at_arena_printf(arena, "f%d", k);
+
+            f[k] = (struct google_protobuf_FieldDescriptorProto){
+                .name = {field, strlen(field)},
+                .has_name = true,
+                .number = k + 1,
+                .has_number = true,
+                .label = 1,
+                .has_label = true,
+                .type = ATOLL_TYPE_MESSAGE,
+                .has_type = true,
+                .type_name = {name, strlen(name)},
+                .has_type_name = true,
+            };
+        }
+    }
+    CHECK_INT(at_pb_encode_in_arena(&google_protobuf_FileDescriptorSet_desc, &set, arena, &bytes),
+              0);
+    return bytes;
+}
+
+TEST(types_that_multiply_in_a_query_are_looked_at_only_so_far)
+{
+    struct at_arena arena;
+    struct stage s = {.left_out = 0};
+    struct at_diag diag = {.line = 0};
+
+    at_arena_init(&arena, 4096, 1 << 24);
+    CHECK_INT(at_set_load(&arena, multiplied(&arena), &s.rich.set, &diag), 0);
+    s.service = (struct at_openapi_service){.set = &s.rich.set,
+                                            .service = at_set_find(&s.rich.set, AT_LIT("S"))};
+    s.in = (struct at_openapi){.services = &s.service, .service_count = 1, .title = "x"};
+    at_text_init(&s.out);
+    CHECK_INT(write(&s, &arena), 0);
+    HAS(&s, "\"/x\":");
+    at_text_deinit(&s.out);
+    at_arena_deinit(&arena);
 }
 
 TEST_MAIN("contract/openapi")
