@@ -439,6 +439,7 @@ int at_pb_merge(const struct atoll_message_desc *desc, struct at_bytes in, struc
     d.result = AT_PB_OK;
     d.open_groups = 0;
     d.group_ended = false;
+    d.unnamed = false;
     d.incomplete = false;
     d.depth = 0;
     if (UNLIKELY(in.len > AT_PB_MESSAGE_MAX)) {

@@ -312,6 +312,7 @@ static const uint8_t *read_scalar(struct at_pb_decoder *d, const struct atoll_fi
         return at_pb_decoder_fail_varint(d, p);
     }
     if (!is_named(frame, f, v.value)) {
+        d->unnamed |= (frame->desc->flags & ATOLL_MESSAGE_MAP_ENTRY) != 0;
         return keep(d, frame, field_at, v.behind) ? v.behind : NULL;
     }
     value = at_pb_decoder_place(d, f, p);
@@ -417,9 +418,9 @@ static bool finish_entry(struct at_pb_decoder *d)
     const struct at_pb_frame *frame = entry - 1;
     const struct atoll_field_desc *f = at_pb_find(entry->desc, 2);
     void **value = f == NULL ? NULL : (void **)(entry->message + f->offset);
-    const struct atoll_unknown *unknown =
-        *(struct atoll_unknown **)(entry->message + entry->desc->unknown_offset);
+    bool unnamed = d->unnamed;
 
+    d->unnamed = false;
     if (f == NULL || d->depth == 0 || !at_pb_is_map(frame->field)) {
         return true; /* an entry alone: somebody looks at a map through its entries */
     }
@@ -432,9 +433,8 @@ static bool finish_entry(struct at_pb_decoder *d)
         at_pb_init(at_pb_sub(entry->desc, f), *value);
         d->incomplete |= !at_pb_has_required(at_pb_sub(entry->desc, f), *value);
     }
-    if ((f->flags & ATOLL_FIELD_CLOSED) != 0 && unknown != NULL &&
-        unknown->bytes.at[0] == (2 << 3 | AT_PB_WIRE_VARINT)) {
-        /* A value without a name: the whole entry is unknown. */
+    if (unnamed) {
+        /* A value without a name, the last one or not: the whole entry is unknown. */
         ((struct at_pb_array *)(frame->message + frame->field->offset))->count--;
         return keep(d, frame, frame->field_at, entry->end);
     }

@@ -39,6 +39,7 @@ struct at_pb_decoder {
     int result;             /* why a step returned NULL */
     uint32_t open_groups;   /* frames that are groups */
     bool group_ended;       /* the group in work has had its end tag */
+    bool unnamed;           /* the entry of a map in work has a value that its enum does not */
     bool incomplete;        /* some message lacked a required field when a piece of it ended */
     size_t depth;           /* of the frame in work */
     struct at_pb_frame frames[AT_PB_DEPTH_MAX];

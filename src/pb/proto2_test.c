@@ -259,6 +259,19 @@ TEST(an_entry_whose_value_has_no_name_is_unknown_as_a_whole)
     at_arena_deinit(&arena);
 }
 
+TEST(a_value_without_a_name_makes_the_entry_unknown_wherever_it_stands)
+{
+    COMES_BACK("\x32\x08\x10\x02\x08\x07\x18\x01\x20\x01"); /* before key and other fields */
+    CHECK(got.named.count == 0 && got.unknown != NULL);
+    COMES_BACK("\x32\x06\x18\x01\x10\x02\x08\x07"); /* behind another unknown field */
+    CHECK(got.named.count == 0 && got.unknown != NULL);
+    COMES_BACK("\x32\x06\x10\x02\x10\x03\x08\x07"); /* before one that has a name */
+    CHECK(got.named.count == 0 && got.unknown != NULL);
+    COMES_BACK("\x32\x04\x08\x07\x10\x03");
+    CHECK(got.named.count == 1 && got.unknown == NULL);
+    at_arena_deinit(&arena);
+}
+
 TEST(an_entry_begins_with_its_defaults_and_goes_out_whole)
 {
     CHECK_INT(DECODE("\x32\x00"), 0);
