@@ -1,5 +1,7 @@
 /* google.protobuf.Any to JSON: its content is decoded into scratch memory and printed from there. */
 #include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +17,7 @@
 #include "pb/json_printer.h"
 #include "pb/json_value.h"
 #include "pb/json_wkt.h"
+#include "pb/limits.h"
 
 static struct at_bytes text_of(const struct atoll_message_desc *desc, const uint8_t *message,
                                uint32_t number)
@@ -50,6 +53,17 @@ static int decode(struct at_json_printer *p, const struct atoll_message_desc *of
     return r;
 }
 
+/* Is the message in work within as many Anys as may be read again? */
+static bool is_too_deep(const struct at_json_printer *p)
+{
+    size_t anys = 0;
+
+    for (size_t i = 0; i < p->depth; i++) {
+        anys += p->frames[i].any;
+    }
+    return anys >= AT_JSON_ANY_DEPTH_MAX;
+}
+
 int at_json_print_any(struct at_json_printer *p, const struct atoll_message_desc *desc,
                       const uint8_t *message)
 {
@@ -77,6 +91,9 @@ int at_json_print_any(struct at_json_printer *p, const struct atoll_message_desc
                    : refuse_type(p, name,
                                  "is a type that is not known here: the contract must contain it");
     }
+    if (is_too_deep(p)) {
+        return at_json_print_refuse(p, "is an Any within more than 20 others");
+    }
     r = decode(p, of, bytes, &content);
     if (r != 0) {
         return r;
@@ -86,6 +103,7 @@ int at_json_print_any(struct at_json_printer *p, const struct atoll_message_desc
     if (r != 0) {
         return r;
     }
+    p->frames[p->depth - 1].any = true;
     at_json_key(p->out, "@type");
     at_json_string(p->out, url);
     if (kind == AT_JSON_PLAIN || kind == AT_JSON_EMPTY) {

@@ -487,13 +487,27 @@ TEST(values_nest_as_deep_as_their_bytes_may)
 
 TEST(an_any_nests_in_others_up_to_its_limit)
 {
+    const struct atoll_message_desc *desc;
+    uint8_t outer[0x4000 + 44];
+    struct at_bytes wire;
+
     begin();
+    desc = desc_of(OF_POOL, "google.protobuf.Any");
     CHECK_INT(read_as(OF_POOL, "google.protobuf.Any",
                       nest("{\"@type\":\"" URL "google.protobuf.Any\",\"value\":", "{}", "}",
                            AT_JSON_ANY_DEPTH_MAX),
                       0),
               0);
     CHECK_INT(print_as(OF_POOL, "google.protobuf.Any", got, 0), 0);
+    CHECK_INT(at_pb_encode_in_arena(desc, got, &arena, &wire), 0);
+    CHECK(wire.len > 0x7F && wire.len < 0x4000);
+    /* In one more, which is longer than a length of one byte. */
+    memcpy(outer, "\x0A\x27" URL "google.protobuf.Any\x12", 42);
+    outer[42] = (uint8_t)(wire.len | 0x80);
+    outer[43] = (uint8_t)(wire.len >> 7);
+    memcpy(outer + 44, wire.at, wire.len);
+    CHECK_INT(at_pb_decode(desc, at_bytes_over(outer, 44 + wire.len), &arena, got, NULL), 0);
+    CHECK_INT(print_as(OF_POOL, "google.protobuf.Any", got, 0), AT_JSON_BAD_VALUE);
     CHECK_INT(read_as(OF_POOL, "google.protobuf.Any",
                       nest("{\"@type\":\"" URL "google.protobuf.Any\",\"value\":", "{}", "}",
                            AT_JSON_ANY_DEPTH_MAX + 1),

@@ -55,6 +55,7 @@ static int add_frame(struct at_json_printer *p, const struct atoll_message_desc 
     frame->in_repeated = false;
     frame->as_value = false;
     frame->bare = false;
+    frame->any = false;
     return 0;
 }
 

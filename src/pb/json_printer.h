@@ -24,6 +24,7 @@ struct at_json_print_frame {
     bool in_repeated; /* the list or map of the field is open */
     bool as_value;    /* the form of the message is still to be printed, as an Any's "value" */
     bool bare;        /* prints a field's value alone: no braces, no name */
+    bool any;         /* the content of an Any */
 };
 
 struct at_json_printer {
