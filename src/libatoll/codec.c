@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "libatoll/limits.h"
 #include "libatoll/process.h"
@@ -28,6 +29,7 @@ struct atoll_memory *atoll_memory_new(size_t limit_bytes)
         at_arena_init(&m->arena, AT_LIB_ARENA_FIRST,
                       limit_bytes == 0 ? AT_LIB_MEMORY_MAX : limit_bytes);
         m->reason = "";
+        m->life = at_now_ns();
     }
     return m;
 }
@@ -44,6 +46,7 @@ void atoll_memory_reset(struct atoll_memory *memory)
 {
     at_arena_reset(&memory->arena);
     memory->reason = "";
+    memory->life++;
 }
 
 void *atoll_memory_alloc(struct atoll_memory *memory, size_t size)

@@ -40,6 +40,7 @@ void at_context_init(struct atoll_call *call, struct at_process *p)
     call->caller = "";
     call->reason = "";
     at_arena_init(&call->arena, AT_LIB_ARENA_FIRST, AT_LIB_ARENA_MAX);
+    call->memory.life = at_now_ns();
 }
 
 void at_context_deinit(struct atoll_call *call)
@@ -57,6 +58,7 @@ void at_context_clear(struct atoll_call *call)
     }
     at_arena_reset(&call->arena);
     call->memory.reason = "";
+    call->memory.life++;
     call->reason = "";
     call->status = ATOLL_OK;
     call->metadata_len = 0;

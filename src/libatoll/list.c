@@ -3,8 +3,8 @@
  *
  * A list is nothing but a pointer and a count, and may have come from anywhere. Where it was made
  * here, its capacity stands in front of its first element, with a mark that says so; the mark is
- * looked at only within our own memory, and depends on the place, so that other bytes are not taken
- * for one. Any other list is copied when it grows for the first time.
+ * looked at only within our own memory, and depends on the place and on when the memory was made or
+ * reset, so that other bytes, and what lists of before left there, are not taken for one. Any other list is copied when it grows for the first time.
  */
 #include <stdint.h>
 #include <string.h>
@@ -31,7 +31,8 @@ struct list {
 static uint64_t mark_of(const struct atoll_memory *memory, const void *at, uint64_t capacity,
                         size_t size)
 {
-    uint64_t z = (uintptr_t)at ^ (uint64_t)(uintptr_t)memory << 17 ^ capacity << 40 ^ size << 7;
+    uint64_t z = (uintptr_t)at ^ (uint64_t)(uintptr_t)memory << 17 ^ capacity << 40 ^ size << 7 ^
+                 memory->life * UINT64_C(0x9e3779b97f4a7c15);
 
     z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
     z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);

@@ -36,6 +36,33 @@ TEST(a_list_grows_element_by_element)
     atoll_memory_free(memory);
 }
 
+TEST(what_a_list_left_in_memory_that_was_reset_says_nothing_about_another)
+{
+    struct atoll_memory *memory = atoll_memory_new(0);
+    struct test_v1_Everything m;
+    int32_t *before;
+    int32_t *own;
+    int32_t *next;
+
+    test_v1_Everything_init(&m);
+    CHECK(test_v1_Everything_add_int32s(memory, &m, 1));
+    before = m.int32s.at;
+    atoll_memory_reset(memory);
+    (void)atoll_memory_alloc(memory, 16); /* not written: what stood there is still there */
+    own = atoll_memory_alloc(memory, 4 * sizeof(*own));
+    next = atoll_memory_alloc(memory, sizeof(*next));
+    CHECK(own == before);
+    memset(own, 0, 4 * sizeof(*own));
+    *next = 7;
+    test_v1_Everything_init(&m);
+    m.int32s.at = own;
+    m.int32s.count = 4;
+    CHECK(test_v1_Everything_add_int32s(memory, &m, 5));
+    CHECK(m.int32s.at != own && m.int32s.at[4] == 5);
+    CHECK_INT(*next, 7);
+    atoll_memory_free(memory);
+}
+
 TEST(a_list_from_elsewhere_is_copied_and_left_alone)
 {
     struct atoll_memory *memory = atoll_memory_new(0);

@@ -64,6 +64,7 @@ struct at_process {
 struct atoll_memory {
     struct at_arena arena;
     const char *reason; /* of the last failure; in the arena, or static; NULL: none */
+    uint64_t life;      /* another one after each reset: no list outlives it, see list.c */
 };
 
 struct atoll_call {
