@@ -4,7 +4,8 @@
  * A list is nothing but a pointer and a count, and may have come from anywhere. Where it was made
  * here, its capacity stands in front of its first element, with a mark that says so; the mark is
  * looked at only within our own memory, and depends on the place and on when the memory was made or
- * reset, so that other bytes, and what lists of before left there, are not taken for one. Any other list is copied when it grows for the first time.
+ * reset, so that other bytes, and what lists of before left there, are not taken for one. Any other
+ * list is copied when it grows for the first time.
  */
 #include <stdint.h>
 #include <string.h>
