@@ -73,7 +73,7 @@ const uint8_t *at_pb_decoder_closed(struct at_pb_decoder *d, const struct atoll_
                                     const uint8_t *field_at, const uint8_t *p);
 /*
  * A tag that is not what the table expects: a list packed otherwise than declared, the end of a
- * group, an item of a MessageSet, an unknown field. f: the field with this number, or NULL.
+ * group, an unknown field. f: the field with this number, or NULL.
  */
 const uint8_t *at_pb_decoder_odd(struct at_pb_decoder *d, const struct atoll_field_desc *f,
                                  uint64_t tag, const uint8_t *field_at, const uint8_t *p);
