@@ -159,7 +159,7 @@ static void check_same(const struct atoll_message_desc *desc, struct at_bytes js
 static void try_message(const struct atoll_message_desc *desc, struct at_bytes in, uint32_t flags)
 {
     struct at_pb_fault fault;
-    struct at_json_how how = {flags, &types, &fault};
+    struct at_json_how how = {.flags = flags, .types = &types, .fault = &fault};
     struct at_arena arena;
     struct at_text first;
     struct at_text pretty;

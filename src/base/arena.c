@@ -97,6 +97,26 @@ void *at_arena_alloc(struct at_arena *a, size_t size, size_t align)
     return p;
 }
 
+bool at_arena_resize(struct at_arena *a, const void *at, size_t size, size_t new_size)
+{
+    if (at == NULL || (const char *)at + size != a->at ||
+        (new_size > size && new_size - size > (size_t)(a->end - a->at))) {
+        return false;
+    }
+    a->at = a->at - size + new_size;
+    return true;
+}
+
+struct at_arena_room at_arena_room(const struct at_arena *a)
+{
+    return (struct at_arena_room){a->at, a->at == NULL ? 0 : (size_t)(a->end - a->at)};
+}
+
+void at_arena_take_end(struct at_arena *a, size_t size)
+{
+    a->end -= size;
+}
+
 void *at_arena_zalloc(struct at_arena *a, size_t count, size_t size)
 {
     size_t bytes;

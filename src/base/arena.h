@@ -31,7 +31,22 @@ void at_arena_deinit(struct at_arena *a);
 void at_arena_reset(struct at_arena *a);
 /* Aligned to align (a power of two ≤ 16); NULL when out of memory or over the limit. */
 void *at_arena_alloc(struct at_arena *a, size_t size, size_t align);
-/* The same, zeroed, for count × size with overflow checked. */
+/*
+ * Makes the newest allocation, size bytes at `at`, longer or shorter where it is. False: there is
+ * no room for that, or another one is newer; nothing has changed.
+ */
+bool at_arena_resize(struct at_arena *a, const void *at, size_t size, size_t new_size);
+/*
+ * What is free behind the newest allocation, for those who write backwards and learn the size at
+ * last: fill its end, then take that end. Nobody may allocate in between.
+ */
+struct at_arena_room {
+    void *at; /* NULL: the arena has no memory yet; len is 0 */
+    size_t len;
+};
+struct at_arena_room at_arena_room(const struct at_arena *a);
+void at_arena_take_end(struct at_arena *a, size_t size);
+/* The same as at_arena_alloc(), zeroed, for count × size with overflow checked. */
 void *at_arena_zalloc(struct at_arena *a, size_t count, size_t size);
 /* Are these len bytes all within one block of the arena? */
 bool at_arena_holds(const struct at_arena *a, const void *at, size_t len);

@@ -76,6 +76,43 @@ TEST(what_an_arena_holds_lies_within_one_of_its_blocks)
     CHECK(!at_arena_holds(&a, first, 1));
 }
 
+TEST(the_newest_allocation_grows_and_shrinks_where_it_is)
+{
+    struct at_arena a;
+    char *first;
+    char *second;
+
+    at_arena_init(&a, 64, 4096);
+    CHECK(!at_arena_resize(&a, NULL, 0, 0));
+    first = at_arena_alloc(&a, 10, 1);
+    CHECK(first != NULL && at_arena_resize(&a, first, 10, 20));
+    second = at_arena_alloc(&a, 10, 1);
+    CHECK(second == first + 20);
+    CHECK(!at_arena_resize(&a, first, 20, 21)); /* it is not the newest any more */
+    CHECK(!at_arena_resize(&a, second, 10, 45) && at_arena_resize(&a, second, 10, 44));
+    CHECK(at_arena_resize(&a, second, 44, 0) && at_arena_alloc(&a, 1, 1) == second);
+    at_arena_deinit(&a);
+}
+
+TEST(the_end_of_the_free_room_can_be_taken_until_the_arena_is_reset)
+{
+    struct at_arena a;
+    struct at_arena_room room;
+    char *p;
+
+    at_arena_init(&a, 64, 4096);
+    CHECK(at_arena_room(&a).at == NULL && at_arena_room(&a).len == 0);
+    p = at_arena_alloc(&a, 10, 1);
+    room = at_arena_room(&a);
+    CHECK(room.at == p + 10 && room.len == 54);
+    at_arena_take_end(&a, 50);
+    CHECK(at_arena_room(&a).at == p + 10 && at_arena_room(&a).len == 4);
+    CHECK(at_arena_alloc(&a, 4, 1) == p + 10 && at_arena_holds(&a, p + 14, 50));
+    at_arena_reset(&a);
+    CHECK(at_arena_room(&a).at == p && at_arena_room(&a).len == 64);
+    at_arena_deinit(&a);
+}
+
 TEST(out_of_memory_is_null)
 {
     WITH_EACH_ALLOCATION_FAILING({

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "bytes.h"
 
 void at_text_init(struct at_text *t)
@@ -13,10 +14,19 @@ void at_text_init(struct at_text *t)
     *t = (struct at_text){0};
 }
 
+void at_text_init_in(struct at_text *t, struct at_arena *arena)
+{
+    *t = (struct at_text){.arena = arena};
+}
+
 void at_text_deinit(struct at_text *t)
 {
-    free(t->at);
-    *t = (struct at_text){0};
+    if (t->arena == NULL) {
+        free(t->at);
+    } else {
+        (void)at_arena_resize(t->arena, t->at, t->cap, 0);
+    }
+    *t = (struct at_text){.arena = t->arena};
 }
 
 void at_text_clear(struct at_text *t)
@@ -26,6 +36,37 @@ void at_text_clear(struct at_text *t)
     if (t->at != NULL) {
         t->at[0] = '\0';
     }
+}
+
+/*
+ * Memory for cap bytes, or at least for more than `need`, which is what an arena near its limit may
+ * still have. *cap: how much it is.
+ */
+static char *regrow(struct at_text *t, size_t need, size_t *cap)
+{
+    size_t all;
+    char *bigger;
+
+    if (t->arena == NULL) {
+        return realloc(t->at, *cap);
+    }
+    if (at_arena_resize(t->arena, t->at, t->cap, *cap)) {
+        return t->at;
+    }
+    all = t->cap + at_arena_room(t->arena).len;
+    if (all > need && all < *cap && at_arena_resize(t->arena, t->at, t->cap, all)) {
+        *cap = all;
+        return t->at;
+    }
+    bigger = at_arena_alloc(t->arena, *cap, 1);
+    if (bigger == NULL) {
+        *cap = need + 1;
+        bigger = at_arena_alloc(t->arena, *cap, 1);
+    }
+    if (bigger != NULL && t->len > 0) {
+        memcpy(bigger, t->at, t->len);
+    }
+    return bigger;
 }
 
 /* Room for n bytes and a NUL. */
@@ -45,7 +86,7 @@ static bool reserve(struct at_text *t, size_t n)
     while (cap <= need) {
         cap *= 2;
     }
-    bigger = realloc(t->at, cap);
+    bigger = regrow(t, need, &cap);
     if (bigger == NULL) {
         t->failed = true;
         return false;
@@ -134,7 +175,10 @@ char *at_text_take(struct at_text *t)
     }
     at = t->at;
     at[t->len] = '\0';
-    *t = (struct at_text){0};
+    if (t->arena != NULL) {
+        (void)at_arena_resize(t->arena, at, t->cap, t->len + 1);
+    }
+    *t = (struct at_text){.arena = t->arena};
     return at;
 }
 

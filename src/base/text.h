@@ -13,14 +13,22 @@
 
 #include "base/bytes.h"
 
+struct at_arena;
+
 struct at_text {
     char *at; /* NUL-terminated once anything was added; NULL before */
     size_t len;
     size_t cap;
+    struct at_arena *arena; /* whose memory it is; NULL: the heap's */
     bool failed;
 };
 
 void at_text_init(struct at_text *t);
+/*
+ * Takes its memory from the arena (borrowed), growing in place as long as its room is the newest
+ * there. The string must not outlive the arena; at_text_take() gives back the room it does not need.
+ */
+void at_text_init_in(struct at_text *t, struct at_arena *arena);
 void at_text_deinit(struct at_text *t);
 /* Empties, keeps the memory and clears `failed`. */
 void at_text_clear(struct at_text *t);
@@ -35,7 +43,7 @@ char *at_text_claim(struct at_text *t, size_t n);
 struct at_bytes at_text_bytes(const struct at_text *t);
 /* The string, "" when empty. Borrowed. */
 const char *at_text_str(const struct at_text *t);
-/* Hands the string over (malloc; the caller frees) and empties t. NULL when failed. */
+/* Hands the string over (malloc, the caller frees; or the arena's) and empties t. NULL when failed. */
 char *at_text_take(struct at_text *t);
 /*
  * Adds b so that a terminal is safe: printable UTF-8 as it is; ESC, other controls and ill-formed

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "at_test.h"
+#include "base/arena.h"
 #include "base/bytes.h"
 
 static uint64_t duration(const char *s)
@@ -125,6 +126,83 @@ TEST(a_taken_string_belongs_to_the_taker)
     CHECK_STR(taken, "abc");
     CHECK(t.at == NULL);
     free(taken);
+}
+
+/* "0,1,2,…", so that it grows many times. */
+static void count_to(struct at_text *t, int n)
+{
+    for (int i = 0; i < n; i++) {
+        at_text_addf(t, "%d,", i);
+    }
+}
+
+TEST(a_text_in_an_arena_grows_in_place_and_gives_back_what_it_does_not_need)
+{
+    struct at_arena a;
+    struct at_text t;
+    char *before;
+    char *taken;
+
+    at_arena_init(&a, 4096, 1 << 16);
+    before = at_arena_alloc(&a, 1, 1);
+    at_text_init_in(&t, &a);
+    count_to(&t, 100);
+    taken = at_text_take(&t);
+    CHECK(taken == before + 1 && strlen(taken) == 290 && t.at == NULL);
+    CHECK(at_arena_alloc(&a, 1, 1) == taken + 291);
+    count_to(&t, 10);
+    CHECK(t.at == taken + 292);
+    at_text_deinit(&t);
+    CHECK(at_arena_alloc(&a, 1, 1) == taken + 292);
+    at_arena_deinit(&a);
+}
+
+TEST(a_text_in_an_arena_moves_when_others_take_memory_meanwhile)
+{
+    struct at_arena a;
+    struct at_text t;
+    struct at_text same;
+
+    at_arena_init(&a, 64, 1 << 20);
+    at_text_init_in(&t, &a);
+    at_text_init(&same);
+    for (int i = 0; i < 200; i++) {
+        char *other = at_arena_alloc(&a, 9, 1);
+
+        CHECK(other != NULL);
+        memset(other, 'x', 9);
+        at_text_addf(&t, "%d,", i);
+        at_text_addf(&same, "%d,", i);
+    }
+    CHECK_STR(at_text_str(&t), at_text_str(&same));
+    at_text_deinit(&same);
+    at_text_deinit(&t);
+    at_arena_deinit(&a);
+}
+
+TEST(a_text_uses_its_arena_up_to_the_limit_and_fails_beyond)
+{
+    static const char bytes[1000];
+    struct at_arena a;
+    struct at_text t;
+
+    at_arena_init(&a, 64, 1000);
+    at_text_init_in(&t, &a);
+    at_text_add(&t, at_bytes_over(bytes, 600));
+    at_text_add(&t, at_bytes_over(bytes, 399));
+    CHECK(!t.failed && t.len == 999);
+    at_text_add_char(&t, 'x');
+    CHECK(t.failed && at_text_take(&t) == NULL);
+    at_text_deinit(&t);
+    at_arena_deinit(&a);
+    WITH_EACH_ALLOCATION_FAILING({
+        at_arena_init(&a, 64, 4096);
+        at_text_init_in(&t, &a);
+        count_to(&t, 100);
+        CHECK(t.failed || strlen(at_text_str(&t)) == 290);
+        at_text_deinit(&t);
+        at_arena_deinit(&a);
+    });
 }
 
 TEST_MAIN("base/text")

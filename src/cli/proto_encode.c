@@ -84,8 +84,11 @@ static int encode(struct run *run, const struct atoll_message_desc *desc)
         return no_memory(run);
     }
     if (r > 0) {
+        struct at_pb_fault fault;
+
+        at_pb_explain_encode(desc, message, r, &fault);
         return at_cli_fail(run->cli, AT_EXIT_FAILURE, "%s cannot be encoded: %s",
-                           at_proto_input_name(run->cli), at_pb_result_text(r));
+                           at_proto_input_name(run->cli), fault.what);
     }
     return at_proto_output(run->cli, bytes);
 }

@@ -299,9 +299,13 @@ static int encode(struct run *run, const struct at_pool_method *method, struct a
     if (r == 0) {
         r = at_pb_encode_in_arena(method->input, message, &run->arena, ret);
     }
-    if (r != 0) {
+    if (r > 0) {
+        at_pb_explain_encode(method->input, message, r, &fault);
+        return at_cli_fail(run->cli, AT_EXIT_USAGE, "the request cannot be sent: %s", fault.what);
+    }
+    if (r < 0) {
         return at_cli_fail(run->cli, AT_EXIT_FAILURE, "the request cannot be encoded: %s",
-                           r < 0 ? strerror(-r) : at_pb_result_text(r));
+                           strerror(-r));
     }
     return 0;
 }
@@ -370,7 +374,8 @@ static int print_answer(struct run *run, const struct at_pool_method *method, st
     uint32_t mask = at_cli_has(run->cli, "reveal") ? 0 : AT_JSON_MASK_SENSITIVE;
     struct at_json_types types = {at_pool_find, method->service->pool};
     struct at_pb_fault fault = {.line = 0};
-    struct at_json_how how = {AT_JSON_PRINT_DEFAULTS | mask, &types, &fault};
+    struct at_json_how how = {
+        .flags = AT_JSON_PRINT_DEFAULTS | mask, .types = &types, .fault = &fault};
     void *message = at_arena_zalloc(&run->arena, 1, method->output->struct_size);
     int r =
         message == NULL ? -ENOMEM : at_pb_decode(method->output, out, &run->arena, message, &fault);

@@ -262,6 +262,22 @@ static int generate(struct at_gen_run *run, const struct at_proto_plugin_request
     return 0;
 }
 
+/* What protoc is told; when that cannot be encoded, which field of it is to blame. */
+static int encode(struct at_arena *arena, struct at_proto_plugin_response *response,
+                  struct at_bytes *ret)
+{
+    int r = at_pb_encode_in_arena(&at_proto_plugin_response_desc, response, arena, ret);
+    struct at_pb_fault fault;
+
+    if (r <= 0) {
+        return r;
+    }
+    at_pb_explain_encode(&at_proto_plugin_response_desc, response, r, &fault);
+    response->files.count = 0;
+    response->error = (struct atoll_str){fault.what, strlen(fault.what)};
+    return at_pb_encode_in_arena(&at_proto_plugin_response_desc, response, arena, ret);
+}
+
 static int answer(struct at_arena *arena, struct at_bytes in, struct at_bytes *ret)
 {
     struct at_gen_run run = {.arena = arena};
@@ -292,7 +308,7 @@ static int answer(struct at_arena *arena, struct at_bytes in, struct at_bytes *r
         response.files.count = 0;
         response.error = (struct atoll_str){diag.what, strlen(diag.what)};
     }
-    return at_pb_encode_in_arena(&at_proto_plugin_response_desc, &response, arena, ret);
+    return encode(arena, &response, ret);
 }
 
 int main(int argc, char **argv)
@@ -318,7 +334,7 @@ int main(int argc, char **argv)
         r = -EIO;
     }
     if (r != 0) {
-        (void)fprintf(stderr, "protoc-gen-atoll: %s\n",
+        (void)fprintf(stderr, "protoc-gen-atoll: %s%s\n", r < 0 ? "" : "the answer to protoc ",
                       r < 0 ? strerrordesc_np(-r) : at_pb_result_text(r));
     }
     at_text_deinit(&in);

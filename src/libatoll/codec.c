@@ -83,21 +83,16 @@ static int status_of(struct atoll_memory *memory, int result, const char *what)
     return ATOLL_INVALID_ARGUMENT;
 }
 
-/* The same for what gives at_pb_result and no fault. */
-static int status_of_pb(struct atoll_memory *memory, const struct atoll_message_desc *desc,
-                        int result)
+/* The same for what goes through a whole message and gives at_pb_result without a fault. */
+static int status_of_encode(struct atoll_memory *memory, const struct atoll_message_desc *desc,
+                            const void *message, int result)
 {
-    char what[AT_PB_WHAT_MAX] = "";
-    struct at_writer w = at_writer_over(what, sizeof(what) - 1);
+    struct at_pb_fault fault = {0};
 
     if (result > 0) {
-        at_write_bytes(&w, AT_LIT("the message "));
-        at_write_bytes(&w, at_bytes_of(desc->full_name));
-        at_write_bytes(&w, AT_LIT(" "));
-        at_write_bytes(&w, at_bytes_of(at_pb_result_text(result)));
-        what[w.failed ? 0 : w.len] = '\0';
+        at_pb_explain_encode(desc, message, result, &fault);
     }
-    return status_of(memory, result, what);
+    return status_of(memory, result, fault.what);
 }
 
 static struct at_bytes bytes(struct atoll_str s)
@@ -128,13 +123,13 @@ int atoll_encode(struct atoll_memory *memory, const struct atoll_message_desc *d
     if (r == 0) {
         *ret = (struct atoll_str){(const char *)out.at, out.len};
     }
-    return status_of_pb(memory, desc, r);
+    return status_of_encode(memory, desc, message, r);
 }
 
 int atoll_sort_maps(struct atoll_memory *memory, const struct atoll_message_desc *desc,
                     void *message)
 {
-    return status_of_pb(memory, desc, at_pb_sort_maps(desc, message, &memory->arena));
+    return status_of_encode(memory, desc, message, at_pb_sort_maps(desc, message, &memory->arena));
 }
 
 /* What a caller said of how to read or write, in the terms of pb. */
@@ -206,19 +201,19 @@ int atoll_to_json(struct atoll_memory *memory, const struct atoll_message_desc *
     struct at_json_writer w;
     struct at_text text;
     struct how how;
-    char *copy = NULL;
     int r;
 
     translate(&how, &given, flags, sizeof(flags) / sizeof(flags[0]));
-    at_text_init(&text);
+    how.how.scratch = &memory->arena;
+    at_text_init_in(&text, &memory->arena);
     at_json_writer_init(&w, &text, 0);
     r = at_json_write_message(&how.how, desc, message, &w);
     if (r == 0) {
-        copy = text.failed ? NULL : at_arena_copy(&memory->arena, at_text_bytes(&text));
-        r = copy == NULL ? -ENOMEM : 0;
-    }
-    if (r == 0) {
-        *ret = (struct atoll_str){copy, text.len};
+        size_t len = text.len;
+        char *at = at_text_take(&text);
+
+        r = at == NULL ? -ENOMEM : 0;
+        *ret = at == NULL ? *ret : (struct atoll_str){at, len};
     }
     at_text_deinit(&text);
     return status_of(memory, r, how.fault.what);
@@ -241,8 +236,8 @@ int atoll_extension_get(struct atoll_memory *memory, const struct atoll_extensio
 int atoll_extension_set(struct atoll_memory *memory, const struct atoll_extension_desc *extension,
                         void *message, const void *holder)
 {
-    return status_of_pb(memory, extension->holder,
-                        at_pb_extension_set(extension, message, &memory->arena, holder));
+    return status_of_encode(memory, extension->holder, holder,
+                            at_pb_extension_set(extension, message, &memory->arena, holder));
 }
 
 int atoll_extension_clear(struct atoll_memory *memory, const struct atoll_extension_desc *extension,

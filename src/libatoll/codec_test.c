@@ -58,10 +58,34 @@ TEST(what_is_wrong_has_a_status_and_a_reason)
     CHECK(strstr(atoll_memory_reason(memory), "anInt32") != NULL);
     m = (struct test_v1_Everything){.a_string = {"\xFF", 1}};
     CHECK_INT(atoll_encode(memory, ALL, &m, &out), ATOLL_INVALID_ARGUMENT);
-    CHECK_STR(atoll_memory_reason(memory),
-              "the message test.v1.Everything is not well-formed UTF-8");
+    CHECK_STR(atoll_memory_reason(memory), "field a_string is not well-formed UTF-8");
     atoll_memory_reset(memory);
     CHECK_STR(atoll_memory_reason(memory), "");
+    atoll_memory_free(memory);
+}
+
+TEST(the_results_of_one_memory_do_not_touch_each_other)
+{
+    static char text[3000];
+    struct test_v1_Everything m = {.an_int32 = 5, .a_string = {text, sizeof(text)}};
+    struct atoll_str wire[40];
+    struct atoll_str json[40];
+
+    memset(text, 'a', sizeof(text));
+    begin(0);
+    for (int i = 0; i < 40; i++) {
+        CHECK_INT(atoll_encode(memory, ALL, &m, &wire[i]), ATOLL_OK);
+        CHECK_INT(atoll_to_json(memory, ALL, &m, NULL, &json[i]), ATOLL_OK);
+        CHECK(json[i].at[json[i].len] == '\0');
+    }
+    for (int i = 0; i < 40; i++) {
+        struct test_v1_Everything back;
+
+        CHECK(json[i].len == json[0].len && memcmp(json[i].at, json[0].at, json[0].len) == 0);
+        CHECK_INT(atoll_decode(memory, ALL, wire[i], &back), ATOLL_OK);
+        CHECK(back.a_string.len == sizeof(text) &&
+              memcmp(back.a_string.at, text, sizeof(text)) == 0);
+    }
     atoll_memory_free(memory);
 }
 

@@ -74,10 +74,13 @@ static int encode(struct atoll_call *call, const struct at_method *m, const void
         return at_context_fail(call, ATOLL_RESOURCE_EXHAUSTED, "no memory for the reply");
     }
     if (r != 0) {
+        struct at_pb_fault fault;
+
+        at_pb_explain_encode(desc, out, r, &fault);
         return at_context_fail(call, ATOLL_INTERNAL,
                                "the handler of %s made a %s that cannot be sent: %s; the server is "
                                "wrong",
-                               m->desc->name, desc->full_name, at_pb_result_text(r));
+                               m->desc->name, desc->full_name, fault.what);
     }
     return ATOLL_OK;
 }

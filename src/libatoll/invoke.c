@@ -82,9 +82,12 @@ int at_invoke_encode(struct atoll_call *call, const struct atoll_method_desc *m,
         return at_context_fail(call, ATOLL_RESOURCE_EXHAUSTED, "no memory for the request");
     }
     if (r != 0) {
+        struct at_pb_fault fault;
+
+        at_pb_explain_encode(desc, in, r, &fault);
         return at_context_fail(call, ATOLL_INVALID_ARGUMENT,
                                "this process made a request %s that cannot be sent: %s",
-                               desc->full_name, at_pb_result_text(r));
+                               desc->full_name, fault.what);
     }
     if (limit != 0 && ret->len > limit) {
         return at_context_fail(call, ATOLL_RESOURCE_EXHAUSTED,

@@ -639,6 +639,27 @@ TEST(bytes_that_are_no_request_are_the_callers_fault)
     end(&s);
 }
 
+TEST(a_message_that_cannot_be_sent_names_the_field_and_whose_fault_it_is)
+{
+    struct stage s;
+    struct test_call_v1_Request in = {.exit_first = {"\xFF", 1}};
+    struct test_call_v1_Reply out;
+
+    begin(&s);
+    add_server(&s, "alpha", NULL);
+    CHECK_INT(test_call_v1_Alpha_echo(s.call, &in, &out), ATOLL_INVALID_ARGUMENT);
+    CHECK_STR(atoll_call_reason(s.call),
+              "this process made a request test.call.v1.Request that cannot be sent: field "
+              "exit_first is not well-formed UTF-8");
+    in.exit_first = (struct atoll_str){0};
+    CHECK_INT(atoll_call_set_metadata(s.call, "colour", "\xFF"), ATOLL_OK);
+    CHECK_INT(test_call_v1_Alpha_echo(s.call, &in, &out), ATOLL_INTERNAL);
+    CHECK_STR(atoll_call_reason(s.call),
+              "the handler of Echo made a test.call.v1.Reply that cannot be sent: field metadata "
+              "is not well-formed UTF-8; the server is wrong");
+    end(&s);
+}
+
 TEST(bytes_that_are_no_reply_are_the_servers_fault)
 {
     struct stage s;

@@ -64,16 +64,26 @@ int at_pb_merge(const struct atoll_message_desc *desc, struct at_bytes in, struc
 
 /*
  * Encodes into the last bytes of [at, at + cap): *ret is where. 0, AT_PB_NO_ROOM, AT_PB_TOO_DEEP,
- * AT_PB_TOO_BIG, AT_PB_BAD_UTF8 (a string that a peer would refuse), AT_PB_MISSING (which field
- * says at_pb_check_required(), pb/required.h).
+ * AT_PB_TOO_BIG, AT_PB_BAD_UTF8 (a string that a peer would refuse), AT_PB_MISSING; which field it
+ * was says at_pb_explain_encode().
  */
 int at_pb_encode(const struct atoll_message_desc *desc, const void *message, void *at, size_t cap,
                  struct at_bytes *ret);
 /* The exact number of bytes. 0, or as at_pb_encode(). */
 int at_pb_size(const struct atoll_message_desc *desc, const void *message, size_t *ret);
-/* Into the arena, of any size. Also -ENOMEM. */
+/*
+ * Into the arena, of any size. Also -ENOMEM. Once, into the end of the arena's free room; only a
+ * message that does not fit there is measured first.
+ */
 int at_pb_encode_in_arena(const struct atoll_message_desc *desc, const void *message,
                           struct at_arena *arena, struct at_bytes *ret);
+/*
+ * Why the message could not be encoded, for people: "field lines[2].note is not well-formed UTF-8",
+ * "the message shop.Order is longer than 2147483647 bytes". `result` is what any of the functions
+ * above returned, not 0. Goes through the message again to find the field: for failures alone.
+ */
+void at_pb_explain_encode(const struct atoll_message_desc *desc, const void *message, int result,
+                          struct at_pb_fault *fault);
 
 /*
  * Brings the entries of every map in the message into the order of their keys, of equal keys only

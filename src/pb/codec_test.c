@@ -346,6 +346,93 @@ TEST(strings_are_checked_for_utf8_and_bytes_are_not)
     at_arena_deinit(&arena);
 }
 
+/* What is said of a message that cannot be encoded. */
+static const char *why_not(const struct test_v1_Everything *m, int expected)
+{
+    struct at_bytes b;
+    uint8_t room[4096];
+    int r = at_pb_encode(ALL, m, room, sizeof(room), &b);
+
+    CHECK_INT(r, expected);
+    at_pb_explain_encode(ALL, m, r, &fault);
+    return fault.what;
+}
+
+TEST(a_string_that_cannot_be_sent_is_named_by_its_path)
+{
+    struct atoll_str bad = {"x\xFF", 2};
+    struct atoll_str strings[] = {ATOLL_STR("\xC3\xA4"), bad};
+    struct test_v1_Everything_Item items[] = {{.item_id = 1}, {.note = bad}};
+    struct test_v1_Everything_WordsEntry words[] = {{.value = ATOLL_STR("fine")}, {.value = bad}};
+    struct test_v1_Everything m = {.a_string = bad};
+    struct test_v1_Everything around = {.nested = &m};
+
+    CHECK_STR(why_not(&m, AT_PB_BAD_UTF8), "field a_string is not well-formed UTF-8");
+    CHECK_STR(fault.field, "a_string");
+    CHECK_STR(why_not(&around, AT_PB_BAD_UTF8), "field nested.a_string is not well-formed UTF-8");
+    m = (struct test_v1_Everything){.has_maybe_string = true, .maybe_string = bad};
+    CHECK_STR(why_not(&m, AT_PB_BAD_UTF8), "field maybe_string is not well-formed UTF-8");
+    m = (struct test_v1_Everything){.strings = {strings, 2}};
+    CHECK_STR(why_not(&m, AT_PB_BAD_UTF8), "field strings[1] is not well-formed UTF-8");
+    m = (struct test_v1_Everything){.items = {items, 2}};
+    CHECK_STR(why_not(&around, AT_PB_BAD_UTF8),
+              "field nested.items[1].note is not well-formed UTF-8");
+    m = (struct test_v1_Everything){.words = {words, 2}};
+    CHECK_STR(why_not(&m, AT_PB_BAD_UTF8), "field words[1].value is not well-formed UTF-8");
+}
+
+TEST(a_string_that_is_not_sent_is_not_blamed)
+{
+    struct atoll_str bad = {"x\xFF", 2};
+    struct test_v1_Everything m = {.maybe_string = bad, .payload.text = bad, .some_bytes = bad};
+    struct test_v1_Everything below = {.a_string = bad};
+    struct at_bytes b;
+    uint8_t room[64];
+
+    m.payload_case = test_v1_Everything_number_number; /* and no text stands there any more */
+    m.payload.number = 7;
+    CHECK_INT(at_pb_encode(ALL, &m, room, sizeof(room), &b), 0);
+    m.nested = &below;
+    CHECK_STR(why_not(&m, AT_PB_BAD_UTF8), "field nested.a_string is not well-formed UTF-8");
+}
+
+TEST(what_no_single_field_is_to_blame_for_is_said_of_the_message)
+{
+    struct test_v1_Everything m = {.an_int32 = 1};
+
+    m.nested = &m;
+    CHECK(strstr(why_not(&m, AT_PB_TOO_DEEP), "field nested.nested.nested") != NULL);
+    CHECK(strstr(fault.what, "is nested deeper than 100 messages") != NULL);
+    m.nested = NULL;
+    at_pb_explain_encode(ALL, &m, AT_PB_TOO_BIG, &fault);
+    CHECK_STR(fault.what, "the message test.v1.Everything is longer than 2147483647 bytes");
+    CHECK_STR(fault.field, "");
+    at_pb_explain_encode(ALL, &m, -ENOMEM, &fault);
+    CHECK_STR(fault.what, "the message test.v1.Everything does not fit into the memory granted");
+    at_pb_explain_encode(ALL, &m, AT_PB_BAD_UTF8, &fault); /* mended meanwhile */
+    CHECK_STR(fault.what, "the message test.v1.Everything is not well-formed UTF-8");
+}
+
+TEST(what_is_encoded_into_an_arena_takes_the_end_of_its_room_and_no_more)
+{
+    struct test_v1_Everything in = full();
+    struct at_arena_room room;
+    struct at_bytes first;
+    struct at_bytes b;
+
+    at_arena_init(&arena, 4096, ARENA_MAX);
+    first = encode(&in); /* no memory yet: measured */
+    room = at_arena_room(&arena);
+    b = encode(&in);
+    CHECK(at_bytes_equal(first, b));
+    CHECK(b.at + b.len == (const uint8_t *)room.at + room.len);
+    CHECK(at_arena_room(&arena).at == room.at && at_arena_room(&arena).len == room.len - b.len);
+    for (int i = 0; i < 40; i++) { /* into what is left of a block and into new ones */
+        CHECK(at_bytes_equal(first, encode(&in)) && at_bytes_equal(first, b));
+    }
+    at_arena_deinit(&arena);
+}
+
 TEST(unknown_fields_of_every_wire_type_are_kept_and_sent_again)
 {
     static const char unknown[] = "\xB8\x3E\x05" /* 999: varint */

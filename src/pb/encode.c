@@ -602,10 +602,21 @@ int at_pb_size(const struct atoll_message_desc *desc, const void *message, size_
 int at_pb_encode_in_arena(const struct atoll_message_desc *desc, const void *message,
                           struct at_arena *arena, struct at_bytes *ret)
 {
+    struct at_arena_room room = at_arena_room(arena);
     size_t len = 0;
     void *at;
-    int r = at_pb_size(desc, message, &len);
+    int r = AT_PB_NO_ROOM;
 
+    if (room.len > 0) {
+        r = at_pb_encode(desc, message, room.at, room.len, ret);
+    }
+    if (r == AT_PB_OK) {
+        at_arena_take_end(arena, ret->len);
+        return r;
+    }
+    if (r == AT_PB_NO_ROOM) {
+        r = at_pb_size(desc, message, &len);
+    }
     if (r != AT_PB_OK) {
         return r;
     }

@@ -220,8 +220,14 @@ int at_json_end_any(struct at_json_parser *p, struct at_json_frame *frame)
         return at_json_refuse(&p->source, "has no \"value\", which this type needs");
     }
     r = at_pb_encode_in_arena(frame->desc, frame->message, arena_of(p), &bytes);
-    if (r != 0) {
-        return r < 0 ? r : at_json_refuse(&p->source, at_pb_result_text(r));
+    if (r > 0) {
+        struct at_pb_fault fault;
+
+        at_pb_explain_encode(frame->desc, frame->message, r, &fault);
+        return at_json_refuse(&p->source, fault.what);
+    }
+    if (r < 0) {
+        return r;
     }
     at_json_set_present(url, any->message);
     at_json_set_present(value, any->message);

@@ -41,8 +41,8 @@ static int decode(struct at_json_printer *p, const struct atoll_message_desc *of
                   struct at_bytes bytes, void **ret)
 {
     struct at_pb_fault fault;
-    void *content = at_arena_alloc(&p->scratch, of->struct_size, 16);
-    int r = content == NULL ? -ENOMEM : at_pb_decode(of, bytes, &p->scratch, content, &fault);
+    void *content = at_arena_alloc(p->scratch, of->struct_size, 16);
+    int r = content == NULL ? -ENOMEM : at_pb_decode(of, bytes, p->scratch, content, &fault);
 
     if (r > 0) {
         (void)snprintf(p->why, sizeof(p->why), "holds what is no %.80s: %.80s", of->full_name,

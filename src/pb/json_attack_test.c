@@ -121,7 +121,7 @@ static void end(void)
 static int read_as(const char *name, struct at_bytes json, uint32_t flags)
 {
     const struct atoll_message_desc *desc = at_pool_message(pool, at_bytes_of(name));
-    struct at_json_how how = {flags, &types, &fault};
+    struct at_json_how how = {.flags = flags, .types = &types, .fault = &fault};
 
     CHECK(desc != NULL && desc->struct_size <= 1 << 20);
     at_arena_reset(&arena);

@@ -101,7 +101,7 @@ static int read_as(enum tables tables, const char *name, struct at_bytes json, u
 {
     const struct atoll_message_desc *desc = desc_of(tables, name);
     struct at_json_types types = {find, &tables};
-    struct at_json_how how = {flags, &types, &fault};
+    struct at_json_how how = {.flags = flags, .types = &types, .fault = &fault};
 
     memset(&fault, 0, sizeof(fault));
     got = at_arena_zalloc(&arena, 1, desc->struct_size);
@@ -112,7 +112,7 @@ static int read_as(enum tables tables, const char *name, struct at_bytes json, u
 static int print_as(enum tables tables, const char *name, const void *message, uint32_t flags)
 {
     struct at_json_types types = {find, &tables};
-    struct at_json_how how = {flags, &types, &fault};
+    struct at_json_how how = {.flags = flags, .types = &types, .fault = &fault};
     struct at_json_writer w;
 
     at_text_clear(&printed);
@@ -574,7 +574,7 @@ static void go_through(const char *json)
     static struct test_forms_v1_Forms forms;
     enum tables tables = GENERATED;
     struct at_json_types types = {find, &tables};
-    struct at_json_how how = {0, &types, NULL};
+    struct at_json_how how = {.types = &types};
     int r;
 
     at_arena_deinit(&arena);

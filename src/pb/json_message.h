@@ -56,6 +56,7 @@ struct at_json_how {
     uint32_t flags;                    /* enum at_json_read_flags or at_json_write_flags */
     const struct at_json_types *types; /* NULL: an Any with a content is refused */
     struct at_pb_fault *fault;         /* NULL: nobody wants to know */
+    struct at_arena *scratch;          /* to write: for the contents of Any; NULL: the heap */
 };
 
 /* The four ways between JSON and messages, as the four below that take only flags. */

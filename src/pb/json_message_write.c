@@ -167,7 +167,7 @@ int at_json_print_begin(struct at_json_printer *p, const struct atoll_message_de
 /* A message that is not there but must be shown: a map's value that was not sent. */
 static int print_empty(struct at_json_printer *p, const struct atoll_message_desc *desc)
 {
-    void *message = at_arena_alloc(&p->scratch, desc->struct_size, 16);
+    void *message = at_arena_alloc(p->scratch, desc->struct_size, 16);
 
     if (message == NULL) {
         return -ENOMEM;
@@ -393,7 +393,8 @@ static void init(struct at_json_printer *p, const struct at_json_how *how,
     p->flags = how->flags;
     p->depth = 0;
     p->why[0] = '\0';
-    at_arena_init(&p->scratch, SCRATCH_FIRST, AT_JSON_ANY_BYTES_MAX);
+    at_arena_init(&p->own, SCRATCH_FIRST, AT_JSON_ANY_BYTES_MAX);
+    p->scratch = how->scratch == NULL ? &p->own : how->scratch;
 }
 
 /* The field that was in work in each frame; all but those with an open list have moved on. */
@@ -420,7 +421,7 @@ static void explain(const struct at_json_printer *p, struct at_pb_fault *fault)
 
 static int finish(struct at_json_printer *p, const struct at_json_how *how, int r)
 {
-    at_arena_deinit(&p->scratch);
+    at_arena_deinit(&p->own);
     if (r == 0 && p->out->out->failed) {
         return -ENOMEM;
     }

@@ -30,8 +30,9 @@ struct at_json_print_frame {
 struct at_json_printer {
     struct at_json_writer *out;
     const struct at_json_types *types;
-    struct at_arena scratch; /* contents of Any; takes memory only when there is one */
-    uint32_t flags;          /* enum at_json_write_flags */
+    struct at_arena *scratch; /* contents of Any */
+    struct at_arena own;      /* when none is given; takes memory only when there is an Any */
+    uint32_t flags;           /* enum at_json_write_flags */
     uint32_t depth;
     char why[AT_JSON_WHY_MAX]; /* of AT_JSON_BAD_VALUE */
     struct at_json_print_frame frames[AT_PB_DEPTH_MAX];

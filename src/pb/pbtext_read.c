@@ -49,7 +49,7 @@ struct parser {
 static int refuse(struct parser *p, const uint8_t *at, const char *why)
 {
     p->bad_at = at;
-    (void)snprintf(p->why, sizeof(p->why), "%s", why);
+    (void)snprintf(p->why, sizeof(p->why), "%.*s", (int)sizeof(p->why) - 1, why);
     return AT_PBTEXT_BAD_VALUE;
 }
 
@@ -271,8 +271,14 @@ static int end_any(struct parser *p, const struct frame *done)
     struct at_bytes wire;
     int r = at_pb_encode_in_arena(done->desc, done->message, p->arena, &wire);
 
-    if (r != 0) {
-        return r < 0 ? r : refuse(p, p->lexer.at, at_pb_result_text(r));
+    if (r > 0) {
+        struct at_pb_fault fault;
+
+        at_pb_explain_encode(done->desc, done->message, r, &fault);
+        return refuse(p, p->lexer.at, fault.what);
+    }
+    if (r < 0) {
+        return r;
     }
     *(struct atoll_str *)(any->message + url->offset) = done->type_url;
     *(struct atoll_str *)(any->message + value->offset) =

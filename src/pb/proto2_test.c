@@ -224,6 +224,8 @@ TEST(a_message_without_a_required_field_is_not_encoded)
     CHECK_INT(at_pb_size(&whole_desc, &m, &size), AT_PB_MISSING);
     CHECK_INT(at_pb_check_required(&whole_desc, &m, &fault), AT_PB_MISSING);
     CHECK_STR(fault.field, "part.id");
+    at_pb_explain_encode(&whole_desc, &m, AT_PB_MISSING, &fault);
+    CHECK_STR(fault.what, "field part.id is required and absent");
     part.has_id = true;
     CHECK_INT(at_pb_encode(&whole_desc, &m, room, sizeof(room), &b), 0);
 }

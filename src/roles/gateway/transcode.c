@@ -336,7 +336,8 @@ int at_transcode_request(struct at_transcode *t, const struct at_transcode_sourc
     if (r == AT_TRANSCODE_OK) {
         r = at_pb_encode_in_arena(in, message, &t->arena, ret);
         if (r > 0) {
-            return blame(fault, (struct at_bytes){0}, at_pb_result_text(r));
+            at_pb_explain_encode(in, message, r, fault);
+            return AT_TRANSCODE_BAD;
         }
         r = result_of(r);
     }
@@ -348,7 +349,7 @@ int at_transcode_response(struct at_transcode *t, const struct at_binding *bindi
 {
     const struct atoll_message_desc *out = binding->method->output;
     struct at_json_types types = {at_pool_find, binding->method->service->pool};
-    struct at_json_how how = {AT_JSON_PRINT_DEFAULTS, &types, fault};
+    struct at_json_how how = {.flags = AT_JSON_PRINT_DEFAULTS, .types = &types, .fault = fault};
     struct at_json_writer w;
     void *message;
     int r;
