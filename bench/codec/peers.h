@@ -37,6 +37,7 @@ struct peer {
 };
 
 extern const struct peer peer_atoll;
+extern const struct peer peer_atoll_public; /* through <atoll/codec.h> */
 extern const struct peer peer_nanopb;
 extern const struct peer peer_protobuf_c;        /* a bump allocator below it */
 extern const struct peer peer_protobuf_c_malloc; /* as it comes */
