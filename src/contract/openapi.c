@@ -283,6 +283,7 @@ int at_openapi_write(const struct at_openapi *in, struct at_arena *arena,
 
     doc.type_end = &doc.first_type;
     at_map_init(&doc.types, 0);
+    at_map_init(&doc.oneofs, 0);
     at_text_init(&doc.text);
     r = at_doc_find_bindings(&doc);
     if (r == 0) {
@@ -302,5 +303,6 @@ int at_openapi_write(const struct at_openapi *in, struct at_arena *arena,
     }
     at_text_deinit(&doc.text);
     at_map_deinit(&doc.types);
+    at_map_deinit(&doc.oneofs);
     return r;
 }

@@ -57,6 +57,12 @@ struct at_doc_binding {
     const char *left_out; /* why it is not in `paths`; NULL: it is */
 };
 
+/* The members of the oneofs of a message: indexes of fields + 1; 0: none. */
+struct at_doc_oneofs {
+    uint32_t *first; /* by index of the oneof */
+    uint32_t *next;  /* by index of the field */
+};
+
 /* One of the sets that the services come from. */
 struct at_doc_set {
     struct at_doc_set *next;
@@ -73,7 +79,8 @@ struct at_doc {
     size_t left_out;
     bool servers_differ; /* each operation says its own */
     struct at_doc_set *sets;
-    struct at_map types; /* full name to struct at_doc_type */
+    struct at_map types;  /* full name to struct at_doc_type */
+    struct at_map oneofs; /* pointer to a DescriptorProto to struct at_doc_oneofs, as asked for */
     struct at_doc_type *first_type;
     struct at_doc_type **type_end;
     struct at_text text; /* scratch: descriptions */

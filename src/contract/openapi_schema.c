@@ -255,27 +255,58 @@ static void put_field_type(struct at_doc *doc, const struct at_set *set,
     at_json_end_object(doc->w);
 }
 
+/* NULL: no memory. */
+static const struct at_doc_oneofs *find_oneofs(struct at_doc *doc,
+                                               const struct google_protobuf_DescriptorProto *m)
+{
+    struct at_bytes key = at_bytes_over(&m, sizeof(m)); /* sets may use a name twice */
+    struct at_doc_oneofs *o = at_map_get(&doc->oneofs, key);
+
+    if (o != NULL) {
+        return o;
+    }
+    o = at_arena_zalloc(doc->arena, 1, sizeof(*o));
+    if (o == NULL) {
+        return NULL;
+    }
+    o->first = at_arena_zalloc(doc->arena, m->oneof_decl.count, sizeof(*o->first));
+    o->next = at_arena_zalloc(doc->arena, m->field.count, sizeof(*o->next));
+    if (o->first == NULL || o->next == NULL || at_map_put(&doc->oneofs, key, o) < 0) {
+        return NULL;
+    }
+    for (size_t i = m->field.count; i-- > 0;) {
+        if (at_field_is_in_oneof(&m->field.at[i])) {
+            o->next[i] = o->first[m->field.at[i].oneof_index];
+            o->first[m->field.at[i].oneof_index] = (uint32_t)i + 1;
+        }
+    }
+    return o;
+}
+
 /* "At most one of card and cash is set (oneof payload)." */
 static void add_oneof(struct at_doc *doc, const struct google_protobuf_DescriptorProto *m,
                       const struct google_protobuf_FieldDescriptorProto *f)
 {
+    const struct at_doc_oneofs *oneofs;
     const char *before = "";
     size_t told = 0;
 
     if (!at_field_is_in_oneof(f)) {
         return;
     }
+    oneofs = find_oneofs(doc, m);
+    if (oneofs == NULL) {
+        doc->failed = true;
+        return;
+    }
     at_text_add_str(&doc->text, doc->text.len > 0 ? "\n\nAt most one of " : "At most one of ");
-    for (size_t i = 0; i < m->field.count && told < ONEOF_NAMES_MAX; i++) {
-        const struct google_protobuf_FieldDescriptorProto *other = &m->field.at[i];
-
-        if (at_field_is_in_oneof(other) && other->oneof_index == f->oneof_index) {
-            at_text_addf(&doc->text, "%s`", before);
-            at_text_add(&doc->text, at_field_json_name(other, doc->arena));
-            at_text_add_char(&doc->text, '`');
-            before = ", ";
-            told++;
-        }
+    for (uint32_t i = oneofs->first[f->oneof_index]; i != 0 && told < ONEOF_NAMES_MAX;
+         i = oneofs->next[i - 1]) {
+        at_text_addf(&doc->text, "%s`", before);
+        at_text_add(&doc->text, at_field_json_name(&m->field.at[i - 1], doc->arena));
+        at_text_add_char(&doc->text, '`');
+        before = ", ";
+        told++;
     }
     at_text_addf(
         &doc->text, "%s is set (oneof %.*s).", told == ONEOF_NAMES_MAX ? " and others" : "",

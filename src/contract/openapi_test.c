@@ -440,4 +440,104 @@ TEST(types_that_multiply_in_a_query_are_looked_at_only_so_far)
     at_arena_deinit(&arena);
 }
 
+/*
+ * t.proto: message M { oneof o0 {} oneof o1 {} … } with `fields` fields f0, f1, …, which are in the
+ * oneofs by turns; and a service with rpc M(M) returns (M) at GET /x.
+ */
+static struct at_bytes taking_turns(struct at_arena *arena, int fields, int oneofs)
+{
+    struct google_protobuf_FieldDescriptorProto *f =
+        at_arena_zalloc(arena, (size_t)fields, sizeof(*f));
+    struct google_protobuf_OneofDescriptorProto *o =
+        at_arena_zalloc(arena, (size_t)oneofs, sizeof(*o));
+    struct google_protobuf_DescriptorProto m = {.name = ATOLL_STR("M"),
+                                                .has_name = true,
+                                                .field = {f, (size_t)fields},
+                                                .oneof_decl = {o, (size_t)oneofs}};
+    struct google_protobuf_MethodDescriptorProto method = {.name = ATOLL_STR("M"),
+                                                           .has_name = true,
+                                                           .input_type = ATOLL_STR(".M"),
+                                                           .has_input_type = true,
+                                                           .output_type = ATOLL_STR(".M"),
+                                                           .has_output_type = true};
+    struct google_protobuf_ServiceDescriptorProto service = {
+        .name = ATOLL_STR("S"), .has_name = true, .method = {&method, 1}};
+    struct google_protobuf_FileDescriptorProto file = {.name = ATOLL_STR("t.proto"),
+                                                       .has_name = true,
+                                                       .message_type = {&m, 1},
+                                                       .service = {&service, 1}};
+    struct google_protobuf_FileDescriptorSet set = {.file = {&file, 1}};
+    struct at_bytes bytes;
+
+    for (int i = 0; i < oneofs; i++) {
+        char *name = at_arena_printf(arena, "o%d", i);
+
+        o[i].name = (struct atoll_str){name, strlen(name)};
+        o[i].has_name = true;
+    }
+    for (int i = 0; i < fields; i++) {
+        char *name = at_arena_printf(arena, "f%d", i);
+
+        f[i] = (struct google_protobuf_FieldDescriptorProto){
+            .name = {name, strlen(name)},
+            .has_name = true,
+            .number = i + 1,
+            .has_number = true,
+            .label = 1,
+            .has_label = true,
+            .type = ATOLL_TYPE_INT32,
+            .has_type = true,
+            .oneof_index = i % oneofs,
+            .has_oneof_index = true,
+        };
+    }
+    CHECK_INT(at_pb_encode_in_arena(&google_protobuf_FileDescriptorSet_desc, &set, arena, &bytes),
+              0);
+    return bytes;
+}
+
+static void write_turns(struct stage *s, struct at_arena *arena, int fields, int oneofs)
+{
+    struct at_diag diag = {.line = 0};
+
+    CHECK_INT(at_set_load(arena, taking_turns(arena, fields, oneofs), &s->rich.set, &diag), 0);
+    s->service = (struct at_openapi_service){.set = &s->rich.set,
+                                             .service = at_set_find(&s->rich.set, AT_LIT("S"))};
+    s->in = (struct at_openapi){.services = &s->service, .service_count = 1, .title = "x"};
+    CHECK_INT(write(s, arena), 0);
+}
+
+TEST(each_member_of_a_oneof_names_the_first_members_of_its_own)
+{
+    struct at_arena arena;
+    struct stage s = {.left_out = 0};
+
+    at_arena_init(&arena, 4096, 1 << 28);
+    at_text_init(&s.out);
+    write_turns(&s, &arena, 6, 2);
+    HAS(&s, "\"f0\":{\"type\":\"integer\",\"format\":\"int32\",\"description\":"
+            "\"At most one of `f0`, `f2`, `f4` is set (oneof o0).\"}");
+    HAS(&s, "\"f5\":{\"type\":\"integer\",\"format\":\"int32\",\"description\":"
+            "\"At most one of `f1`, `f3`, `f5` is set (oneof o1).\"}");
+    write_turns(&s, &arena, 68, 2);
+    HAS(&s, "`f61`, `f63` and others is set (oneof o1).");
+    LACKS(&s, "`f65`");
+    at_text_deinit(&s.out);
+    at_arena_deinit(&arena);
+}
+
+TEST(as_many_oneofs_as_fields_are_told_without_a_look_at_each_for_each)
+{
+    enum { MANY = 50000 };
+    struct at_arena arena;
+    struct stage s = {.left_out = 0};
+
+    at_arena_init(&arena, 4096, 1 << 28);
+    at_text_init(&s.out);
+    write_turns(&s, &arena, MANY, MANY);
+    HAS(&s, "At most one of `f49999` is set (oneof o49999).");
+    at_text_deinit(&s.out);
+    at_arena_deinit(&arena);
+}
+
 TEST_MAIN("contract/openapi")
