@@ -25,6 +25,7 @@ struct loading {
     struct at_diag *diag;
     struct at_set_file *files;
     size_t file_count;
+    const struct at_set_file **by_bytes; /* the files, by length and then by bytes */
     struct at_set_symbol *symbols;
     size_t symbol_count;
     size_t symbol_cap;
@@ -39,17 +40,36 @@ static int malformed(struct loading *l, const char *what, const char *name)
 
 /* ---- files ---- */
 
-static bool is_known(const struct loading *l, struct at_bytes bytes)
+/* Short ones first: those of other lengths are told apart without a look at them. */
+static int order_bytes(struct at_bytes a, struct at_bytes b)
 {
-    for (size_t i = 0; i < l->file_count; i++) {
-        if (at_bytes_equal(l->files[i].bytes, bytes)) {
+    return a.len != b.len ? (a.len < b.len ? -1 : 1) : at_bytes_compare(a, b);
+}
+
+/* Is there such a file? Else where it belongs in by_bytes. */
+static bool is_known(const struct loading *l, struct at_bytes bytes, size_t *ret_place)
+{
+    size_t low = 0;
+    size_t high = l->file_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int r = order_bytes(bytes, l->by_bytes[middle]->bytes);
+
+        if (r == 0) {
             return true;
         }
+        if (r < 0) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
     }
+    *ret_place = low;
     return false;
 }
 
-static int add_file(struct loading *l, struct at_bytes bytes)
+static int add_file(struct loading *l, struct at_bytes bytes, size_t place)
 {
     struct google_protobuf_FileDescriptorProto *proto =
         at_arena_zalloc(l->arena, 1, sizeof(*proto));
@@ -73,6 +93,9 @@ static int add_file(struct loading *l, struct at_bytes bytes)
     if (r != 0) {
         return r;
     }
+    memmove(l->by_bytes + place + 1, l->by_bytes + place,
+            (l->file_count - place) * sizeof(struct at_set_file *));
+    l->by_bytes[place] = file;
     l->file_count++;
     return at_set_sort_places(file, l->arena);
 }
@@ -90,16 +113,21 @@ static int add_files(struct loading *l, struct at_bytes bytes)
         return r;
     }
     l->files = at_arena_zalloc(l->arena, set.files.count + 1, sizeof(*l->files));
-    if (l->files == NULL) {
+    l->by_bytes = at_arena_zalloc(l->arena, set.files.count + 1, sizeof(*l->by_bytes));
+    if (l->files == NULL || l->by_bytes == NULL) {
         return -ENOMEM;
     }
     for (size_t i = 0; r == 0 && i < set.files.count; i++) {
         struct at_bytes one = at_set_bytes(set.files.at[i]);
+        size_t place = 0;
 
+        if (is_known(l, one, &place)) {
+            continue;
+        }
         if (l->file_count == AT_SET_FILES_MAX) {
             return malformed(l, "the descriptor set has too many files", "");
         }
-        r = is_known(l, one) ? 0 : add_file(l, one);
+        r = add_file(l, one, place);
     }
     return r;
 }

@@ -406,6 +406,31 @@ TEST(more_files_than_the_limit_are_refused)
     at_arena_deinit(&arena);
 }
 
+TEST(files_of_one_length_in_any_order_are_taken_once_in_the_order_they_came)
+{
+    enum { FILES = AT_SET_FILES_MAX, STEP = 1021 };
+    struct at_arena arena;
+    struct google_protobuf_FileDescriptorProto *files;
+    struct at_set set;
+    struct at_diag diag;
+
+    at_arena_init(&arena, 4096, 1 << 28);
+    files = at_arena_zalloc(&arena, (size_t)2 * FILES, sizeof(*files));
+    for (size_t i = 0; i < FILES; i++) {
+        char *name = at_arena_printf(&arena, "%0200zu.proto", i * STEP % FILES);
+
+        files[i].has_name = true;
+        files[i].name = (struct atoll_str){name, strlen(name)};
+        files[2 * FILES - 1 - i] = files[i]; /* and all again, the other way round */
+    }
+    CHECK_INT(at_set_load(&arena, encode(&arena, files, (size_t)2 * FILES), &set, &diag), 0);
+    CHECK_INT(set.file_count, FILES);
+    for (size_t i = 0; i < FILES; i++) {
+        CHECK(at_bytes_equal(at_set_bytes(set.files[i].proto->name), at_set_bytes(files[i].name)));
+    }
+    at_arena_deinit(&arena);
+}
+
 TEST(more_imports_than_the_limit_are_refused)
 {
     struct at_arena arena;
