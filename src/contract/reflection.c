@@ -151,12 +151,22 @@ int at_reflection_init(struct at_reflection *r, const struct at_set *set,
 
 /* ---- answers ---- */
 
+/* As much of a name as a message needs, without a part of a character at its end. */
+static int length_told(struct atoll_str name)
+{
+    size_t len = name.len < AT_SET_NAME_MAX ? name.len : AT_SET_NAME_MAX;
+
+    while (len > 0 && len < name.len && ((uint8_t)name.at[len] & 0xC0) == 0x80) {
+        len--;
+    }
+    return (int)len;
+}
+
 static void fail(struct answering *a, int32_t code, const char *what, struct atoll_str name)
 {
     struct grpc_reflection_v1_ErrorResponse *e = at_arena_zalloc(a->arena, 1, sizeof(*e));
-    char *text = at_arena_printf(a->arena, "%s%.*s", what,
-                                 (int)(name.len < AT_SET_NAME_MAX ? name.len : AT_SET_NAME_MAX),
-                                 name.len == 0 ? "" : name.at);
+    char *text =
+        at_arena_printf(a->arena, "%s%.*s", what, length_told(name), name.len == 0 ? "" : name.at);
 
     if (e == NULL || text == NULL) {
         a->result = -ENOMEM;

@@ -197,6 +197,31 @@ TEST(names_that_do_not_exist_are_not_found)
     end(&s);
 }
 
+TEST(a_long_name_is_told_up_to_a_whole_character)
+{
+    static const char said[] = "nothing here is called ";
+    char name[2000];
+    struct stage s;
+
+    begin(&s);
+    for (size_t shift = 0; shift < 4; shift++) {
+        response_t a;
+        struct at_bytes told;
+
+        memset(name, 'a', shift);
+        for (size_t i = shift; i < sizeof(name) - 1; i++) {
+            name[i] = "\xF0\x9F\x8C\xB4"[(i - shift) % 4]; /* a palm tree */
+        }
+        name[shift + (sizeof(name) - 1 - shift) / 4 * 4] = '\0';
+        a = ask_symbol(&s, name);
+        CHECK_INT(a.message_response_case, 7);
+        told = at_set_bytes(a.message_response.error_response->error_message);
+        CHECK(at_bytes_is_utf8(told));
+        CHECK_INT(told.len, sizeof(said) - 1 + (shift == 0 ? 1024 : 1020 + shift));
+    }
+    end(&s);
+}
+
 TEST(extensions_are_found_by_number_and_counted)
 {
     struct grpc_reflection_v1_ExtensionRequest which = {
