@@ -453,6 +453,7 @@ int at_pb_merge(const struct atoll_message_desc *desc, struct at_bytes in, struc
         d.wrong = d.start;
         d.result = at_pb_maps_finish(&d.maps, arena);
     }
+    at_pb_maps_forget(&d.maps);
     if (d.result == AT_PB_OK) {
         return at_pb_check_required(desc, message, fault);
     }

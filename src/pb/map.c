@@ -457,9 +457,17 @@ int at_pb_maps_finish(struct at_pb_maps *maps, struct at_arena *arena)
 {
     int r = 0;
 
-    for (struct at_pb_noted_map *n = maps->last; r == 0 && n != NULL; n = n->before) {
-        r = merge(n->entry, n->map, arena);
+    while (r == 0 && maps->last != NULL) {
+        r = merge(maps->last->entry, maps->last->map, arena);
+        maps->last = r == 0 ? maps->last->before : maps->last;
     }
-    maps->last = NULL;
+    at_pb_maps_forget(maps);
     return r;
+}
+
+void at_pb_maps_forget(struct at_pb_maps *maps)
+{
+    for (; maps->last != NULL; maps->last = maps->last->before) {
+        at_pb_growth_of(maps->last->map)->merged = 0;
+    }
 }

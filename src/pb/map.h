@@ -42,7 +42,9 @@ struct at_pb_maps {
  */
 int at_pb_maps_note(struct at_pb_maps *maps, const struct atoll_message_desc *desc, void *message,
                     bool moves, struct at_arena *arena);
-/* All is read. 0 or -ENOMEM. */
+/* All is read. 0, or -ENOMEM with the others forgotten. */
 int at_pb_maps_finish(struct at_pb_maps *maps, struct at_arena *arena);
+/* Reading failed: the maps are left as they are, and noted again when their message is read on. */
+void at_pb_maps_forget(struct at_pb_maps *maps);
 
 #endif

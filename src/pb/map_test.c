@@ -1,5 +1,6 @@
 #include "pb/map.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -375,6 +376,48 @@ TEST(a_message_that_comes_in_pieces_is_merged_once_at_the_end)
     CHECK_STR(left(&h.first), "101");
     CHECK_INT(at_pb_maps_note(&maps, &holder_desc, &h, false, &arena), 0);
     CHECK(maps.last == NULL); /* nothing came since */
+    at_arena_deinit(&arena);
+}
+
+TEST(maps_that_were_not_merged_for_want_of_memory_are_merged_the_next_time)
+{
+    struct holder h = {0};
+    struct at_pb_maps maps = {0};
+    struct at_arena none;
+
+    begin(ATOLL_TYPE_INT64);
+    at_arena_init(&none, 64, 0);
+    for (int64_t i = 0; i < 100; i++) {
+        add(&h.first, i % 2);
+        add(&h.second, i % 3);
+    }
+    CHECK_INT(at_pb_maps_note(&maps, &holder_desc, &h, false, &arena), 0);
+    CHECK_INT(at_pb_maps_finish(&maps, &none), -ENOMEM);
+    CHECK(maps.last == NULL);
+    CHECK_INT((int)h.first.count, 100);
+    CHECK_INT((int)h.second.count, 100);
+    CHECK_INT(at_pb_maps_note(&maps, &holder_desc, &h, false, &arena), 0);
+    CHECK_INT(at_pb_maps_finish(&maps, &arena), 0);
+    CHECK_STR(left(&h.first), "98 99");
+    CHECK_STR(left(&h.second), "97 98 99");
+    at_arena_deinit(&none);
+    at_arena_deinit(&arena);
+}
+
+TEST(maps_of_an_input_that_cannot_be_read_are_merged_with_the_next_one)
+{
+    struct holder h = {0};
+    struct at_pb_maps maps = {0};
+
+    begin(ATOLL_TYPE_INT64);
+    add(&h.first, 1);
+    add(&h.first, 1);
+    CHECK_INT(at_pb_maps_note(&maps, &holder_desc, &h, false, &arena), 0);
+    at_pb_maps_forget(&maps);
+    CHECK_INT((int)h.first.count, 2);
+    CHECK_INT(at_pb_maps_note(&maps, &holder_desc, &h, false, &arena), 0);
+    CHECK_INT(at_pb_maps_finish(&maps, &arena), 0);
+    CHECK_STR(left(&h.first), "1");
     at_arena_deinit(&arena);
 }
 
