@@ -103,7 +103,7 @@ static void fill_flat(bench::Flat *m)
     m->set_at_ms(1768471200123);
     m->set_value(21.4375);
     m->set_valid(true);
-    m->set_sensor("berlin-07/t1");
+    m->set_sensor("berlin-07/roof-02/t1");
     m->set_drift(-12);
     m->set_checksum(0x9E3779B9U);
     m->set_sequence(48211);
@@ -113,10 +113,10 @@ static void fill_flat(bench::Flat *m)
 
 static void fill_cart(bench::Cart *m)
 {
-    static const char *const names[] = {"Espresso cup, white", "Filter paper No. 4", "Hand grinder",
-                                        "Kettle 0.9 l",        "Scale 0.1 g",        "Oat drink",
-                                        "Dark roast 250 g",    "Light roast 1 kg",   "Milk jug",
-                                        "Café brush"};
+    static const char *const names[] = {
+        "Espresso cup, white", "Filter paper No. 4", "Hand grinder, steel", "Kettle 0.9 l",
+        "Scale 0.1 g, USB",    "Oat drink, barista", "Dark roast 250 g",    "Light roast 1 kg",
+        "Milk jug, 0.35 l",    "Café brush, beech"};
 
     m->set_user_id("u-83f1c0e2");
     m->set_currency("EUR");
@@ -146,7 +146,7 @@ static void fill_order(bench::Order *m)
         bench::OrderLine *line = m->add_lines();
 
         line->set_sku("sku-" + std::to_string(100000 + 37 * i));
-        line->set_title(i % 10 == 0 ? "Kännchen, 0.5 l" : "Coffee filter, size 4");
+        line->set_title(i % 10 == 0 ? "Kännchen, 0.5 l, rostfrei" : "Coffee filter, size 4, brown");
         line->set_quantity(1 + i % 7);
         line->mutable_price()->set_currency("EUR");
         line->mutable_price()->set_units(3 + i % 150);
