@@ -382,11 +382,14 @@ static int print_answer(struct run *run, const struct at_pool_method *method, st
 
     at_text_init(&text);
     at_json_writer_init(&j, &text, pretty ? 2 : 0);
+    const char *is = "is no";
+
     if (r == 0) {
         r = at_json_write_message(&how, method->output, message, &j);
+        is = "has no JSON form as";
     }
     int code = r == 0 ? at_out_line(run->cli, &text)
-                      : at_cli_fail(run->cli, AT_EXIT_FAILURE, "the answer is no %s: %s",
+                      : at_cli_fail(run->cli, AT_EXIT_FAILURE, "the answer %s %s: %s", is,
                                     method->output->full_name, r < 0 ? strerror(-r) : fault.what);
 
     at_text_deinit(&text);

@@ -89,6 +89,19 @@ TEST(the_results_of_one_memory_do_not_touch_each_other)
     atoll_memory_free(memory);
 }
 
+TEST(a_string_that_is_not_utf8_gives_no_json_and_a_reason)
+{
+    struct test_v1_Everything m = {.a_string = {"\xFF", 1}};
+    struct atoll_str json = {0};
+
+    begin(0);
+    CHECK_INT(atoll_to_json(memory, ALL, &m, NULL, &json), ATOLL_INVALID_ARGUMENT);
+    CHECK_STR(atoll_memory_reason(memory),
+              "field aString: is a string that is not UTF-8, as JSON must be");
+    CHECK(json.at == NULL);
+    atoll_memory_free(memory);
+}
+
 TEST(the_limit_of_the_memory_holds)
 {
     static char text[100000];

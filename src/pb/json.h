@@ -90,9 +90,12 @@ void at_json_end_object(struct at_json_writer *w);
 void at_json_begin_array(struct at_json_writer *w);
 void at_json_end_array(struct at_json_writer *w);
 void at_json_key(struct at_json_writer *w, const char *key);
-void at_json_key_bytes(struct at_json_writer *w, struct at_bytes key);
-/* Ill-formed UTF-8 becomes U+FFFD, so that the output is always valid JSON. */
-void at_json_string(struct at_json_writer *w, struct at_bytes text);
+/*
+ * Ill-formed UTF-8 becomes U+FFFD, so that the output is always valid JSON. False: there was some;
+ * who must not print what nobody sent refuses then.
+ */
+bool at_json_key_bytes(struct at_json_writer *w, struct at_bytes key);
+bool at_json_string(struct at_json_writer *w, struct at_bytes text);
 void at_json_str(struct at_json_writer *w, const char *text);
 void at_json_i64(struct at_json_writer *w, int64_t value);
 void at_json_u64(struct at_json_writer *w, uint64_t value);
@@ -103,7 +106,7 @@ void at_json_bool(struct at_json_writer *w, bool value);
 void at_json_null(struct at_json_writer *w);
 /* A value that is JSON already. */
 void at_json_raw(struct at_json_writer *w, struct at_bytes json);
-/* Adds the characters of a JSON string, escaped, without quotes. */
-void at_json_escape(struct at_text *out, struct at_bytes text);
+/* Adds the characters of a JSON string, escaped, without quotes. False: as at_json_string(). */
+bool at_json_escape(struct at_text *out, struct at_bytes text);
 
 #endif

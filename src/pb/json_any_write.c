@@ -105,7 +105,10 @@ int at_json_print_any(struct at_json_printer *p, const struct atoll_message_desc
     }
     p->frames[p->depth - 1].any = true;
     at_json_key(p->out, "@type");
-    at_json_string(p->out, url);
+    if (!at_json_string(p->out, url)) {
+        p->depth--; /* the Any is to blame, and not its content */
+        return at_json_print_refuse(p, "has a type URL that is not UTF-8, as JSON must be");
+    }
     if (kind == AT_JSON_PLAIN || kind == AT_JSON_EMPTY) {
         return 0;
     }

@@ -342,6 +342,38 @@ TEST(a_field_mask_is_one_string_of_camel_case_paths)
     end();
 }
 
+TEST(keys_of_whole_numbers_are_digits_and_perhaps_a_sign)
+{
+    static const char *const bad[] = {"10E0", "1.0", "1e2", "0.0", "",   "-",    "+",   "--1",
+                                      "+-1",  " 1",  "1 ",  "0x1", "1_", "true", "NaN", "\\u0000"};
+    char json[128];
+
+    begin();
+    stays("{\"valuesById\":{\"0\":1,\"-2147483648\":2,\"2147483647\":3}}");
+    stays("{\"nothingById\":{\"0\":null,\"18446744073709551615\":null}}");
+    becomes("{\"valuesById\":{\"-0\":1,\"01\":2,\"+2\":3,\"-003\":4,\"\\u0034\":5}}",
+            "{\"valuesById\":{\"0\":1,\"1\":2,\"2\":3,\"-3\":4,\"4\":5}}");
+    becomes("{\"nothingById\":{\"+0\":null,\"007\":null}}",
+            "{\"nothingById\":{\"0\":null,\"7\":null}}");
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        snprintf(json, sizeof(json), "{\"valuesById\":{\"%s\":1}}", bad[i]);
+        CHECK_INT(read_as(GENERATED, FORMS, at_bytes_of(json), 0), AT_JSON_BAD_VALUE);
+        snprintf(json, sizeof(json), "{\"nothingById\":{\"%s\":null}}", bad[i]);
+        CHECK_INT(read_as(GENERATED, FORMS, at_bytes_of(json), 0), AT_JSON_BAD_VALUE);
+    }
+    refused("{\"valuesById\":{\"10E0\":1}}",
+            "field valuesById[0]: 10E0 is no whole number in plain digits");
+    refused("{\"valuesById\":{\"2147483648\":1}}",
+            "field valuesById[0]: 2147483648 is over the int32 limit");
+    refused("{\"valuesById\":{\"-2147483649\":1}}",
+            "field valuesById[0]: -2147483649 is under the int32 limit");
+    refused("{\"nothingById\":{\"18446744073709551616\":null}}",
+            "field nothingById[0]: 18446744073709551616 is over the uint64 limit");
+    EACH_REFUSED("nothingById", "{\"-0\":null}", "{\"-1\":null}", "{\"-00\":null}");
+    refused("{\"valuesById\":{\"1\":1,\"+1\":2}}", "field valuesById: has a key twice");
+    end();
+}
+
 TEST(a_mask_that_would_not_come_back_is_not_printed)
 {
     static const char *const bad[] = {"fooBar", "foo_3_bar", "foo__bar", "foo_", "a b", "", "F"};
@@ -513,6 +545,80 @@ TEST(an_any_nests_in_others_up_to_its_limit)
                            AT_JSON_ANY_DEPTH_MAX + 1),
                       0),
               AT_JSON_BAD_VALUE);
+    end();
+}
+
+/* An empty Any in as many others as asked. */
+static struct google_protobuf_Any nested_any(size_t others)
+{
+    struct google_protobuf_Any any = {0};
+
+    for (size_t i = 0; i < others; i++) {
+        struct at_bytes bytes;
+
+        CHECK_INT(at_pb_encode_in_arena(&google_protobuf_Any_desc, &any, &arena, &bytes), 0);
+        any = (struct google_protobuf_Any){.type_url = ATOLL_STR(URL "google.protobuf.Any"),
+                                           .value = {(const char *)bytes.at, bytes.len}};
+    }
+    return any;
+}
+
+TEST(an_any_that_nests_too_deep_to_be_read_is_not_printed)
+{
+    struct google_protobuf_Any any[AT_JSON_ANY_DEPTH_MAX + 2];
+    struct test_forms_v1_Forms forms = {0};
+    size_t n = AT_JSON_ANY_DEPTH_MAX;
+
+    begin();
+    any[0] = nested_any(n);
+    CHECK_INT(print_as(GENERATED, "google.protobuf.Any", &any[0], 0), 0);
+    CHECK_INT(read_as(GENERATED, "google.protobuf.Any", at_text_bytes(&printed), 0), 0);
+    any[0] = nested_any(n + 1);
+    CHECK_INT(print_as(GENERATED, "google.protobuf.Any", &any[0], 0), AT_JSON_BAD_VALUE);
+    CHECK(strstr(fault.what, ".value: is an Any within more than 20 others") != NULL);
+    any[0] = nested_any(90);
+    forms.any = &any[0];
+    CHECK_INT(print_as(GENERATED, FORMS, &forms, 0), AT_JSON_BAD_VALUE);
+    CHECK(strstr(fault.what, "field any.value.") != NULL);
+    CHECK(strstr(fault.what, ".value: is an Any within more than 20 others") != NULL);
+    for (size_t i = 0; i < n + 2; i++) { /* beside each other they may be as many as they are */
+        any[i] = nested_any(n);
+    }
+    forms = (struct test_forms_v1_Forms){.anys = {any, n + 2}};
+    CHECK_INT(print_as(GENERATED, FORMS, &forms, 0), 0);
+    CHECK_INT(read_as(GENERATED, FORMS, at_text_bytes(&printed), 0), 0);
+    end();
+}
+
+/* The message alone, or as much of a larger one as a field that holds it. */
+static void has_no_json(const char *name, const void *message, const char *what)
+{
+    fault = (struct at_pb_fault){0};
+    CHECK_INT(print_as(GENERATED, name, message, 0), AT_JSON_BAD_VALUE);
+    CHECK_STR(fault.what, what);
+}
+
+TEST(forms_with_text_that_is_not_utf8_are_not_printed)
+{
+    struct google_protobuf_StringValue text = {.value = ATOLL_STR("a\xFFz")};
+    struct google_protobuf_Value value = {.kind_case = 3, .kind.string_value = ATOLL_STR("\xC3")};
+    struct google_protobuf_Struct_FieldsEntry entry = {.key = ATOLL_STR("\xED\xA0\x80"),
+                                                       .value = &value};
+    struct google_protobuf_Struct object = {.fields = {&entry, 1}};
+    struct google_protobuf_Any any = {.type_url = ATOLL_STR("\xFE/" FORMS)};
+    struct test_forms_v1_Forms forms = {.a_string = &text};
+
+    begin();
+    has_no_json(FORMS, &forms, "field aString: is a string that is not UTF-8, as JSON must be");
+    has_no_json("google.protobuf.StringValue", &text,
+                "is a string that is not UTF-8, as JSON must be");
+    forms = (struct test_forms_v1_Forms){.value = &value};
+    has_no_json(FORMS, &forms, "field value: is a string that is not UTF-8, as JSON must be");
+    forms = (struct test_forms_v1_Forms){.object = &object};
+    has_no_json(FORMS, &forms, "field object[0]: has a key that is not UTF-8, as JSON must be");
+    forms = (struct test_forms_v1_Forms){.anys = {&any, 1}};
+    has_no_json(FORMS, &forms, "field anys[0]: has a type URL that is not UTF-8, as JSON must be");
+    has_no_json("google.protobuf.Any", &any, "has a type URL that is not UTF-8, as JSON must be");
     end();
 }
 

@@ -331,8 +331,8 @@ static int read_key(struct at_json_parser *p, struct at_json_frame *frame,
     *ret = slot;
     r = at_json_token_string(token, arena_of(p), &name);
     return r != 0 ? r
-                  : at_json_read_text(entry, key, at_bytes_over(name.at, name.len), &p->source,
-                                      *ret + key->offset);
+                  : at_json_read_key(entry, key, at_bytes_over(name.at, name.len), &p->source,
+                                     *ret + key->offset);
 }
 
 /* One entry: the key is text, whatever its type; the value as if it were the entry's field. */

@@ -174,7 +174,8 @@ TEST(wrong_types_are_named)
     refused("{\"counts\":[]}", "counts", "field counts: expected an object");
     refused("{\"counts\":{\"a\":null}}", "counts[0]",
             "field counts[0]: null cannot stand in a map");
-    refused("{\"itemsById\":{\"x\":{}}}", "itemsById[0]", "field itemsById[0]: x is not a number");
+    refused("{\"itemsById\":{\"x\":{}}}", "itemsById[0]",
+            "field itemsById[0]: x is no whole number in plain digits");
     refused("[]", "", "expected an object");
     refused("5", "", "expected an object");
     done();

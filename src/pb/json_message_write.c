@@ -131,8 +131,9 @@ static int print_value(struct at_json_printer *p, const struct atoll_message_des
         return at_json_print_refuse(p, "is a google.protobuf.Value, which has no NaN or infinity");
     }
     if (number < AT_JSON_VALUE_STRUCT) {
-        at_json_write_scalar(desc, f, message + f->offset, false, p->out);
-        return 0;
+        return at_json_write_scalar(desc, f, message + f->offset, false, p->out)
+                   ? 0
+                   : at_json_print_refuse(p, AT_JSON_NO_UTF8);
     }
     of = at_pb_sub(desc, f);
     inner = *(const void *const *)(const void *)(message + f->offset);
@@ -184,8 +185,11 @@ static int put(struct at_json_printer *p, const struct atoll_message_desc *desc,
     const void *message = value;
 
     if (!at_pb_is_message(f)) {
-        at_json_write_scalar(desc, f, value, (p->flags & AT_JSON_ENUM_NUMBERS) != 0, p->out);
-        return 0;
+        bool numbers = (p->flags & AT_JSON_ENUM_NUMBERS) != 0;
+
+        return at_json_write_scalar(desc, f, value, numbers, p->out)
+                   ? 0
+                   : at_json_print_refuse(p, AT_JSON_NO_UTF8);
     }
     of = at_pb_sub(desc, f);
     if (!at_pb_is_repeated(f)) {
@@ -273,7 +277,9 @@ static int print_elements(struct at_json_printer *p, struct at_json_print_frame 
         const uint8_t *element = (const uint8_t *)array->at + frame->element++ * size;
 
         if (map) {
-            at_json_write_key(key, element + key->offset, p->out);
+            if (!at_json_write_key(key, element + key->offset, p->out)) {
+                return at_json_print_refuse(p, "has a key that is not UTF-8, as JSON must be");
+            }
             element += f->offset;
         }
         r = put(p, desc, f, element);

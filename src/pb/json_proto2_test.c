@@ -100,6 +100,42 @@ static void refused(const char *json, const char *what)
     CHECK_STR(fault.what, what);
 }
 
+/* proto2 lets a string hold any bytes; JSON does not, and nothing is put in their place. */
+TEST(a_string_that_is_not_utf8_has_no_json)
+{
+    static const struct {
+        const char *wire;
+        const char *what;
+    } bad[] = {
+        {"\x08\x01\x6A\x02\xFF\xFE", "field text: is a string that is not UTF-8, as JSON must be"},
+        {"\x08\x01\x6A\x0C"
+         "12345678901\xC3",
+         "field text: is a string that is not UTF-8, as JSON must be"},
+        {"\x08\x01\x52\x07\x08\x01\x6A\x03\xED\xA0\x80",
+         "field nested.text: is a string that is not UTF-8, as JSON must be"},
+        {"\x08\x01\xAA\x06\x01"
+         "a\xAA\x06\x01\x80",
+         "field " NOTES "[1]: is a string that is not UTF-8, as JSON must be"},
+        {"\x08\x01\x4A\x05\x0A\x01\xFF\x10\x03",
+         "field kindByName[0]: has a key that is not UTF-8, as JSON must be"},
+    };
+    struct at_json_writer w;
+    struct at_json_how how = {.fault = &fault};
+
+    begin();
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        CHECK_INT(at_pb_decode(legacy, at_bytes_of(bad[i].wire), &arena, got, &fault), 0);
+        for (uint32_t indent = 0; indent <= 2; indent += 2) {
+            at_text_clear(&printed);
+            at_json_writer_init(&w, &printed, indent);
+            CHECK_INT(at_json_write_message(&how, legacy, got, &w), AT_JSON_BAD_VALUE);
+            CHECK_STR(fault.what, bad[i].what);
+        }
+    }
+    stays("{\"id\":1,\"text\":\"\xC3\xA4\\n\xF0\x9F\x90\x9A\"}");
+    end();
+}
+
 TEST(required_fields_must_be_there)
 {
     begin();

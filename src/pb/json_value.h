@@ -41,7 +41,10 @@ int at_json_refuse_text(struct at_json_source *s, struct at_bytes text, const ch
  */
 int at_json_read_scalar(const struct atoll_message_desc *desc, const struct atoll_field_desc *field,
                         const struct at_json_token *token, struct at_json_source *s, void *value);
-/* The same from plain text: a map key, a part of a path or of a query. */
+/* The same for a map key: a whole number is nothing but digits and perhaps a sign. */
+int at_json_read_key(const struct atoll_message_desc *desc, const struct atoll_field_desc *field,
+                     struct at_bytes text, struct at_json_source *s, void *value);
+/* The same from plain text: a part of a path or of a query, a wrapper's value. */
 int at_json_read_text(const struct atoll_message_desc *desc, const struct atoll_field_desc *field,
                       struct at_bytes text, struct at_json_source *s, void *value);
 /* A string token without its escapes; allocates only when it has some. 0 or -ENOMEM. */
@@ -59,8 +62,8 @@ static inline void at_json_set_present(const struct atoll_field_desc *field, voi
     }
 }
 
-/* A value as a JSON value. */
-void at_json_write_scalar(const struct atoll_message_desc *desc,
+/* A value as a JSON value. False: it is a string that is not UTF-8, which has no JSON form. */
+bool at_json_write_scalar(const struct atoll_message_desc *desc,
                           const struct atoll_field_desc *field, const void *value,
                           bool enum_numbers, struct at_json_writer *out);
 /*
@@ -70,8 +73,8 @@ void at_json_write_scalar(const struct atoll_message_desc *desc,
 bool at_json_write_member(const struct atoll_message_desc *desc,
                           const struct atoll_field_desc *field, const void *value,
                           struct at_json_writer *out);
-/* A map key: always a string. */
-void at_json_write_key(const struct atoll_field_desc *field, const void *value,
+/* A map key: always a string. False: as at_json_write_scalar(). */
+bool at_json_write_key(const struct atoll_field_desc *field, const void *value,
                        struct at_json_writer *out);
 
 #endif

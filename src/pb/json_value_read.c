@@ -29,6 +29,7 @@ struct wanted {
     const struct atoll_message_desc *desc;
     const struct atoll_field_desc *field;
     struct at_json_source *s;
+    bool is_key; /* of a map: plain digits, and no sign in front of an unsigned one */
 };
 
 enum integer_result { INTEGER_OK, INTEGER_NOT_WHOLE, INTEGER_TOO_BIG, INTEGER_NO_NUMBER };
@@ -184,8 +185,29 @@ static bool quick_integer(struct at_bytes text, bool *ret_negative, uint64_t *re
     return true;
 }
 
+/* "-12", "+12", "012": how C++ protobuf reads the key of a map, too. */
+static enum integer_result key_to_integer(struct at_bytes text, bool *ret_negative, uint64_t *ret)
+{
+    size_t i = text.len > 0 && (text.at[0] == '-' || text.at[0] == '+');
+    uint64_t v = 0;
+
+    if (i == text.len || text.len > AT_JSON_NUMBER_MAX) {
+        return INTEGER_NO_NUMBER;
+    }
+    *ret_negative = text.at[0] == '-';
+    for (; i < text.len && is_digit(text.at[i]); i++) {
+        if (__builtin_mul_overflow(v, 10, &v) ||
+            __builtin_add_overflow(v, (uint64_t)(text.at[i] - '0'), &v)) {
+            return INTEGER_TOO_BIG;
+        }
+    }
+    *ret = v;
+    return i == text.len ? INTEGER_OK : INTEGER_NO_NUMBER;
+}
+
 /* "5", "-1", "1e3", "2.0" as sign and size. */
-static enum integer_result to_integer(struct at_bytes text, bool *ret_negative, uint64_t *ret)
+static enum integer_result to_integer(const struct wanted *w, struct at_bytes text,
+                                      bool *ret_negative, uint64_t *ret)
 {
     struct decimal d;
     int64_t point;
@@ -195,6 +217,9 @@ static enum integer_result to_integer(struct at_bytes text, bool *ret_negative, 
 
     if (quick_integer(text, ret_negative, ret)) {
         return INTEGER_OK;
+    }
+    if (w->is_key) {
+        return key_to_integer(text, ret_negative, ret);
     }
     if (!cut_decimal(text, &d)) {
         return INTEGER_NO_NUMBER;
@@ -222,16 +247,22 @@ static enum integer_result to_integer(struct at_bytes text, bool *ret_negative, 
     return INTEGER_OK;
 }
 
+static int refuse_number(const struct wanted *w, struct at_bytes text)
+{
+    return at_json_refuse_text(
+        w->s, text, w->is_key ? "is no whole number in plain digits" : "is not a number");
+}
+
 static int read_signed(const struct wanted *w, struct at_bytes text, uint64_t limit, int64_t *ret)
 {
     bool negative = false;
     uint64_t v = 0;
 
-    switch (to_integer(text, &negative, &v)) {
+    switch (to_integer(w, text, &negative, &v)) {
     case INTEGER_OK: break;
     case INTEGER_TOO_BIG: return refuse_limit(w, text);
     case INTEGER_NOT_WHOLE: return at_json_refuse_text(w->s, text, "is not a whole number");
-    case INTEGER_NO_NUMBER: return at_json_refuse_text(w->s, text, "is not a number");
+    case INTEGER_NO_NUMBER: return refuse_number(w, text);
     }
     if (v > limit + negative) {
         return refuse_limit(w, text);
@@ -245,13 +276,15 @@ static int read_unsigned(const struct wanted *w, struct at_bytes text, uint64_t 
 {
     bool negative = false;
 
-    switch (to_integer(text, &negative, ret)) {
+    switch (to_integer(w, text, &negative, ret)) {
     case INTEGER_OK: break;
     case INTEGER_TOO_BIG: return refuse_limit(w, text);
     case INTEGER_NOT_WHOLE: return at_json_refuse_text(w->s, text, "is not a whole number");
-    case INTEGER_NO_NUMBER: return at_json_refuse_text(w->s, text, "is not a number");
+    case INTEGER_NO_NUMBER: return refuse_number(w, text);
     }
-    return *ret > limit || (negative && *ret != 0) ? refuse_limit(w, text) : AT_JSON_OK;
+    /* -0 is 0, but peers take no key like that. */
+    return *ret > limit || (negative && (*ret != 0 || w->is_key)) ? refuse_limit(w, text)
+                                                                  : AT_JSON_OK;
 }
 
 static int read_integer(const struct wanted *w, struct at_bytes text, void *value)
@@ -430,7 +463,7 @@ static int read_number(const struct wanted *w, const struct at_json_token *token
 int at_json_read_scalar(const struct atoll_message_desc *desc, const struct atoll_field_desc *field,
                         const struct at_json_token *token, struct at_json_source *s, void *value)
 {
-    struct wanted w = {desc, field, s};
+    struct wanted w = {desc, field, s, false};
     struct atoll_str text;
     int r;
 
@@ -449,13 +482,26 @@ int at_json_read_scalar(const struct atoll_message_desc *desc, const struct atol
     return refuse_kind(&w, token);
 }
 
+static int read_plain(const struct wanted *w, struct at_bytes text, void *value)
+{
+    if (at_pb_type(w->field) == ATOLL_TYPE_STRING && !at_bytes_is_utf8(text)) {
+        return at_json_refuse_text(w->s, text, "is not well-formed UTF-8");
+    }
+    return read_text(w, text, value);
+}
+
+int at_json_read_key(const struct atoll_message_desc *desc, const struct atoll_field_desc *field,
+                     struct at_bytes text, struct at_json_source *s, void *value)
+{
+    struct wanted w = {desc, field, s, true};
+
+    return read_plain(&w, text, value);
+}
+
 int at_json_read_text(const struct atoll_message_desc *desc, const struct atoll_field_desc *field,
                       struct at_bytes text, struct at_json_source *s, void *value)
 {
-    struct wanted w = {desc, field, s};
+    struct wanted w = {desc, field, s, false};
 
-    if (at_pb_type(field) == ATOLL_TYPE_STRING && !at_bytes_is_utf8(text)) {
-        return at_json_refuse_text(s, text, "is not well-formed UTF-8");
-    }
-    return read_text(&w, text, value);
+    return read_plain(&w, text, value);
 }

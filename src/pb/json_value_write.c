@@ -70,7 +70,7 @@ static bool is_quoted(uint8_t type)
            type == ATOLL_TYPE_FIXED64 || type == ATOLL_TYPE_SFIXED64;
 }
 
-void at_json_write_scalar(const struct atoll_message_desc *desc,
+bool at_json_write_scalar(const struct atoll_message_desc *desc,
                           const struct atoll_field_desc *field, const void *value,
                           bool enum_numbers, struct at_json_writer *out)
 {
@@ -79,24 +79,25 @@ void at_json_write_scalar(const struct atoll_message_desc *desc,
     char *p;
 
     switch (type) {
-    case ATOLL_TYPE_STRING: at_json_string(out, at_bytes_over(text->at, text->len)); return;
-    case ATOLL_TYPE_BYTES: write_bytes(text, out); return;
-    case ATOLL_TYPE_DOUBLE: at_json_double(out, *(const double *)value); return;
-    case ATOLL_TYPE_FLOAT: at_json_float(out, *(const float *)value); return;
+    case ATOLL_TYPE_STRING: return at_json_string(out, at_bytes_over(text->at, text->len));
+    case ATOLL_TYPE_BYTES: write_bytes(text, out); return true;
+    case ATOLL_TYPE_DOUBLE: at_json_double(out, *(const double *)value); return true;
+    case ATOLL_TYPE_FLOAT: at_json_float(out, *(const float *)value); return true;
     case ATOLL_TYPE_ENUM:
         write_enum(desc, field, *(const int32_t *)value, enum_numbers, out);
-        return;
+        return true;
     default: break;
     }
     p = at_json_value_room(out, AT_JSON_NUMBER_ROOM + 2);
     if (p == NULL) {
-        return;
+        return true;
     }
     *p = '"';
     p += is_quoted(type);
     p += print_plain(type, value, p);
     *p = '"';
     at_json_value_end(out, p + is_quoted(type));
+    return true;
 }
 
 /* Types whose members are written in one go, and how much room their value takes at most. */
@@ -174,15 +175,15 @@ bool at_json_write_member(const struct atoll_message_desc *desc,
     return true;
 }
 
-void at_json_write_key(const struct atoll_field_desc *field, const void *value,
+bool at_json_write_key(const struct atoll_field_desc *field, const void *value,
                        struct at_json_writer *out)
 {
     const struct atoll_str *text = value;
     char plain[AT_JSON_NUMBER_ROOM];
 
     if (at_pb_type(field) == ATOLL_TYPE_STRING) {
-        at_json_key_bytes(out, at_bytes_over(text->at, text->len));
-    } else {
-        at_json_key_bytes(out, at_bytes_over(plain, print_plain(at_pb_type(field), value, plain)));
+        return at_json_key_bytes(out, at_bytes_over(text->at, text->len));
     }
+    return at_json_key_bytes(out,
+                             at_bytes_over(plain, print_plain(at_pb_type(field), value, plain)));
 }

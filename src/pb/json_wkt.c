@@ -306,7 +306,10 @@ int at_json_write_wkt(enum at_json_wkt kind, const struct atoll_message_desc *de
     if (kind == AT_JSON_WRAPPER) {
         const struct atoll_field_desc *f = at_json_wkt_field(desc, 1);
 
-        at_json_write_scalar(desc, f, (const uint8_t *)message + f->offset, false, out);
+        if (!at_json_write_scalar(desc, f, (const uint8_t *)message + f->offset, false, out)) {
+            (void)snprintf(why, AT_JSON_WHY_MAX, "%s", AT_JSON_NO_UTF8);
+            return AT_JSON_BAD_VALUE;
+        }
         return 0;
     }
     if (kind == AT_JSON_FIELD_MASK) {

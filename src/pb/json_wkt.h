@@ -77,6 +77,9 @@ int at_json_read_wkt(enum at_json_wkt kind, const struct atoll_message_desc *des
 /* The same from plain text, of a path or a query. */
 int at_json_read_wkt_text(enum at_json_wkt kind, const struct atoll_message_desc *desc,
                           struct at_bytes text, struct at_json_source *s, void *message);
+/* Why a string has no JSON form. */
+#define AT_JSON_NO_UTF8 "is a string that is not UTF-8, as JSON must be"
+
 /* 0, or AT_JSON_BAD_VALUE with why: the message has no JSON form. */
 int at_json_write_wkt(enum at_json_wkt kind, const struct atoll_message_desc *desc,
                       const void *message, struct at_json_writer *out, char why[AT_JSON_WHY_MAX]);

@@ -1,5 +1,6 @@
 /* The writer: commas, quotes, escapes, numbers. */
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -96,42 +97,47 @@ static void escape_from(struct at_text *out, struct at_bytes text, const uint8_t
     }
 }
 
-void at_json_escape(struct at_text *out, struct at_bytes text)
+bool at_json_escape(struct at_text *out, struct at_bytes text)
 {
     bool high = false;
     const uint8_t *stop;
 
     if (text.len == 0) {
-        return;
+        return true;
     }
     stop = at_json_plain_end(text.at, text.at + text.len, true, &high);
     if ((high || stop < text.at + text.len) && !at_bytes_is_utf8(text)) {
         escape_ill_formed(out, text);
-    } else {
-        escape_from(out, text, stop);
+        return false;
     }
+    escape_from(out, text, stop);
+    return true;
 }
 
 /* A string in quotes at p, which has room for it as long as nothing needs an escape. */
-static void quoted(struct at_json_writer *w, struct at_bytes text, char *p)
+static bool quoted(struct at_json_writer *w, struct at_bytes text, char *p)
 {
+    bool well_formed;
+
     *p = '"';
     if (at_json_copy_plain(p + 1, text.at, text.len)) {
         p[text.len + 1] = '"';
         at_json_text_end(w->out, p + text.len + 2);
-        return;
+        return true;
     }
     at_json_text_end(w->out, p + 1);
-    at_json_escape(w->out, text);
+    well_formed = at_json_escape(w->out, text);
     at_text_add_char(w->out, '"');
+    return well_formed;
 }
 
-void at_json_key_bytes(struct at_json_writer *w, struct at_bytes key)
+bool at_json_key_bytes(struct at_json_writer *w, struct at_bytes key)
 {
     char *p = at_json_value_room(w, key.len + 2);
+    bool well_formed = true;
 
     if (p != NULL) {
-        quoted(w, key, p);
+        well_formed = quoted(w, key, p);
         p = at_json_room(w->out, 2);
     }
     if (p != NULL) {
@@ -141,6 +147,7 @@ void at_json_key_bytes(struct at_json_writer *w, struct at_bytes key)
     }
     w->after_key = true;
     w->needs_comma = false;
+    return well_formed;
 }
 
 void at_json_key(struct at_json_writer *w, const char *key)
@@ -148,14 +155,13 @@ void at_json_key(struct at_json_writer *w, const char *key)
     at_json_key_bytes(w, at_bytes_of(key));
 }
 
-void at_json_string(struct at_json_writer *w, struct at_bytes text)
+bool at_json_string(struct at_json_writer *w, struct at_bytes text)
 {
     char *p = at_json_value_room(w, text.len + 2);
+    bool well_formed = p == NULL || quoted(w, text, p);
 
-    if (p != NULL) {
-        quoted(w, text, p);
-    }
     w->needs_comma = true;
+    return well_formed;
 }
 
 void at_json_str(struct at_json_writer *w, const char *text)

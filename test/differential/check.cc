@@ -393,12 +393,19 @@ bool Checker::check_json(const std::string &wire)
     }
     theirs->DiscardUnknownFields();
     look(*theirs, &looks);
-    if (looks.bad_text) {
-        return exclude(EX_JSON_NO_UTF8);
-    }
     struct ours *o = schema_->ours();
     auto flags = static_cast<uint32_t>(wire.size() % 8); /* defaults, original names, numbers */
-    if (ours_to_json(o, target_->ours, wire.data(), wire.size(), flags, &got) != OURS_OK) {
+    enum ours_result result = ours_to_json(o, target_->ours, wire.data(), wire.size(), flags, &got);
+    if (looks.bad_text) {
+        if (result != OURS_REFUSED || !says(ours_why(o), "not UTF-8")) {
+            return fail("text that is no UTF-8 has no JSON form", hex(wire), ours_why(o));
+        }
+        return !util::BinaryToJsonString(schema_->resolver(), target_->url,
+                                         theirs->SerializeAsString(), &json)
+                    .ok() ||
+               exclude(EX_JSON_NO_UTF8);
+    }
+    if (result != OURS_OK) {
         return fail("a valid message has a JSON form", hex(wire), ours_why(o));
     }
     std::string ours = text_of(got);

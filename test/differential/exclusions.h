@@ -32,7 +32,7 @@ namespace differential
     X(TEXT_GROUP,                                                                                  \
       "text format with a group by the name of its field: refused by libprotobuf 3.21")            \
     X(TEXT_HEX, "text format with the escape \\X of .proto files: refused by C++")                 \
-    X(JSON_NO_UTF8, "text of proto2 that is no UTF-8 has no JSON form")
+    X(JSON_NO_UTF8, "text of proto2 that is no UTF-8: we refuse to write JSON, C++ writes some")
 
 enum Exclusion {
 #define X(name, reason) EX_##name,

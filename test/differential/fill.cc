@@ -217,12 +217,17 @@ class Filler
         case FieldDescriptor::CPPTYPE_BOOL: r->SetBool(m, f, rng_->chance(50)); break;
         case FieldDescriptor::CPPTYPE_ENUM: r->SetEnumValue(m, f, some_enum(f)); break;
         case FieldDescriptor::CPPTYPE_STRING:
-            r->SetString(m, f,
-                         f->type() == FieldDescriptor::TYPE_BYTES ? some_bytes(rng_)
-                                                                  : some_text(rng_));
+            r->SetString(m, f, holds_any_bytes(f) ? some_bytes(rng_) : some_text(rng_));
             break;
         case FieldDescriptor::CPPTYPE_MESSAGE: fill(r->MutableMessage(m, f), depth + 1); break;
         }
+    }
+
+    /* A string of proto2 may, and rarely does. */
+    bool holds_any_bytes(const FieldDescriptor *f)
+    {
+        return f->type() == FieldDescriptor::TYPE_BYTES ||
+               (f->file()->syntax() == FileDescriptor::SYNTAX_PROTO2 && rng_->chance(1));
     }
 
     void add(Message *m, const FieldDescriptor *f, int depth)
@@ -246,9 +251,7 @@ class Filler
         case FieldDescriptor::CPPTYPE_BOOL: r->AddBool(m, f, rng_->chance(50)); break;
         case FieldDescriptor::CPPTYPE_ENUM: r->AddEnumValue(m, f, some_enum(f)); break;
         case FieldDescriptor::CPPTYPE_STRING:
-            r->AddString(m, f,
-                         f->type() == FieldDescriptor::TYPE_BYTES ? some_bytes(rng_)
-                                                                  : some_text(rng_));
+            r->AddString(m, f, holds_any_bytes(f) ? some_bytes(rng_) : some_text(rng_));
             break;
         case FieldDescriptor::CPPTYPE_MESSAGE: fill(r->AddMessage(m, f), depth + 1); break;
         }

@@ -251,6 +251,18 @@ def test_bytes_that_are_no_such_message_are_refused_with_the_place():
     assert "user_id" in said and "UTF-8" in said
 
 
+def test_a_string_that_is_not_utf8_has_no_json_and_the_text_format_shows_it(tmp_path):
+    (tmp_path / "old.proto").write_text(
+        'syntax = "proto2"; package old; message Name { repeated string parts = 1; }')
+    args = ("decode", "Name", str(tmp_path / "old.proto"))
+    wire = bytes.fromhex("0a0161 0a02fffe")
+    shown, said = proto(*args, stdin=wire, check=1)
+    assert shown == b""
+    assert "has no JSON form: field parts[1]: is a string that is not UTF-8" in said
+    assert "--text shows it all the same" in said
+    assert proto(*args, "--text", stdin=wire)[0] == b'parts: "a"\nparts: "\\377\\376"\n'
+
+
 def test_text_that_is_no_bytes_is_refused_with_the_place():
     _, said = proto("decode", "--hex", stdin=b"08\n0g", check=1)
     assert "stdin:2:2: this is no hexadecimal" in said

@@ -259,11 +259,12 @@ static void refuse_message(struct at_session *s, int result, const struct at_pb_
 static void blame_service(struct at_session *s, int result, const struct at_pb_fault *fault)
 {
     bool big = result == AT_TRANSCODE_BIG;
+    const char *what = result == AT_TRANSCODE_FORMLESS ? "has no JSON form: "
+                       : big                           ? "takes more memory than one may"
+                                                       : "is not what its contract says: ";
     char detail[AT_PB_WHAT_MAX + 512];
-    int n =
-        snprintf(detail, sizeof(detail), "the answer of %.380s %s%s", s->binding->method->full_name,
-                 big ? "takes more memory than one may" : "is not what its contract says: ",
-                 big ? "" : fault->what);
+    int n = snprintf(detail, sizeof(detail), "the answer of %.380s %s%s",
+                     s->binding->method->full_name, what, big ? "" : fault->what);
 
     at_session_problem(s, (struct at_problem){.status = 500,
                                               .code = AT_STATUS_INTERNAL,

@@ -373,7 +373,7 @@ int at_transcode_response(struct at_transcode *t, const struct at_binding *bindi
             ? at_json_write_message(&how, out, message, &w)
             : at_json_write_field(&how, out, binding->response_field, message, &w);
     if (r != 0 || t->json.failed || t->json.len > AT_GATEWAY_JSON_BYTES) {
-        return r > 0 ? AT_TRANSCODE_LIE : AT_TRANSCODE_BIG;
+        return r > 0 ? AT_TRANSCODE_FORMLESS : AT_TRANSCODE_BIG;
     }
     *ret = at_text_bytes(&t->json);
     return AT_TRANSCODE_OK;

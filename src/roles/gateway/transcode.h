@@ -25,9 +25,10 @@ void at_transcode_deinit(struct at_transcode *t);
 
 enum at_transcode_result {
     AT_TRANSCODE_OK = 0,
-    AT_TRANSCODE_BAD = 1, /* the client's fault: *fault says where and why */
-    AT_TRANSCODE_LIE = 2, /* the service's fault: its answer is not what its contract says */
-    AT_TRANSCODE_BIG = 3, /* more memory than one message may take */
+    AT_TRANSCODE_BAD = 1,      /* the client's fault: *fault says where and why */
+    AT_TRANSCODE_LIE = 2,      /* the service's fault: its answer is not what its contract says */
+    AT_TRANSCODE_BIG = 3,      /* more memory than one message may take */
+    AT_TRANSCODE_FORMLESS = 4, /* the service's fault: its answer has no JSON form */
 };
 
 struct at_transcode_source {

@@ -276,6 +276,38 @@ TEST(answers_print_what_has_no_presence_and_leave_out_what_has)
     tear_down(f);
 }
 
+/* As a string of proto2 may: the same contract with strings that are not checked. */
+TEST(an_answer_with_a_string_that_is_not_utf8_is_refused_with_its_field)
+{
+    struct fixture *f = set_up();
+    struct atoll_field_desc fields[64];
+    struct atoll_message_desc out;
+    struct at_pool_method method;
+    struct at_binding binding;
+
+    CHECK_INT(find(f, "GET", "/echo"), AT_ROUTES_FOUND);
+    binding = *f->match.binding;
+    method = *binding.method;
+    out = *method.output;
+    CHECK(out.field_count <= sizeof(fields) / sizeof(fields[0]));
+    memcpy(fields, out.fields, out.field_count * sizeof(fields[0]));
+    for (size_t i = 0; i < out.field_count; i++) {
+        fields[i].flags |= ATOLL_FIELD_ANY_BYTES;
+    }
+    out.fields = fields;
+    method.output = &out;
+    binding.method = &method;
+    CHECK_INT(at_transcode_response(&f->transcode, &binding, AT_LIT("\x0a\x02\xff\xfe"), &f->out,
+                                    &f->fault),
+              AT_TRANSCODE_FORMLESS);
+    CHECK_STR(f->fault.field, "payload");
+    CHECK_STR(f->fault.what, "field payload: is a string that is not UTF-8, as JSON must be");
+    CHECK_INT(
+        at_transcode_response(&f->transcode, &binding, AT_LIT("\x0a\x01z"), &f->out, &f->fault),
+        AT_TRANSCODE_OK);
+    tear_down(f);
+}
+
 TEST(routes_that_do_not_fit_in_memory_leave_nothing_behind)
 {
     struct at_pool *pool = read_pool();
