@@ -369,6 +369,44 @@ TEST(a_million_empty_values_take_no_more_than_their_structs)
     end();
 }
 
+/* A message with a list of structs as large as a table allows. */
+enum { LARGE = 65528 };
+static const struct atoll_message_desc large_desc = {
+    .size = sizeof(large_desc), .full_name = "Large", .struct_size = LARGE};
+static const union atoll_type_ref large_types[] = {{.message = &large_desc}};
+static const struct atoll_field_desc large_fields[] = {
+    {1 << 3 | 2, 8, 0, 0, ATOLL_KIND(REPEATED, MESSAGE), 0},
+    {2 << 3 | 3, 24, 0, 0, ATOLL_KIND(REPEATED, GROUP), 0},
+};
+static const struct atoll_message_desc large_list_desc = {.size = sizeof(large_list_desc),
+                                                          .full_name = "LargeList",
+                                                          .struct_size = 40,
+                                                          .field_count = 2,
+                                                          .fields = large_fields,
+                                                          .types = large_types};
+
+TEST(an_element_that_comes_alone_takes_no_room_for_others)
+{
+    static const struct at_bytes alone[] = {
+        /* an element, and then something else as long as fifteen of them */
+        {(const uint8_t *)"\x0A\x00\x1A\x1E"
+                          "123456789012345678901234567890",
+         34},
+        {(const uint8_t *)"\x13\x14", 2},
+    };
+
+    for (size_t i = 0; i < sizeof(alone) / sizeof(alone[0]); i++) {
+        uint64_t message[5];
+
+        begin();
+        at_arena_deinit(&arena);
+        at_arena_init(&arena, 64, 1 << 24);
+        CHECK_INT(at_pb_decode(&large_list_desc, alone[i], &arena, message, &fault), 0);
+        CHECK(arena.taken_bytes < 2 * LARGE);
+        end();
+    }
+}
+
 TEST(values_by_turns_with_others_take_no_more)
 {
     begin();

@@ -49,11 +49,13 @@ static size_t count_run(const uint8_t *p, const uint8_t *end, uint32_t tag)
     return n;
 }
 
+enum { GUESSED_BYTES_MAX = 4096 }; /* behind the first element: room that perhaps nobody needs */
+
 /*
  * How many elements to make room for. Up to FEW they are guessed: as many as would fit if all were
- * about as long as the first; so an input takes no more room than one of as many bytes of empty elements.
+ * about as long as the first, but not more than `most`; more are counted.
  */
-static size_t expect(const uint8_t *p, const uint8_t *end, uint32_t tag)
+static size_t expect(const uint8_t *p, const uint8_t *end, uint32_t tag, size_t most)
 {
     enum { FEW = 16 };
     struct at_pb_varint first = at_pb_get_length(p, end);
@@ -61,18 +63,22 @@ static size_t expect(const uint8_t *p, const uint8_t *end, uint32_t tag)
         (size_t)first.value - (size_t)first.value / 4 + 2; /* with its tag; some are shorter */
     size_t guess = first.behind == NULL ? 1 : (size_t)(end - p) / len + 1;
 
-    return guess <= FEW ? guess : count_run(p, end, tag);
+    if (guess > FEW) {
+        return count_run(p, end, tag);
+    }
+    return guess < most ? guess : most;
 }
 
 uint8_t *at_pb_decoder_grow(struct at_pb_decoder *d, const struct atoll_field_desc *f,
                             struct at_pb_array *array, size_t size, const uint8_t *p)
 {
-    size_t expected = 4;
+    size_t most = 1 + GUESSED_BYTES_MAX / size;
+    size_t expected = most < 4 ? most : 4;
     void *slot;
     int r;
 
     if ((f->tag & 7) == AT_PB_WIRE_LENGTH) {
-        expected = expect(p, d->frames[d->depth].end, f->tag);
+        expected = expect(p, d->frames[d->depth].end, f->tag, most);
     }
     r = at_pb_array_append(array, size, expected, d->arena, &slot);
     if (r != 0) {
