@@ -481,6 +481,23 @@ TEST(names_that_are_taken_are_refused)
               "field f of M has an impossible JSON name");
 }
 
+#define TWO_FIELDS(one, two)                                                                       \
+    IN_M("field { name: '" one "' number: 2 label: LABEL_OPTIONAL type: TYPE_INT32 json_name: "    \
+         "'x' } field { name: '" two "' number: 1 label: LABEL_OPTIONAL type: TYPE_INT32 }")
+
+TEST(fields_of_proto3_with_one_name_in_json_are_refused_and_those_of_proto2_are_not)
+{
+    CHECK_STR(judged("syntax: 'proto3' " TWO_FIELDS("foo_bar", "fooBar")),
+              "M has fields foo_bar and fooBar, which are one name in JSON");
+    CHECK_STR(judged("syntax: 'proto3' " TWO_FIELDS("a_1", "a1")),
+              "M has fields a_1 and a1, which are one name in JSON");
+    CHECK_STR(judged("syntax: 'proto3' " TWO_FIELDS("a_", "a")),
+              "M has fields a_ and a, which are one name in JSON");
+    CHECK_STR(judged("syntax: 'proto3' " TWO_FIELDS("a", "ab")), "");
+    CHECK_STR(judged("syntax: 'proto3' " TWO_FIELDS("fooBar", "foobar")), "");
+    CHECK_STR(judged(TWO_FIELDS("foo_bar", "fooBar")), "");
+}
+
 #define ENTRY(key, value)                                                                          \
     IN_M("options { map_entry: true }"                                                             \
          "field { name: 'key' number: 1 label: LABEL_OPTIONAL type: " key " }"                     \

@@ -137,23 +137,82 @@ static int resolve_type(struct at_pool_adding *a, struct table *t, const struct 
     return 0;
 }
 
-/* What protoc writes when the .proto gives no json_name: "item_id" becomes "itemId". */
+/* The next letter of what protoc writes when the .proto gives no json_name; -1: the end. */
+static int next_camel(struct atoll_str name, size_t *at)
+{
+    bool raise = false;
+    char c;
+
+    while (*at < name.len && name.at[*at] == '_') {
+        raise = true;
+        *at += 1;
+    }
+    if (*at == name.len) {
+        return -1;
+    }
+    c = name.at[*at];
+    *at += 1;
+    return raise && c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c;
+}
+
+/* "item_id" becomes "itemId". */
 static size_t lower_camel(struct atoll_str name, char *out)
 {
     size_t len = 0;
-    bool raise = false;
+    size_t at = 0;
 
-    for (size_t i = 0; i < name.len; i++) {
-        char c = name.at[i];
-
-        if (c == '_') {
-            raise = true;
-            continue;
-        }
-        out[len++] = (char)(raise && c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
-        raise = false;
+    for (int c = next_camel(name, &at); c >= 0; c = next_camel(name, &at)) {
+        out[len++] = (char)c;
     }
     return len;
+}
+
+static int order_camel(const struct at_pool_field *a, const struct at_pool_field *b)
+{
+    size_t i = 0;
+    size_t j = 0;
+    int x;
+    int y;
+
+    do {
+        x = next_camel(a->proto->name, &i);
+        y = next_camel(b->proto->name, &j);
+    } while (x == y && x >= 0);
+    return x - y;
+}
+
+/* Of equal ones the one that is declared first. */
+static int by_camel(const void *a, const void *b)
+{
+    const struct at_pool_field *x = a;
+    const struct at_pool_field *y = b;
+    int r = order_camel(x, y);
+
+    return r != 0 ? r : (x->proto > y->proto) - (x->proto < y->proto);
+}
+
+/*
+ * proto3 takes no two fields with one JSON name, even when json_name gives them others. Every
+ * libprotobuf refuses these; older ones also what differs in case alone, newer ones also equal
+ * json_names. Brings the first `count` sources into another order.
+ */
+static int judge_json_names(struct at_pool_adding *a, struct table *t, size_t count)
+{
+    if (t->type->proto2) {
+        return 0;
+    }
+    qsort(t->sources, count, sizeof(*t->sources), by_camel);
+    for (size_t i = 1; i < count; i++) {
+        struct atoll_str one = t->sources[i - 1].proto->name;
+        struct atoll_str two = t->sources[i].proto->name;
+
+        if (order_camel(&t->sources[i - 1], &t->sources[i]) == 0) {
+            return AT_POOL_REFUSE(a, "%s has fields %.*s and %.*s, which are one name in JSON",
+                                  t->type->desc.full_name, (int)one.len, one.at, (int)two.len,
+                                  two.at);
+        }
+    }
+    return 0;
 }
 
 static struct atoll_str name_of(const struct at_pool_field *source)
@@ -303,6 +362,7 @@ static int collect(struct at_pool_adding *a, struct table *t)
     for (size_t i = 0; r == 0 && t->type->desc.fields == NULL && i < own->count; i++) {
         r = claim_name(a, t->type, &own->at[i]);
     }
+    r = r == 0 ? judge_json_names(a, t, own->count) : r;
     if (r < 0) {
         return r;
     }
