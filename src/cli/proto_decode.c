@@ -23,6 +23,7 @@
 #include "pb/json_message.h"
 #include "pb/pbtext.h"
 #include "pb/pool.h"
+#include "pb/walk.h"
 
 enum { ARENA_FIRST = 1 << 16, INDENT = 2 };
 #define ARENA_MAX ((size_t)2 << 30)
@@ -120,16 +121,21 @@ static int write_json(struct run *run, const struct atoll_message_desc *desc, co
     return r < 0 || run->out.failed ? no_memory(run) : 0;
 }
 
-/* JSON has no place for what the type does not know. */
+/* JSON has no place for what the types do not know. */
 static void say_unknown(struct run *run, const struct atoll_message_desc *desc, const void *message)
 {
-    const struct atoll_unknown *const *unknown =
-        (const void *)((const char *)message + desc->unknown_offset);
+    struct at_pb_fault where;
 
-    if (!run->text && *unknown != NULL) {
+    if (run->text || !at_pb_find_unknown(desc, message, &where)) {
+        return;
+    }
+    if (where.field[0] == '\0') {
         at_cli_say(run->cli,
                    "Note: the message has fields that %s does not know; --text shows them.",
                    desc->full_name);
+    } else {
+        at_cli_say(run->cli, "Note: %s has fields that its type does not know; --text shows them.",
+                   where.field);
     }
 }
 

@@ -30,6 +30,7 @@
 #include "pb/pbtext.h"
 #include "pb/pool.h"
 #include "pb/table.h"
+#include "pb/walk.h"
 
 enum {
     MILLION = 1000000,
@@ -329,6 +330,29 @@ TEST(a_list_ends_at_the_count_limit_packed_or_not)
     PREPEND(&in, "\x42");
     CHECK_INT(decode_and_free(in), AT_PB_TOO_MANY);
     CHECK_STR(fault.field, "bools[0]"); /* nothing of it is stored */
+    end();
+}
+
+TEST(unknown_fields_are_found_wherever_they_are)
+{
+    const struct {
+        struct at_bytes in;
+        const char *where; /* NULL: there are none */
+    } rows[] = {
+        {{NULL, 0}, NULL},
+        {AT_LIT("\x22\x00\x22\x00"), NULL},
+        {AT_LIT("\x22\x00\xC0\x3E\x05"), ""},
+        {AT_LIT("\x22\x00\x22\x03\xC0\x3E\x05"), "leaves[1]"},
+        {AT_LIT("\x0A\x05\x22\x03\xC0\x3E\x05"), "deep.leaves[0]"},
+    };
+
+    begin();
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        CHECK_INT(decode(rows[i].in), 0);
+        CHECK_INT(at_pb_find_unknown(deep, got, &fault), rows[i].where != NULL);
+        CHECK_STR(rows[i].where == NULL ? "" : fault.field,
+                  rows[i].where == NULL ? "" : rows[i].where);
+    }
     end();
 }
 

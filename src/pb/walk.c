@@ -1,6 +1,7 @@
 /* Down and up again through a message, with frames of our own: its depth is not ours. */
 #include "pb/walk.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -11,6 +12,8 @@
 #include "pb/fault.h"
 #include "pb/limits.h"
 #include "pb/table.h"
+
+static const struct atoll_field_desc here; /* found: the message itself, not one of its fields */
 
 /* A message on the way down: which field, and which of its elements, is looked at. */
 struct frame {
@@ -83,7 +86,7 @@ static void explain(const struct frame *frames, size_t depth, const struct atoll
     for (size_t i = 0; i < depth; i++) {
         len = add_frame(fault->field, len, &frames[i]);
     }
-    if (found != NULL) {
+    if (found != NULL && found != &here) {
         (void)add_step(fault->field, len, at_pb_name(frames[depth].desc, found),
                        at_pb_is_repeated(found) ? element : SIZE_MAX);
     }
@@ -126,4 +129,21 @@ int at_pb_walk(const struct atoll_message_desc *desc, const void *message, at_pb
         frames[depth] = (struct frame){
             at_pb_sub(frame->desc, at_pb_field(frame->desc, frame->field)), below, 0, 0};
     }
+}
+
+static const struct atoll_field_desc *look_for_unknown(const struct atoll_message_desc *desc,
+                                                       const void *message, size_t *ret_element)
+{
+    const void *const *unknown = (const void *)((const uint8_t *)message + desc->unknown_offset);
+
+    *ret_element = 0;
+    return *unknown == NULL ? NULL : &here;
+}
+
+bool at_pb_find_unknown(const struct atoll_message_desc *desc, const void *message,
+                        struct at_pb_fault *ret)
+{
+    enum { FOUND = AT_PB_MISSING }; /* any result that is not AT_PB_TOO_DEEP */
+
+    return at_pb_walk(desc, message, look_for_unknown, FOUND, ret) == FOUND;
 }

@@ -2,6 +2,7 @@
 #ifndef AT_PB_WALK_H
 #define AT_PB_WALK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <atoll/message.h>
@@ -22,5 +23,13 @@ typedef const struct atoll_field_desc *at_pb_look(const struct atoll_message_des
  */
 int at_pb_walk(const struct atoll_message_desc *desc, const void *message, at_pb_look *look,
                int result, struct at_pb_fault *fault);
+
+/*
+ * Does the message, or one below it, have fields that its type does not know? True: ret->field is
+ * the way to the first one that does, "" when it is the message itself. Not looked into: what
+ * stands packed in a google.protobuf.Any, and what is deeper than may be sent.
+ */
+bool at_pb_find_unknown(const struct atoll_message_desc *desc, const void *message,
+                        struct at_pb_fault *ret);
 
 #endif

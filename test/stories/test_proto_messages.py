@@ -203,6 +203,19 @@ def test_fields_that_the_type_does_not_know_are_not_hidden():
     assert shown == b'item_id: 1\n2 {\n  1: 1\n}\n9: "abc"\n' and said == ""
 
 
+def test_nor_are_those_of_messages_within_it(tmp_path):
+    (tmp_path / "u.proto").write_text(
+        'syntax = "proto3"; package u; message In {} '
+        "message Out { repeated In list = 1; map<string, In> map = 2; }")
+    args = ("Out", str(tmp_path / "u.proto"))
+    shown, said = proto("decode", *args, stdin=bytes.fromhex("0a00 0a02 2805"))
+    assert json.loads(shown) == {"list": [{}, {}]}
+    assert "Note: list[1] has fields that its type does not know; --text shows them" in said
+    _, said = proto("decode", *args, stdin=bytes.fromhex("1207 0a016b 1202 2805"))
+    assert "Note: map[0].value has fields" in said
+    assert proto("decode", *args, stdin=bytes.fromhex("0a00 1205 0a016b 1200"))[1] == ""
+
+
 def test_what_is_sensitive_is_shown_unless_it_is_to_be_masked(tmp_path):
     (tmp_path / "s.proto").write_text(
         'syntax = "proto3"; package s; import "atoll/options.proto";\n'
