@@ -102,6 +102,30 @@ TEST(a_string_that_is_not_utf8_gives_no_json_and_a_reason)
     atoll_memory_free(memory);
 }
 
+TEST(a_memory_that_is_used_again_takes_nothing_from_the_heap)
+{
+    static char text[10000];
+    struct test_v1_Everything m = {.an_int32 = 5, .a_string = {text, sizeof(text)}};
+
+    memset(text, 'a', sizeof(text));
+    begin(0);
+    for (int i = 0; i < 8; i++) {
+        struct test_v1_Everything back;
+        struct atoll_str wire;
+        struct atoll_str json;
+
+        fail_allocation(i < 4 ? 0 : 1); /* it has grown large enough by then */
+        atoll_memory_reset(memory);
+        CHECK_INT(atoll_encode(memory, ALL, &m, &wire), ATOLL_OK);
+        CHECK_INT(atoll_decode(memory, ALL, wire, &back), ATOLL_OK);
+        CHECK_INT(atoll_to_json(memory, ALL, &back, NULL, &json), ATOLL_OK);
+        CHECK_INT(atoll_from_json(memory, ALL, json, NULL, &back), ATOLL_OK);
+    }
+    CHECK(!allocation_failed());
+    fail_allocation(0);
+    atoll_memory_free(memory);
+}
+
 TEST(the_limit_of_the_memory_holds)
 {
     static char text[100000];

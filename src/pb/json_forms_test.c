@@ -406,6 +406,33 @@ TEST(an_any_says_its_type_and_then_its_members)
     end();
 }
 
+TEST(the_contents_of_an_any_and_the_text_may_share_one_arena)
+{
+    static const char json[] =
+        "{\"anys\":[{\"@type\":\"" URL FORMS "\",\"nested\":{\"any\":{\"@type\":\"" URL FORMS
+        "\",\"aBool\":true}}},{\"@type\":\"" URL FORMS "\"}]}";
+    enum tables tables = OF_POOL;
+    struct at_json_types types = {find, &tables};
+    struct at_json_how how = {.types = &types};
+    struct at_json_writer w;
+
+    begin();
+    CHECK_INT(read_as(tables, FORMS, at_bytes_of(json), 0), 0);
+    at_text_deinit(&printed);
+    how.scratch = &arena;
+    CHECK(at_arena_alloc(&arena, 1 << 16, 1) != NULL); /* a block that is large enough */
+    at_arena_reset(&arena);
+    CHECK_INT(read_as(tables, FORMS, at_bytes_of(json), 0), 0);
+    at_text_init_in(&printed, &arena);
+    at_json_writer_init(&w, &printed, 0);
+    fail_allocation(1);
+    CHECK_INT(at_json_write_message(&how, desc_of(tables, FORMS), got, &w), 0);
+    CHECK(!allocation_failed());
+    fail_allocation(0);
+    CHECK_STR(at_text_str(&printed), json);
+    end();
+}
+
 TEST(what_has_a_form_of_its_own_stands_in_value)
 {
     begin();

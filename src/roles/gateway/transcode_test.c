@@ -6,6 +6,7 @@
 
 #include "at_test.h"
 #include "base/fd.h"
+#include "pb/codec.h"
 #include "pb/pool.h"
 
 /* The contract of test/stage, compiled by protoc: its path comes from meson. */
@@ -345,6 +346,38 @@ TEST(a_message_that_does_not_fit_in_memory_is_too_big_not_wrong)
         CHECK(r == AT_TRANSCODE_OK || r == AT_TRANSCODE_BIG);
         at_transcode_deinit(&t);
     });
+    tear_down(f);
+}
+
+TEST(a_request_that_lacks_a_required_field_is_told_which)
+{
+    struct fixture *f = set_up();
+    struct at_binding binding;
+    struct at_pool_method method;
+    struct atoll_message_desc desc;
+    struct atoll_field_desc fields[16];
+
+    /* The same contract, but `part` is required. */
+    CHECK_INT(find(f, "GET", "/echo"), AT_ROUTES_FOUND);
+    binding = *f->match.binding;
+    method = *binding.method;
+    desc = *method.input;
+    CHECK(desc.field_count <= 16);
+    memcpy(fields, desc.fields, desc.field_count * sizeof(fields[0]));
+    fields[at_pb_index(&desc, at_pb_field_by_name(&desc, AT_LIT("part")))].flags |=
+        ATOLL_FIELD_REQUIRED;
+    desc.flags |= ATOLL_MESSAGE_HAS_REQUIRED;
+    desc.fields = fields;
+    method.input = &desc;
+    binding.method = &method;
+    f->match.binding = &binding;
+    CHECK_INT(at_transcode_request(
+                  &f->transcode,
+                  &(struct at_transcode_source){.match = &f->match, .query = AT_LIT("payload=x")},
+                  &f->out, &f->fault),
+              AT_TRANSCODE_BAD);
+    CHECK_STR(f->fault.field, "part");
+    CHECK_STR(f->fault.what, "field part is required and absent");
     tear_down(f);
 }
 
