@@ -263,19 +263,19 @@ static int generate(struct at_gen_run *run, const struct at_proto_plugin_request
 }
 
 /* What protoc is told; when that cannot be encoded, which field of it is to blame. */
-static int encode(struct at_arena *arena, struct at_proto_plugin_response *response,
+static int encode(struct at_arena *arena, const struct at_proto_plugin_response *response,
                   struct at_bytes *ret)
 {
     int r = at_pb_encode_in_arena(&at_proto_plugin_response_desc, response, arena, ret);
+    struct at_proto_plugin_response sorry = {.features = response->features};
     struct at_pb_fault fault;
 
     if (r <= 0) {
         return r;
     }
     at_pb_explain_encode(&at_proto_plugin_response_desc, response, r, &fault);
-    response->files.count = 0;
-    response->error = (struct atoll_str){fault.what, strlen(fault.what)};
-    return at_pb_encode_in_arena(&at_proto_plugin_response_desc, response, arena, ret);
+    sorry.error = (struct atoll_str){fault.what, strlen(fault.what)};
+    return at_pb_encode_in_arena(&at_proto_plugin_response_desc, &sorry, arena, ret);
 }
 
 static int answer(struct at_arena *arena, struct at_bytes in, struct at_bytes *ret)
