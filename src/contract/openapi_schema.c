@@ -259,7 +259,8 @@ static void put_field_type(struct at_doc *doc, const struct at_set *set,
 static const struct at_doc_oneofs *find_oneofs(struct at_doc *doc,
                                                const struct google_protobuf_DescriptorProto *m)
 {
-    struct at_bytes key = at_bytes_over(&m, sizeof(m)); /* sets may use a name twice */
+    uintptr_t id = (uintptr_t)m; /* not the name: sets may use one twice */
+    struct at_bytes key = at_bytes_over(&id, sizeof(id));
     struct at_doc_oneofs *o = at_map_get(&doc->oneofs, key);
 
     if (o != NULL) {
