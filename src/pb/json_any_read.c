@@ -17,6 +17,7 @@
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "pb/codec.h"
+#include "pb/fault.h"
 #include "pb/json.h"
 #include "pb/json_message.h"
 #include "pb/json_parser.h"
