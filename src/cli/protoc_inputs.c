@@ -238,5 +238,11 @@ int at_protoc_collect(struct at_cli *cli, struct at_arena *arena, const char *pa
     if (stat(path, &st) < 0) {
         return at_cli_fail(cli, AT_EXIT_USAGE, "%s cannot be read: %s", path, strerror(errno));
     }
-    return S_ISDIR(st.st_mode) ? add_folder(&c, path) : add_file(&c, path);
+    if (S_ISDIR(st.st_mode)) {
+        return add_folder(&c, path);
+    }
+    if (!S_ISREG(st.st_mode)) { /* protoc would wait at a pipe for ever */
+        return at_cli_fail(cli, AT_EXIT_USAGE, "%s is neither a file nor a folder", path);
+    }
+    return add_file(&c, path);
 }

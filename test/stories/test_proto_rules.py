@@ -218,6 +218,12 @@ def test_without_protoc_it_says_what_to_install_and_sets_still_work(place):
     place.proto("check", "item.pb", env={"PATH": "/nonexistent"})
 
 
+def test_a_pipe_is_not_waited_at(place):
+    os.mkfifo(place.folder / "item.proto")
+    done = place.proto("check", "item.proto", check=2)
+    assert "item.proto is neither a file nor a folder" in done.stderr
+
+
 def test_an_unreadable_file_is_named(place):
     if os.geteuid() == 0 and not shutil.which("setpriv"):
         pytest.skip("root reads everything")
