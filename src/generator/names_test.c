@@ -187,7 +187,7 @@ TEST(a_missing_handler_answers_unimplemented)
               ATOLL_UNIMPLEMENTED);
 }
 
-/* What the stub below was called with last. */
+/* What the function below was called with last. */
 static struct {
     const char *what;
     size_t method;

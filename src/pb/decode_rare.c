@@ -148,15 +148,6 @@ static bool keep(struct at_pb_decoder *d, const struct at_pb_frame *frame, const
     return true;
 }
 
-static uint8_t *write_varint(uint8_t *p, uint64_t v)
-{
-    for (; v >= 0x80; v >>= 7) {
-        *p++ = (uint8_t)(v | 0x80);
-    }
-    *p++ = (uint8_t)v;
-    return p;
-}
-
 /* A value of a packed closed enum that has no name: a field of its own among the unknown ones. */
 static bool keep_element(struct at_pb_decoder *d, const struct atoll_field_desc *f, uint64_t value)
 {
@@ -167,8 +158,8 @@ static bool keep_element(struct at_pb_decoder *d, const struct atoll_field_desc 
         (void)at_pb_decoder_fail(d, -ENOMEM, d->start);
         return false;
     }
-    p = write_varint(at, (uint64_t)at_pb_number(f) << 3 | AT_PB_WIRE_VARINT);
-    p = write_varint(p, value);
+    p = at_pb_write_varint(at, (uint64_t)at_pb_number(f) << 3 | AT_PB_WIRE_VARINT);
+    p = at_pb_write_varint(p, value);
     return keep(d, &d->frames[d->depth], at, p);
 }
 

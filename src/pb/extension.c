@@ -151,15 +151,6 @@ bool at_pb_extension_has(const struct atoll_extension_desc *extension, const voi
     return false;
 }
 
-static uint8_t *write_varint(uint8_t *p, uint64_t v)
-{
-    for (; v >= 0x80; v >>= 7) {
-        *p++ = (uint8_t)(v | 0x80);
-    }
-    *p++ = (uint8_t)v;
-    return p;
-}
-
 /* The field in the form that the holder has it; at has room for it and ITEM_OVERHEAD. */
 static uint8_t *write_field(const struct atoll_extension_desc *extension, struct at_bytes field,
                             uint8_t *at)
@@ -168,8 +159,8 @@ static uint8_t *write_field(const struct atoll_extension_desc *extension, struct
     struct at_bytes from = field;
 
     if (is_set(extension) && open_item(field, &id, &from)) {
-        at = write_varint(at, at_pb_field(extension->holder, 0)->tag);
-        at = write_varint(at, from.len);
+        at = at_pb_write_varint(at, at_pb_field(extension->holder, 0)->tag);
+        at = at_pb_write_varint(at, from.len);
     }
     if (from.len > 0) {
         memcpy(at, from.at, from.len);
@@ -282,13 +273,13 @@ static int encode(const struct atoll_extension_desc *extension, const void *hold
     if (item == NULL) {
         return -ENOMEM;
     }
-    end = write_varint(item, ITEM_BEGIN);
-    end = write_varint(end, ITEM_TYPE_ID);
-    end = write_varint(end, number_of(extension));
-    end = write_varint(end, ITEM_MESSAGE);
-    end = write_varint(end, len);
+    end = at_pb_write_varint(item, ITEM_BEGIN);
+    end = at_pb_write_varint(end, ITEM_TYPE_ID);
+    end = at_pb_write_varint(end, number_of(extension));
+    end = at_pb_write_varint(end, ITEM_MESSAGE);
+    end = at_pb_write_varint(end, len);
     memcpy(end, p, len);
-    end = write_varint(end + len, ITEM_END);
+    end = at_pb_write_varint(end + len, ITEM_END);
     *ret = at_bytes_over(item, (size_t)(end - item));
     return AT_PB_OK;
 }

@@ -187,4 +187,14 @@ AT_PB_HOT int64_t at_pb_unzigzag(uint64_t v)
     return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
 }
 
+/* Forwards, to where AT_PB_VARINT_MAX bytes are free; the place behind it. */
+static inline uint8_t *at_pb_write_varint(uint8_t *p, uint64_t v)
+{
+    for (; v >= 0x80; v >>= 7) {
+        *p++ = (uint8_t)(v | 0x80);
+    }
+    *p++ = (uint8_t)v;
+    return p;
+}
+
 #endif
