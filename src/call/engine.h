@@ -25,6 +25,7 @@
 #include "call/call.h"
 #include "call/deadlines.h"
 #include "call/limits.h"
+#include "call/outgoing.h"
 #include "control/message.h"
 #include "control/service.h"
 #include "shm/channel.h"
@@ -32,17 +33,6 @@
 struct at_engine;
 struct at_link;
 struct at_target;
-
-/* A message on its way into a ring. */
-struct at_outgoing {
-    struct at_list entry;    /* in link->out while not all of it is written */
-    struct at_record record; /* of the first record */
-    struct at_bytes meta;
-    struct at_bytes body;
-    bool begun;          /* the first record is written */
-    uint32_t written;    /* bytes of meta and body */
-    uint32_t last_start; /* ring position of the record written last */
-};
 
 enum at_pending_state {
     AT_PENDING_IDLE,    /* not in the engine */

@@ -50,7 +50,7 @@ struct at_link {
     struct at_region *mine; /* until attached */
     uint32_t mine_bytes;
     struct at_channel channel;
-    struct at_list out;  /* struct at_outgoing; in turn, but see let_small_pass() */
+    struct at_list out;  /* struct at_outgoing; in turn, but see let_small_pass() of outgoing.c */
     struct at_list lost; /* pendings that wait for the cause */
     struct at_deadline deadline;
     struct at_slot *slots; /* AT_CALL_SLOTS */
