@@ -130,9 +130,10 @@ ATOLL_EXPORT const char *atoll_call_reason(const struct atoll_call *call);
 ATOLL_EXPORT int atoll_invoke(struct atoll_call *call, const struct atoll_service_desc *service,
                               size_t method, const void *in, void *out);
 /*
- * The same without waiting. `done` runs inside atoll_poll(), in the thread that calls it; until
- * then call, out and in's memory belong to the library. 0: done will run exactly once; otherwise a
- * status and done does not run.
+ * The same without waiting. With a callback, `done` runs inside atoll_poll() or atoll_next(), in the
+ * thread that calls it; without (NULL), atoll_next() returns an event whose tag is `user`. Until
+ * then call, out and in's memory belong to the library. ATOLL_OK: the end will be told exactly
+ * once; otherwise a status and it is not told.
  */
 typedef void atoll_done(void *user, struct atoll_call *call, int status);
 ATOLL_EXPORT int atoll_invoke_async(struct atoll_call *call,
@@ -147,12 +148,50 @@ ATOLL_EXPORT int atoll_invoke_async(struct atoll_call *call,
 ATOLL_EXPORT int atoll_invoke_oneway(struct atoll_call *call,
                                      const struct atoll_service_desc *service, size_t method,
                                      const void *in);
-/* Gives up on an asynchronous call: done runs with ATOLL_CANCELLED at the next atoll_poll(). */
-ATOLL_EXPORT void atoll_cancel(struct atoll_call *call);
-/* Readable: call atoll_poll(). For a foreign event loop; one per process. -errno on failure. */
+/*
+ * Gives up on what is under way with this context, waiting in another thread or asynchronous: it
+ * ends ATOLL_CANCELLED, unless it has ended already. Any thread; the context must not be freed
+ * meanwhile. Nothing under way: does nothing.
+ */
+ATOLL_EXPORT void atoll_call_cancel(struct atoll_call *call);
+
+/*
+ * How the end of what is asynchronous is told. A program takes callbacks, events, or both; any
+ * number of threads may ask at the same time, and each end is told once, to one of them. The
+ * context or stream that an event names then belongs to the thread that got it.
+ */
+/* Readable: call atoll_poll() or atoll_next() until there is nothing more. For a foreign event
+ * loop; one per process, the library's. -errno on failure. */
 ATOLL_EXPORT int atoll_poll_fd(void);
-/* Runs the callbacks that are due, waiting at most timeout_ms (-1: no limit). How many ran. */
+/* Runs the callbacks that are due, waiting at most timeout_ms for one (-1: no limit). How many
+ * ran. Events stay for atoll_next(). */
 ATOLL_EXPORT int atoll_poll(int timeout_ms);
+
+enum atoll_event_kind {
+    ATOLL_EVENT_CALL = 1,   /* atoll_invoke_async() */
+    ATOLL_EVENT_SEND = 2,   /* atoll_stream_send_async() */
+    ATOLL_EVENT_RECV = 3,   /* atoll_stream_recv_async() */
+    ATOLL_EVENT_FINISH = 4, /* atoll_stream_finish_async(); the stream is gone */
+    ATOLL_EVENT_GONE = 5,   /* atoll_stream_gone_async() */
+    ATOLL_EVENT_POSTED = 6, /* atoll_post() */
+};
+/* Never changes. */
+struct atoll_event {
+    void *tag;                   /* what was given as `user` */
+    struct atoll_call *call;     /* the context; NULL when posted */
+    struct atoll_stream *stream; /* NULL: not of a stream, or finished */
+    int32_t status;              /* what the function that waits would have returned */
+    uint32_t kind;               /* enum atoll_event_kind */
+};
+/*
+ * The next event, in the order in which they came, waiting at most timeout_ms (-1: no limit);
+ * callbacks that are due run meanwhile. 1: *event is filled; 0: none came; -errno: the library
+ * cannot be used, or event is NULL.
+ */
+ATOLL_EXPORT int atoll_next(struct atoll_event *event, int timeout_ms);
+/* Puts an event of the program's own behind the others, so that a thread in atoll_next() gets work
+ * or ends. 0, -ENOMEM, -errno as atoll_next(). Any thread. */
+ATOLL_EXPORT int atoll_post(void *tag, int status);
 
 /*
  * Streams: methods whose request or reply is a sequence of messages. Generated code has typed

@@ -102,7 +102,8 @@ void atoll_call_free(struct atoll_call *call)
     if (call->busy && !at_process_is_forked()) {
         at_process_lock(call->process);
         at_engine_abandon(call->process->engine, &call->pending);
-        at_list_remove(&call->done_entry);
+        call->under_way = false;
+        at_list_remove(&call->completion.entry);
         at_process_changed(call->process);
         at_process_unlock(call->process);
     }

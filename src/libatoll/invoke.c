@@ -1,14 +1,9 @@
-/* Calling: blocking, asynchronous, and by bytes. */
+/* Unary calls: blocking, asynchronous (complete.c tells their end), and by bytes. */
 #include "libatoll/invoke.h"
 
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <sys/timerfd.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <atoll/atoll.h>
 #include <atoll/message.h>
@@ -16,7 +11,6 @@
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "base/clock.h"
-#include "base/fd.h"
 #include "base/list.h"
 #include "call/call.h"
 #include "call/engine.h"
@@ -52,17 +46,9 @@ static void on_reply(void *user, const struct at_call_result *result)
         call->peer[result->instance.len] = '\0';
     }
     call->done = true;
-    if (call->on_done != NULL) {
-        uint64_t one = 1;
-
-        at_list_append(&p->done, &call->done_entry);
-        if (p->done_fd >= 0) {
-            (void)!write(p->done_fd, &one, sizeof(one));
-        }
-        if (p->pollers > 0) {
-            (void)at_process_pass_watch(p);
-            at_process_ring(p);
-        }
+    call->under_way = false;
+    if (call->is_async) {
+        at_complete(p, &call->completion);
     } else if (at_list_is_linked(&call->waiter.entry)) {
         at_park_wake(&call->waiter.park);
     }
@@ -147,6 +133,7 @@ static int start(struct atoll_call *call, struct at_bytes payload)
                                (int)(p->request.contract.len > 300 ? 300 : p->request.contract.len),
                                (const char *)p->request.contract.at);
     }
+    call->under_way = true;
     at_process_changed(call->process);
     return ATOLL_OK;
 }
@@ -172,7 +159,7 @@ static int invoke(struct atoll_call *call, struct at_bytes payload)
     struct at_process *p = call->process;
     int status;
 
-    call->on_done = NULL;
+    call->is_async = false;
     call->busy = true;
     at_process_lock(p);
     status = start(call, payload);
@@ -275,6 +262,25 @@ int atoll_invoke_bytes(struct atoll_call *call, const char *service, const char 
     return status;
 }
 
+/* Without the lock, in the thread that is told. */
+static void tell(struct at_completion *c, struct atoll_event *event)
+{
+    struct atoll_call *call = at_container_of(c, struct atoll_call, completion);
+    int status = call->status;
+
+    if (status == ATOLL_OK) {
+        status = decode(call, call->method, call->out);
+    }
+    call->busy = false;
+    if (event != NULL) {
+        event->kind = ATOLL_EVENT_CALL;
+        event->status = status;
+        event->call = call;
+    } else {
+        call->on_done(c->user, call, status); /* may free the context */
+    }
+}
+
 int atoll_invoke_async(struct atoll_call *call, const struct atoll_service_desc *service,
                        size_t method, const void *in, void *out, atoll_done *done, void *user)
 {
@@ -282,9 +288,6 @@ int atoll_invoke_async(struct atoll_call *call, const struct atoll_service_desc 
     struct at_bytes payload;
     int status;
 
-    if (done == NULL) {
-        return ATOLL_INVALID_ARGUMENT;
-    }
     status = at_invoke_check(call, service, method, &call->method);
     if (status != ATOLL_OK) {
         return status;
@@ -294,18 +297,16 @@ int atoll_invoke_async(struct atoll_call *call, const struct atoll_service_desc 
         return status;
     }
     p = call->process;
+    call->is_async = true;
     call->on_done = done;
-    call->user = user;
+    call->completion = (struct at_completion){.tell = tell, .tagged = done == NULL, .user = user};
     call->out = out;
     call->busy = true;
     at_process_lock(p);
     at_invoke_request(call, service, call->method, &call->pending.request);
     status = start(call, payload);
-    if (status == ATOLL_OK && p->pollers == 0 && !p->watched && p->done_fd >= 0) {
-        uint64_t one = 1;
-
-        /* Nobody sleeps for us: let the foreign loop come by, which arms and sets the timer. */
-        (void)!write(p->done_fd, &one, sizeof(one));
+    if (status == ATOLL_OK) {
+        at_complete_begun(p);
     }
     at_process_unlock(p);
     if (status != ATOLL_OK) {
@@ -314,154 +315,25 @@ int atoll_invoke_async(struct atoll_call *call, const struct atoll_service_desc 
     return status;
 }
 
-void atoll_cancel(struct atoll_call *call)
+void atoll_call_cancel(struct atoll_call *call)
 {
     struct at_process *p;
 
-    if (call == NULL || !call->busy || call->on_done == NULL || at_process_is_forked()) {
+    if (call == NULL || at_process_is_forked()) {
         return;
     }
     p = call->process;
     at_process_lock(p);
-    if (!call->done) {
+    if (call->under_way) {
         struct at_call_result result = {.status = AT_STATUS_CANCELLED,
                                         .reason = AT_LIT("cancelled by its caller")};
 
         at_engine_abandon(p->engine, &call->pending);
         on_reply(call, &result);
         at_process_changed(p);
+        if (!call->is_async && p->watched) {
+            at_process_ring(p); /* perhaps its own thread watches */
+        }
     }
     at_process_unlock(p);
-}
-
-/* Runs what is due. Lock held, given back around each. */
-static int run_done(struct at_process *p)
-{
-    int n = 0;
-
-    while (!at_list_is_empty(&p->done)) {
-        struct atoll_call *call = at_container_of(p->done.next, struct atoll_call, done_entry);
-        int status = call->status;
-
-        at_list_remove(&call->done_entry);
-        at_process_unlock(p);
-        if (status == ATOLL_OK) {
-            status = decode(call, call->method, call->out);
-        }
-        call->busy = false;
-        call->on_done(call->user, call, status); /* may free the context */
-        n++;
-        at_process_lock(p);
-    }
-    return n;
-}
-
-/* Everything is announced and the timer is set: a foreign loop may sleep now. */
-static void settle_for_foreign_loop(struct at_process *p)
-{
-    struct itimerspec when = {0};
-    uint64_t next;
-    uint64_t one = 1;
-
-    while (!p->watched && !at_engine_arm(p->engine)) {
-        if (!at_engine_run(p->engine, at_now_ns())) {
-            break;
-        }
-    }
-    next = at_engine_next_deadline(p->engine);
-    if (next != 0) {
-        when.it_value.tv_sec = (time_t)(next / AT_SECOND_NS);
-        when.it_value.tv_nsec = (long)(next % AT_SECOND_NS);
-    }
-    (void)timerfd_settime(p->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
-    (void)!read(p->done_fd, &one, sizeof(one));
-    if (!at_list_is_empty(&p->done)) {
-        one = 1;
-        (void)!write(p->done_fd, &one, sizeof(one));
-    }
-}
-
-int atoll_poll(int timeout_ms)
-{
-    struct at_process *p;
-    struct at_waiter waiter = {0};
-    uint64_t limit;
-    int n;
-
-    if (at_process_get("", &p) < 0) {
-        return 0;
-    }
-    limit = timeout_ms < 0 ? 0 : at_now_ns() + (uint64_t)timeout_ms * AT_MILLISECOND_NS;
-    at_process_lock(p);
-    p->pollers++;
-    for (;;) {
-        n = run_done(p);
-        if (n > 0) {
-            break;
-        }
-        if (p->watched) {
-            at_process_park(p, &waiter, limit);
-        } else {
-            at_process_watch(p, limit);
-        }
-        if (at_list_is_empty(&p->done) && limit != 0 && at_now_ns() >= limit) {
-            break;
-        }
-    }
-    p->pollers--;
-    if (p->done_fd >= 0) {
-        settle_for_foreign_loop(p);
-    }
-    if (!at_process_pass_watch(p) && p->serve != NULL) {
-        at_serve_kick(p);
-    }
-    at_process_unlock(p);
-    return n;
-}
-
-static int add(int outer, int fd)
-{
-    struct epoll_event ev = {.events = EPOLLIN, .data.fd = fd};
-
-    return epoll_ctl(outer, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
-}
-
-static int make_outer(struct at_process *p)
-{
-    int r;
-
-    p->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    p->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    p->outer = epoll_create1(EPOLL_CLOEXEC);
-    if (p->done_fd < 0 || p->timer_fd < 0 || p->outer < 0) {
-        r = -errno;
-    } else {
-        r = add(p->outer, p->epoll);
-        r = r == 0 ? add(p->outer, p->done_fd) : r;
-        r = r == 0 ? add(p->outer, p->timer_fd) : r;
-    }
-    if (r < 0) {
-        at_close(&p->done_fd);
-        at_close(&p->timer_fd);
-        at_close(&p->outer);
-    }
-    return r;
-}
-
-int atoll_poll_fd(void)
-{
-    struct at_process *p;
-    int r = at_process_get("", &p);
-
-    if (r < 0) {
-        return r;
-    }
-    at_process_lock(p);
-    r = p->outer >= 0 ? 0 : make_outer(p);
-    if (r == 0) {
-        settle_for_foreign_loop(p);
-        r = p->outer;
-    }
-    at_process_unlock(p);
-    return r;
 }

@@ -476,7 +476,7 @@ TEST(asynchronous_calls_run_in_a_foreign_loop)
                                      test_done, &status[i]),
                   ATOLL_OK);
     }
-    atoll_cancel(calls[3]);
+    atoll_call_cancel(calls[3]);
     while (done < N) {
         struct pollfd p = {.fd = fd, .events = POLLIN};
 

@@ -248,6 +248,7 @@ static int set_up(struct at_process *p)
 static void tear_down(struct at_process *p)
 {
     p->engine = at_engine_free(p->engine);
+    at_complete_free_all(p);
     at_close(&p->epoll);
     at_close(&p->bell);
     at_close(&p->done_fd);
@@ -273,6 +274,7 @@ static int make(const char *contracts, struct at_process **ret)
     p->contracts = contracts;
     at_list_init(&p->waiting);
     at_list_init(&p->done);
+    at_list_init(&p->events);
     (void)pthread_mutex_init(&p->lock, NULL);
     r = set_up(p);
     /* A refused process stays, so that its reason can be told. */

@@ -36,6 +36,15 @@ struct at_waiter {
     struct at_park park;
 };
 
+/* The end of something asynchronous, told once: see complete.c. */
+struct at_completion {
+    struct at_list entry; /* in process->done or process->events */
+    /* Without the lock. event: to be filled, its tag stands; NULL: runs the callback. */
+    void (*tell)(struct at_completion *c, struct atoll_event *event);
+    bool tagged; /* there is no callback: an event of atoll_next() */
+    void *user;  /* of the callback, or the tag */
+};
+
 struct at_process {
     pthread_mutex_t lock;
     struct at_engine *engine;
@@ -49,8 +58,9 @@ struct at_process {
     bool watched;            /* somebody sleeps in epoll */
     uint64_t watch_until_ns; /* when that sleep ends by itself; 0: never */
     struct at_list waiting;  /* at_waiter */
-    struct at_list done;     /* atoll_call.done_entry: callbacks that are due */
-    size_t pollers;          /* threads in atoll_poll() */
+    struct at_list done;     /* at_completion.entry: callbacks that are due */
+    struct at_list events;   /* at_completion.entry: for atoll_next() */
+    size_t pollers;          /* threads in atoll_poll() and atoll_next() */
     size_t oneways;          /* one-way calls under way */
     bool welcomed;
     bool ready_said;
@@ -86,13 +96,14 @@ struct atoll_call {
     const char *reason;
     struct at_bytes reply;
     char peer[AT_CALL_NAME_ROOM]; /* who answered last */
-    bool busy;                    /* a call is in flight */
+    bool busy;                    /* a call is in flight; of the thread that has the context */
+    bool under_way;               /* the engine has it; the lock guards it */
     bool done;
+    bool is_async;
     struct at_waiter waiter;
     /* asynchronous calls */
-    struct at_list done_entry;
-    atoll_done *on_done;
-    void *user;
+    struct at_completion completion;
+    atoll_done *on_done; /* NULL: told by an event */
     void *out;
     const struct atoll_method_desc *method;
     /* outgoing metadata */
@@ -133,6 +144,14 @@ int at_process_ready(struct at_process *p);
 
 void at_park_wait(struct at_park *park, uint64_t timeout_ns); /* without the lock; 0: no limit */
 void at_park_wake(struct at_park *park);
+
+/* complete.c */
+/* c has ended: it is told by the next thread that asks. */
+void at_complete(struct at_process *p, struct at_completion *c);
+/* Something asynchronous was begun: a foreign loop must come by when nobody watches. */
+void at_complete_begun(struct at_process *p);
+/* The engine goes: nobody asks any more. */
+void at_complete_free_all(struct at_process *p);
 
 /* context.c */
 void at_context_init(struct atoll_call *call, struct at_process *p);
