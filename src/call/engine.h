@@ -42,6 +42,8 @@ enum at_pending_state {
     AT_PENDING_DUE,     /* its result stands; done runs in the next at_engine_run() */
 };
 
+enum at_pending_key { AT_KEY_UNKNOWN, AT_KEY_NONE, AT_KEY_HASHED };
+
 /* A call of ours. Lives in the caller; zeroed before first use. */
 struct at_pending {
     struct at_call_request request; /* its bytes are borrowed until done runs */
@@ -60,7 +62,12 @@ struct at_pending {
     uint8_t verdict;      /* enum at_resend_verdict, when LOST */
     uint8_t taken_before; /* peers that died with it */
     uint8_t untaken_before;
-    uint8_t *reply; /* being assembled */
+    uint8_t hashed; /* enum at_pending_key */
+    bool probe;     /* set by the caller: ends OK, unsent, as soon as an instance would take it */
+    uint64_t hash;
+    uint64_t pinned;  /* set by the caller: the channel that it goes to and no other; 0: any */
+    uint64_t sent_ns; /* for policies that measure */
+    uint8_t *reply;   /* being assembled */
     uint32_t reply_len;
     uint32_t reply_got;
     uint32_t reply_meta;
@@ -151,6 +158,18 @@ int at_engine_start(struct at_engine *e, struct at_pending *p, uint64_t now_ns);
 int at_engine_want(struct at_engine *e, struct at_bytes contract);
 /* Is there a channel to an instance of it that takes calls? */
 bool at_engine_can_call(const struct at_engine *e, struct at_bytes contract);
+
+/* An instance that takes calls, for calls that are pinned to it. */
+struct at_engine_instance {
+    uint64_t channel; /* for at_pending.pinned */
+    char name[AT_CALL_NAME_ROOM];
+};
+/*
+ * The instances of it that take calls now, at most max, by name. How many there are, perhaps more
+ * than max. ret_replicas: how many the plan has; 0: not known.
+ */
+size_t at_engine_instances(const struct at_engine *e, struct at_bytes contract,
+                           struct at_engine_instance *ret, size_t max, uint32_t *ret_replicas);
 /* Takes the call out without running done; fine on an idle one. */
 void at_engine_abandon(struct at_engine *e, struct at_pending *p);
 

@@ -5,6 +5,7 @@
 enum {
     AT_CONTROL_NAME_MAX = 64,      /* a name that overflows paths and tables: service, instance */
     AT_CONTROL_CONTRACT_MAX = 255, /* full name of a proto service */
+    AT_CONTROL_KEY_MAX = 127,      /* path of a request's field */
     AT_CONTROL_CONTRACTS_MAX = 33024, /* HELLO that fills the registry: 128 names of 255 */
     AT_CONTROL_REASON_MAX = 1024,     /* a sentence; more is a flood into logs and tables */
     AT_CONTROL_CONFIG_MAX = 60000,    /* a role's slice of the plan in one WELCOME */

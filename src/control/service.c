@@ -54,7 +54,14 @@ KIND_OF(at_service_open, AT_SERVICE_OPEN, 3,
     BYTES_AT(at_service_open, peer_service, AT_CONTROL_NAME_MAX),
     BYTES_AT(at_service_open, peer_instance, AT_CONTROL_NAME_MAX),
     U64_AT(at_service_open, peer_generation),
-    U32_AT(at_service_open, layout) OPEN_2);
+    U32_AT(at_service_open, layout),
+    U32_AT(at_service_open, balance),
+    U32_AT(at_service_open, bound),
+    U64_AT(at_service_open, slow_start_ns),
+    BYTES_AT(at_service_open, key, AT_CONTROL_KEY_MAX),
+    U32_AT(at_service_open, weight),
+    U32_AT(at_service_open, replicas),
+    U64_AT(at_service_open, ready_ns) OPEN_2);
 
 KIND_OF(at_service_edge, AT_SERVICE_EDGE, 0,
     U64_AT(at_service_edge, request),

@@ -121,6 +121,15 @@ struct at_service_open {
     struct at_bytes peer_instance;
     uint64_t peer_generation;
     uint32_t layout; /* of both regions; 0: an older supervisor, which means 1 */
+    /* To the client: how its calls are spread over the instances (policy/balance.h). It holds for
+     * all channels of the WANT, from the latest OPEN on. */
+    uint32_t balance;       /* enum at_balance_kind; 0: the default */
+    uint32_t bound;         /* of HASH, percent; 0: the default */
+    uint64_t slow_start_ns; /* 0: none */
+    struct at_bytes key;    /* of HASH: the path of the request's field, "cart.id" */
+    uint32_t weight;        /* of this instance; 0: 1 */
+    uint32_t replicas;      /* instances that the plan has of the service; 0: not said */
+    uint64_t ready_ns;      /* since when this one serves, CLOCK_MONOTONIC; 0: long ago */
 #if AT_CONTROL_VERSION >= 2
     uint64_t opened_ns;
 #endif
