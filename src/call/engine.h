@@ -15,6 +15,7 @@
 #ifndef AT_CALL_ENGINE_H
 #define AT_CALL_ENGINE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -32,6 +33,7 @@
 
 struct at_engine;
 struct at_link;
+struct at_stream; /* call/stream.h */
 struct at_target;
 
 enum at_pending_state {
@@ -57,6 +59,7 @@ struct at_pending {
     struct at_deadline deadline;
     struct at_target *target;
     struct at_link *link;
+    struct at_stream *stream; /* NULL: no stream; at_stream_open() sets it */
     uint32_t call_id;
     uint8_t state;        /* enum at_pending_state */
     uint8_t verdict;      /* enum at_resend_verdict, when LOST */
@@ -85,7 +88,10 @@ struct at_incoming {
     uint16_t method; /* number in the table given to at_engine_new() */
     bool complete;   /* handed to the owner */
     bool answered;
-    _Atomic bool cancelled; /* the caller has lost interest; the handler's thread looks too */
+    _Atomic bool cancelled;              /* see at_incoming_is_cancelled() */
+    const _Atomic uint16_t *cancel_word; /* in the peer's region, mapped until this is answered */
+    uint32_t cancel_value;               /* what it is then; none of a word in layout 1 */
+    struct at_stream *stream;            /* NULL: no stream; dies with this when it is ended */
     uint64_t deadline_ns;
     uint8_t trace_id[16];
     uint64_t span_id;
@@ -98,6 +104,18 @@ struct at_incoming {
     char caller_instance[AT_CALL_NAME_ROOM];
     bool may_state_caller;
 };
+
+/*
+ * Has the caller lost interest, or died? By any thread and without a lock, from ops->request() until
+ * the answer: one load of what the caller says itself, one of what the engine has found out.
+ */
+static inline bool at_incoming_is_cancelled(const struct at_incoming *in)
+{
+    return atomic_load_explicit((_Atomic bool *)(uintptr_t)&in->cancelled, memory_order_relaxed) ||
+           (in->cancel_word != NULL &&
+            atomic_load_explicit((_Atomic uint16_t *)(uintptr_t)in->cancel_word,
+                                 memory_order_relaxed) == in->cancel_value);
+}
 
 static inline struct at_bytes at_incoming_meta(const struct at_incoming *in)
 {
@@ -116,7 +134,12 @@ struct at_engine_ops {
     void (*unwatch)(void *user, int fd, void *handle);
     /* A request is complete. NULL: this process serves nothing. */
     void (*request)(void *user, struct at_incoming *in);
-    /* A request that the owner has not answered was cancelled (in->cancelled); may be NULL. */
+    /*
+     * A stream was opened: in->stream, with its metadata but perhaps no message yet; the owner sets
+     * in->stream->ops and user. NULL: this process serves no streams.
+     */
+    void (*stream)(void *user, struct at_incoming *in);
+    /* A request or stream that the owner has not answered was cancelled; may be NULL. */
     void (*cancelled)(void *user, struct at_incoming *in);
     /* A message on the control socket that is not about channels; may be NULL. */
     void (*other)(void *user, struct at_message *m);
@@ -126,7 +149,9 @@ struct at_engine_ops {
 
 /*
  * The control socket stays the caller's and becomes non-blocking. methods: what this process
- * serves, one "full.Service/Method" a line, numbers from 0; borrowed for the engine's life.
+ * serves, one "full.Service/Method" a line, numbers from 0; borrowed for the engine's life. Behind
+ * a method that streams stands a blank and then "c" when its client streams, "s" when its server
+ * does, "cs" when both do: a peer without streams never finds it.
  */
 int at_engine_new(const struct at_engine_ops *ops, void *user, int control_fd,
                   struct at_bytes methods, struct at_engine **ret);
@@ -175,7 +200,8 @@ void at_engine_abandon(struct at_engine *e, struct at_pending *p);
 
 /*
  * Answers; the engine owns `in` again. meta is response metadata, or the reason when status is not
- * OK. flags: enum at_record_flags. Never fails: too large an answer becomes RESOURCE_EXHAUSTED.
+ * OK; body is then packed metadata, as at_call_result.metadata. flags: enum at_record_flags. Never
+ * fails: too large an answer becomes RESOURCE_EXHAUSTED. Not for streams: at_stream_end().
  */
 void at_engine_answer(struct at_engine *e, struct at_incoming *in, uint32_t status,
                       struct at_bytes meta, struct at_bytes body, uint8_t flags);

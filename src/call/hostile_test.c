@@ -190,7 +190,8 @@ TEST(a_server_that_lies_to_a_client_loses_its_channel_and_the_call_ends)
 
 TEST(a_wrong_attach_message_ends_the_channel)
 {
-    struct at_attach good = {.version_min = 1, .version_max = 1, .region_bytes = LIAR_REGION};
+    struct at_attach good = {
+        .version_min = 1, .version_max = AT_LAYOUT_VERSION, .region_bytes = LIAR_REGION};
     struct at_attach bad[4] = {good, good, good, good};
 
     bad[0].version_min = AT_LAYOUT_VERSION + 1;

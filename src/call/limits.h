@@ -4,11 +4,13 @@
 
 #include <stdint.h>
 
+#include "shm/limits.h"
+
 enum {
     AT_CALL_MESSAGE_MAX = 4 << 20,      /* body of one message: bounds what a peer makes us hold */
     AT_CALL_META_MAX = 16 << 10,        /* metadata of one message: fits the first record */
     AT_CALL_REASON_MAX = 1024,          /* a reason: it goes into logs and answers */
-    AT_CALL_SLOTS = 256,                /* calls in flight on one channel */
+    AT_CALL_SLOTS = AT_CHANNEL_SLOTS,   /* calls in flight on one channel */
     AT_CALL_ATTACH_METHODS_MAX = 60000, /* names in an attach message: one datagram */
     AT_CALL_METHODS_MAX = 4096,         /* entries of one method table */
     AT_CALL_NAME_ROOM = 65,             /* a name of control's 64 bytes and a NUL */
@@ -20,6 +22,12 @@ enum {
     AT_CALL_UNANSWERED_MAX = AT_CALL_HELD_MAX + 2 * AT_CALL_MESSAGE_MAX, /* bytes that whole and
                                          half requests of one channel make us hold */
     AT_CALL_RECORDS_PER_TURN = 64, /* records of one channel in a row: it cannot starve others */
+    AT_STREAM_WINDOW_FAST =
+        256 << 10, /* what a busy stream may have in flight, while there is …  */
+    AT_STREAM_POOL = 2 * AT_CALL_MESSAGE_MAX, /* … credit beyond the windows, for all streams of a
+                                         * channel: a message larger than a window is let in whole,
+                                         * others wait for theirs. So streams of one channel make us
+                                         * hold no more than all windows and this */
     AT_CALL_IDLE_RINGS_MAX = 1000, /* rings in a row for nothing: it would keep us awake */
 };
 

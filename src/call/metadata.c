@@ -46,6 +46,26 @@ bool at_metadata_get(struct at_bytes packed, struct at_bytes key, struct at_byte
     return false;
 }
 
+void at_metadata_split(struct at_bytes packed, struct at_bytes *ret_first,
+                       struct at_bytes *ret_trailers)
+{
+    struct at_bytes rest = packed;
+    struct at_bytes key;
+    struct at_bytes value;
+    size_t before = 0;
+
+    *ret_first = packed;
+    *ret_trailers = (struct at_bytes){0};
+    while (at_metadata_next(&rest, &key, &value)) {
+        if (at_bytes_equal(key, AT_METADATA_TRAILERS)) {
+            *ret_first = at_bytes_before(packed, before);
+            *ret_trailers = rest;
+            return;
+        }
+        before = packed.len - rest.len;
+    }
+}
+
 bool at_metadata_is_key(struct at_bytes key)
 {
     if (key.len == 0 || key.len > UINT8_MAX) {

@@ -42,8 +42,8 @@ static inline int liar_send_attach(struct liar *l, const struct at_attach *attac
 /* Attaches as an honest peer would. */
 static inline int liar_attach(struct liar *l, uint64_t channel, const char *methods)
 {
-    struct at_attach attach = {.version_min = 1,
-                               .version_max = 1,
+    struct at_attach attach = {.version_min = AT_LAYOUT_VERSION_MIN,
+                               .version_max = AT_LAYOUT_VERSION,
                                .region_bytes = LIAR_REGION,
                                .slots = AT_CALL_SLOTS,
                                .methods = at_bytes_of(methods)};

@@ -41,7 +41,7 @@
  * means layout 1.
  */
 #ifndef AT_LAYOUT_VERSION
-#define AT_LAYOUT_VERSION 1
+#define AT_LAYOUT_VERSION 2
 #endif
 #define AT_LAYOUT_VERSION_MIN 1
 

@@ -1,12 +1,12 @@
 /*
  * Neighbours that are one version apart. Built three times: this process and its supervisor speak
- * version 1 of the conversation and of the channel's layout and the server 2, the other way round,
- * and all of them 2.
+ * today's version of the conversation and of the channel's layout and the server the next one, the
+ * other way round, and all of them the next.
  */
 #include "libatoll/test_stage.h"
 
 #ifndef EXPECTED_LAYOUT
-#define EXPECTED_LAYOUT 1
+#define EXPECTED_LAYOUT 2
 #endif
 
 TEST(a_service_of_one_version_is_called_by_a_program_of_another)

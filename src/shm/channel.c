@@ -271,3 +271,21 @@ uint32_t at_channel_peer_credit(const struct at_channel *ch)
 {
     return load(&ch->peer->credit, memory_order_acquire);
 }
+
+void at_channel_set_cancelled(struct at_channel *ch, uint32_t call_id)
+{
+    uint32_t slot = call_id & UINT16_MAX;
+
+    /* Relaxed: the word says nothing about other memory; who reads it only stops working. */
+    if (slot < AT_CHANNEL_SLOTS) {
+        atomic_store_explicit(&ch->mine->cancelled[slot], (uint16_t)(call_id >> 16),
+                              memory_order_relaxed);
+    }
+}
+
+const _Atomic uint16_t *at_channel_cancel_word(const struct at_channel *ch, uint32_t call_id)
+{
+    uint32_t slot = call_id & UINT16_MAX;
+
+    return slot < AT_CHANNEL_SLOTS ? &ch->peer->cancelled[slot] : NULL;
+}

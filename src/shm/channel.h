@@ -35,7 +35,11 @@
 #include "base/bytes.h"
 #include "shm/limits.h"
 
-/* What follows is layout 1. The control conversation agrees on a channel's layout. */
+/*
+ * What follows is layout 2. The control conversation agrees on a channel's layout. Layout 1 has the
+ * same places and lacks what is marked with (2): those words stay 0, those kinds and flags are not
+ * sent. So one struct serves both.
+ */
 #define AT_REGION_MAGIC UINT32_C(0x4c4f5441)
 
 /* Written once, before the region is sealed and handed over. */
@@ -59,9 +63,12 @@ struct at_region {
     _Atomic uint32_t waiting; /* see above */
     _Atomic uint32_t cpu;     /* where I ran last: a hint for spinning */
     _Atomic uint32_t credit;  /* server: how many calls the client may have started, absolute */
-    uint8_t gap2[240];
-    uint8_t cancelled[64]; /* client: one bit per call slot (reserved) */
-    uint8_t gap3[4096 - 832];
+    _Atomic uint32_t window_taken; /* (2) bytes of the peer's window segment that I have consumed */
+    _Atomic uint32_t window_seen;  /* (2) I have mapped the peer's window segment: its number */
+    uint8_t gap2[232];
+    /* (2) client: the generation of the call in that slot that was cancelled; 0: none ever was */
+    _Atomic uint16_t cancelled[AT_CHANNEL_SLOTS];
+    uint8_t gap3[4096 - 1280];
     uint8_t ring[];
 };
 
@@ -71,7 +78,11 @@ _Static_assert(offsetof(struct at_region, taken) == 512, "layout");
 _Static_assert(offsetof(struct at_region, waiting) == 516, "layout");
 _Static_assert(offsetof(struct at_region, cpu) == 520, "layout");
 _Static_assert(offsetof(struct at_region, credit) == 524, "layout");
+_Static_assert(offsetof(struct at_region, window_taken) == 528, "layout");
+_Static_assert(offsetof(struct at_region, window_seen) == 532, "layout");
 _Static_assert(offsetof(struct at_region, cancelled) == 768, "layout");
+_Static_assert(offsetof(struct at_region, gap3) == 1280, "layout");
+_Static_assert(sizeof(_Atomic uint16_t) == 2 && sizeof(_Atomic uint32_t) == 4, "layout");
 _Static_assert(offsetof(struct at_region, ring) == 4096, "layout");
 
 enum at_wait_for {
@@ -83,22 +94,41 @@ enum at_record_kind {
     AT_RECORD_REQUEST = 1,
     AT_RECORD_RESPONSE = 2,
     AT_RECORD_DATA = 3,       /* more of the message or stream, from `offset` on */
-    AT_RECORD_END = 4,        /* half close of a stream (reserved) */
-    AT_RECORD_WINDOW = 5,     /* stream credit (reserved) */
+    AT_RECORD_END = 4,        /* (2) client: no more messages of this stream from me */
+    AT_RECORD_WINDOW = 5,     /* (2) total_len bytes more credit for a stream, or for the channel */
     AT_RECORD_CANCEL = 6,     /* the caller has lost interest in call_id */
     AT_RECORD_EXT_RETURN = 7, /* an extent may be used again (reserved) */
     AT_RECORD_GOAWAY = 8,     /* no new calls, please: I am draining */
     AT_RECORD_PING = 9,       /* ignored */
+    AT_RECORD_MESSAGE = 10,   /* (2) a further message of a stream begins */
+    AT_RECORD_KINDS = 11,
 };
 
 enum at_record_flags {
     AT_RECORD_NOT_EXECUTED = 1, /* RESPONSE: the handler never ran; safe to send elsewhere */
+    AT_RECORD_STREAM = 2,       /* (2) REQUEST: opens a stream */
+    AT_RECORD_BODY = 4,         /* (2) REQUEST of a stream, MESSAGE: behind the metadata there is a
+                                 * message, perhaps an empty one */
+    AT_RECORD_LAST = 8,         /* (2) the same, of a client: END is meant behind this message */
 };
+
+#define AT_CALL_ID_CHANNEL UINT32_MAX /* WINDOW's call_id: credit for the whole channel */
 
 /*
  * Head of every record; 64 bytes, payload behind it, the whole rounded up to 64. A message is
  * meta_len bytes of metadata (in a failed response: the reason) and then the body; total_len
  * counts both. What does not fit in the first record follows in DATA records.
+ *
+ * A stream (2): REQUEST with AT_RECORD_STREAM, then MESSAGEs of both sides in any order, DATA behind
+ * each as needed, one message of a stream and direction at a time; those of other streams and calls
+ * may come in between. The first MESSAGE of the server may bring metadata. END: the client has said
+ * all; RESPONSE: status and trailers, the stream is over. RESPONSE of a stream, and every failed
+ * one: total_len - meta_len bytes of packed trailers behind the reason.
+ *
+ * Credit (2): each side may have sent AT_STREAM_WINDOW bytes of messages in each stream and
+ * AT_STREAM_CHANNEL_WINDOW in all of them, plus what WINDOW records gave. What counts is what gRPC
+ * puts into HTTP/2's DATA frames: 5 bytes a message, in the record that begins it, and its bytes as
+ * they are sent. Metadata, and calls that are no streams, need no credit.
  */
 struct at_record {
     uint32_t len;     /* payload of this record */
@@ -139,6 +169,10 @@ enum at_channel_rule {
     AT_RULE_MESSAGE_SIZE, /* over the message limit */
     AT_RULE_ATTACH,       /* the attach message */
     AT_RULE_BELL,         /* rings again and again without having moved anything */
+    AT_RULE_STREAM,       /* a stream where its table says call, or the reverse */
+    AT_RULE_CLOSED,       /* sends in a stream whose end it has said */
+    AT_RULE_CREDIT,       /* sends more than its credit */
+    AT_RULE_WINDOW,       /* gives credit of nothing, or beyond what can be counted */
     AT_RULE_LAST,
 };
 /* A sentence part: "its tail left the ring". Never NULL. */
@@ -220,5 +254,12 @@ uint32_t at_channel_peer_cpu(const struct at_channel *ch);
 /* Server: sets the absolute number of calls admitted. Client: reads it. */
 void at_channel_set_credit(struct at_channel *ch, uint32_t credit);
 uint32_t at_channel_peer_credit(const struct at_channel *ch);
+/* Client: says that the call is cancelled; before the CANCEL record, which only wakes. Layout 2. */
+void at_channel_set_cancelled(struct at_channel *ch, uint32_t call_id);
+/*
+ * Server: where the client says so, for one load by any thread while the peer's region is mapped:
+ * cancelled when it is call_id >> 16. NULL: call_id has no such slot.
+ */
+const _Atomic uint16_t *at_channel_cancel_word(const struct at_channel *ch, uint32_t call_id);
 
 #endif

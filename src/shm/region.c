@@ -34,6 +34,10 @@ static const char *const rule_texts[AT_RULE_LAST] = {
     [AT_RULE_MESSAGE_SIZE] = "a message is larger than the limit",
     [AT_RULE_ATTACH] = "its attach message is wrong",
     [AT_RULE_BELL] = "it rings again and again without having written anything",
+    [AT_RULE_STREAM] = "it streams where its peer's table says call, or the reverse",
+    [AT_RULE_CLOSED] = "it sends in a stream whose end it has said",
+    [AT_RULE_CREDIT] = "it sends more than it has credit for",
+    [AT_RULE_WINDOW] = "it gives credit of nothing, or beyond all bounds",
 };
 
 const char *at_channel_rule_text(enum at_channel_rule rule)
