@@ -132,6 +132,35 @@ static const struct at_cli_exit_note call_exits[] = {
     END_EXITS,
 };
 
+static const struct at_cli_option bench_options[] = {
+    {.name = "concurrency", .letter = 'c', .value = "N,...",
+     .what = "Closed loop: so many calls are always under way (1,64). With --rate: at most so many (1024)."},
+    {.name = "rate", .letter = 'r', .value = "N,...",
+     .what = "Open loop: so many calls a second are due, at random times (Poisson) that do not wait for answers."},
+    {.name = "duration", .letter = 'd', .value = "DURATION", .what = "Measure each combination this long (3s)."},
+    {.name = "warmup", .value = "DURATION", .what = "Load it this long before that (300ms)."},
+    {.name = "payload", .value = "SIZE,...", .what = "Fill a field of the request with so many bytes, such as 64,4k,1M."},
+    {.name = "field", .value = "NAME",
+     .what = "The field to fill (the first one of type bytes, else the first string)."},
+    {.name = "transport", .value = "NAME,...",
+     .what = "channel is how services call each other; http goes through the gateway (channel)."},
+    {.name = "seed", .value = "N", .what = "Of the random times, so that two runs have the same (1)."},
+    END_OPTIONS,
+};
+static const struct at_cli_example bench_examples[] = {
+    {.command = "atoll bench stock.GetItem '{\"itemId\":1}'", .what = "one call at a time, then 64 at once"},
+    {.command = "atoll bench stock.GetItem '{\"itemId\":1}' --rate 1000,10000,50000", .what = "find where latency begins to climb"},
+    {.command = "atoll bench echo.Echo --payload 64,4k,64k,1M -c 1", .what = "what bytes cost"},
+    {.command = "atoll bench stock.GetItem --transport channel,http -o json", .what = "both ways, with histograms, for a program"},
+    END_EXAMPLES,
+};
+static const struct at_cli_exit_note bench_exits[] = {
+    {.code = AT_EXIT_FAILURE, .what = "calls failed, or more were due than could be sent"},
+    {.code = AT_EXIT_NOT_RUNNING, .what = "the system is not running"},
+    {.code = AT_EXIT_UNKNOWN, .what = "there is no such method, field, or listener of the gateway"},
+    END_EXITS,
+};
+
 static const struct at_cli_option proto_options[] = {
     {.name = "proto-path", .letter = 'I', .value = "FOLDER", .env = "ATOLL_PROTO_PATH",
      .what = "Imports of .proto files are relative to this folder; may be given again."},
@@ -279,6 +308,22 @@ static const struct at_cli_verb verbs[] = {
               "plus the status. --timeout is the deadline of the "
               "call (the contract's (atoll.method).timeout, else 10s).",
      .options = call_options, .examples = call_examples, .exits = call_exits},
+    {.name = "bench", .usage = "[SERVICE.]METHOD [JSON|@FILE|-]", .run = at_verb_bench, .words_min = 1, .words_max = 2,
+     .words = AT_WORDS_METHODS, .summary = "load a method and show latency and CPU per call",
+     .about = "Calls one method of the running system for a while, for every combination of the lists given, and "
+              "prints a row for each: calls a second, latency from p50 to p99.9, and what a call cost here and in "
+              "the service in CPU time. One process with one thread makes the load, so what it cannot make is not "
+              "the service's fault: compare its CPU.\n\n"
+              "A closed loop (--concurrency) begins a call when another has ended. An open loop (--rate) begins "
+              "calls at times of its own and counts each one's latency from when it was due, so that a service "
+              "that stalls is charged for all who would have waited.\n\n"
+              "Calls take effect: choose a method that may be called thousands of times. --timeout is the deadline "
+              "of each call (the contract's, else 10s).\n\n"
+              "In JSON each row is an object: transport, service, loop, concurrency, rate, seed, request_bytes, "
+              "took_ns, calls, failed, unsent (open loop: due, never sent), lost (without an end within their "
+              "deadline), calls_per_second, statuses, latency_ns (min, mean, p50, p90, p99, p99_9, max), histogram "
+              "(up_to_ns, count), and cpu_ns of the client and of every service that used any.",
+     .options = bench_options, .examples = bench_examples, .exits = bench_exits},
     {.name = "config", .usage = "", .run = at_verb_config,
      .summary = "check the configuration and print what it comes to",
      .about = "Reads atoll.yaml and atoll.override.yaml, reports every mistake with its place, and prints the "
