@@ -96,23 +96,64 @@ ATOLL_EXPORT const uint8_t *atoll_call_trace_id(const struct atoll_call *call);
 ATOLL_EXPORT const char *atoll_call_caller(const struct atoll_call *call);
 /* The caller's instance, "order.2". */
 ATOLL_EXPORT const char *atoll_call_caller_instance(const struct atoll_call *call);
-/* Metadata that came with the request; NULL when absent. Keys are lower case. Borrowed. */
-ATOLL_EXPORT const char *atoll_call_metadata(const struct atoll_call *call, const char *key);
 /*
  * In a handler: has the caller lost interest (cancelled, passed its deadline, died)? The answer goes
  * nowhere then; long work may stop. Any thread while the handler runs; false in a root.
  */
 ATOLL_EXPORT bool atoll_call_cancelled(const struct atoll_call *call);
 
-/* Metadata for the calls made with this context. 0, -EINVAL (bad key), -E2BIG, -ENOMEM. */
-ATOLL_EXPORT int atoll_call_set_metadata(struct atoll_call *call, const char *key,
-                                         const char *value);
-
 /* Memory that lives as long as the context (until reset): for replies. NULL: out of memory. */
 ATOLL_EXPORT void *atoll_alloc(struct atoll_call *call, size_t size);
 ATOLL_EXPORT struct atoll_str atoll_copy(struct atoll_call *call, const char *at, size_t len);
 ATOLL_EXPORT struct atoll_str atoll_printf(struct atoll_call *call, const char *format, ...)
     ATOLL_PRINTF(2, 3);
+
+/*
+ * Metadata: pairs of a key and a value beside the messages, as in gRPC. Three parts travel:
+ *   metadata   from the caller, ahead of the request
+ *   initial    from the handler, ahead of its first reply
+ *   trailers   from the handler, with its status; also when it fails
+ * What is set goes out, what is read came in: a handler reads the metadata of its request, sets
+ * initial and trailers of its answer, sets metadata for the calls that it makes with its context,
+ * and reads the initial and trailers of the last of those.
+ *
+ * Keys are a-z 0-9 - _ . in lower case, at most 255. A key that ends in "-bin" has any bytes for a
+ * value; others have text without control characters. One part may have 8 KiB. What was read is
+ * borrowed: metadata lives as long as the request, initial and trailers until the next call with
+ * the context.
+ */
+/* Sets what the key has in place of what it had. 0; -EINVAL: not such a key or value, or no handler;
+ * -E2BIG; -ENOMEM; -EALREADY: the first message of the stream has taken the initial part along. */
+ATOLL_EXPORT int atoll_call_set_metadata(struct atoll_call *call, const char *key,
+                                         const char *value);
+ATOLL_EXPORT int atoll_call_set_initial(struct atoll_call *call, const char *key,
+                                        const char *value);
+ATOLL_EXPORT int atoll_call_set_trailer(struct atoll_call *call, const char *key,
+                                        const char *value);
+/* The first value of the key as text with a NUL behind it; NULL: none, or out of memory. */
+ATOLL_EXPORT const char *atoll_call_metadata(const struct atoll_call *call, const char *key);
+ATOLL_EXPORT const char *atoll_call_initial(const struct atoll_call *call, const char *key);
+ATOLL_EXPORT const char *atoll_call_trailer(const struct atoll_call *call, const char *key);
+/* No metadata goes with the next call made with the context. */
+ATOLL_EXPORT void atoll_call_clear_metadata(struct atoll_call *call);
+
+/* The same of any part, for bytes and for keys that have several values. */
+enum atoll_metadata_part { ATOLL_METADATA = 0, ATOLL_INITIAL = 1, ATOLL_TRAILER = 2 };
+/* One more value of the key. Results as above. */
+ATOLL_EXPORT int atoll_call_add_value(struct atoll_call *call, enum atoll_metadata_part part,
+                                      const char *key, struct atoll_str value);
+/* The first value of the key; false: there is none. */
+ATOLL_EXPORT bool atoll_call_value(const struct atoll_call *call, enum atoll_metadata_part part,
+                                   const char *key, struct atoll_str *ret);
+/* All pairs, one after the other; zeroed before the first. Never changes. */
+struct atoll_metadata_pair {
+    struct atoll_str key;
+    struct atoll_str value;
+    size_t position;
+};
+ATOLL_EXPORT bool atoll_call_next_value(const struct atoll_call *call,
+                                        enum atoll_metadata_part part,
+                                        struct atoll_metadata_pair *pair);
 
 /* In a handler: `return atoll_fail(call, ATOLL_NOT_FOUND, "no item %d", id);`. Returns status. */
 ATOLL_EXPORT int atoll_fail(struct atoll_call *call, int status, const char *format, ...)

@@ -19,7 +19,6 @@
 #include "base/list.h"
 #include "call/call.h"
 #include "call/engine.h"
-#include "call/metadata.h"
 #include "libatoll/limits.h"
 #include "libatoll/process.h"
 
@@ -46,8 +45,6 @@ void at_context_init(struct atoll_call *call, struct at_process *p)
 void at_context_deinit(struct atoll_call *call)
 {
     at_arena_deinit(&call->arena);
-    free(call->metadata);
-    call->metadata = NULL;
 }
 
 void at_context_clear(struct atoll_call *call)
@@ -61,7 +58,10 @@ void at_context_clear(struct atoll_call *call)
     call->memory.life++;
     call->reason = "";
     call->status = ATOLL_OK;
-    call->metadata_len = 0;
+    memset(call->sent, 0, sizeof(call->sent));
+    call->initial_sent = false;
+    call->got_initial = (struct at_bytes){0};
+    call->got_trailers = (struct at_bytes){0};
     call->waited_ns = 0;
     call->deadline_ns = 0;
 }
@@ -154,44 +154,9 @@ const char *atoll_call_caller_instance(const struct atoll_call *call)
     return call->in == NULL ? "" : call->in->caller_instance;
 }
 
-const char *atoll_call_metadata(const struct atoll_call *call, const char *key)
-{
-    struct at_bytes value;
-
-    if (call->in == NULL || key == NULL || key[0] == ':' ||
-        !at_metadata_get(at_incoming_meta(call->in), at_bytes_of(key), &value)) {
-        return NULL;
-    }
-    /* Only the memory of the context changes, which a reader cannot tell. */
-    return at_arena_copy((struct at_arena *)(uintptr_t)&call->arena, value);
-}
-
 bool atoll_call_cancelled(const struct atoll_call *call)
 {
     return call->in != NULL && atomic_load_explicit(&call->in->cancelled, memory_order_relaxed);
-}
-
-int atoll_call_set_metadata(struct atoll_call *call, const char *key, const char *value)
-{
-    struct at_writer w;
-
-    if (!at_metadata_is_key(at_bytes_of(key)) || value == NULL) {
-        return -EINVAL;
-    }
-    if (call->metadata == NULL) {
-        call->metadata = malloc(AT_LIB_METADATA_MAX);
-        if (call->metadata == NULL) {
-            return -ENOMEM;
-        }
-    }
-    w = at_writer_over(call->metadata + call->metadata_len,
-                       AT_LIB_METADATA_MAX - call->metadata_len);
-    at_metadata_add(&w, at_bytes_of(key), at_bytes_of(value));
-    if (w.failed) {
-        return -E2BIG;
-    }
-    call->metadata_len += w.len;
-    return 0;
 }
 
 void *atoll_alloc(struct atoll_call *call, size_t size)

@@ -35,6 +35,7 @@ static void on_reply(void *user, const struct at_call_result *result)
 
     call->status = (int)result->status;
     call->reply = result->payload;
+    at_metadata_got(call, result->metadata);
     call->reason = "";
     if (result->status != AT_STATUS_OK) {
         const char *copy = at_arena_copy(&call->arena, result->reason);
@@ -123,7 +124,9 @@ static int start(struct atoll_call *call, struct at_bytes payload)
     p->reply_room = reply_room;
     p->user = call;
     p->request.payload = payload;
-    p->request.metadata = at_bytes_over(call->metadata, call->metadata_len);
+    p->request.metadata = at_metadata_sent(call, ATOLL_METADATA);
+    call->got_initial = (struct at_bytes){0};
+    call->got_trailers = (struct at_bytes){0};
     r = at_engine_start(call->process->engine, p, at_now_ns());
     if (r == -ENOMEM) {
         return at_context_fail(call, ATOLL_RESOURCE_EXHAUSTED, "no memory for the call");

@@ -64,7 +64,8 @@ static void on_done(void *user, const struct at_call_result *result)
 static struct oneway *make(struct atoll_call *call, const struct atoll_service_desc *service,
                            const struct atoll_method_desc *m, struct at_bytes payload)
 {
-    struct oneway *o = calloc(1, sizeof(*o) + call->metadata_len + payload.len);
+    struct at_bytes metadata = at_metadata_sent(call, ATOLL_METADATA);
+    struct oneway *o = calloc(1, sizeof(*o) + metadata.len + payload.len);
 
     if (o == NULL) {
         return NULL;
@@ -72,14 +73,14 @@ static struct oneway *make(struct atoll_call *call, const struct atoll_service_d
     o->process = call->process;
     o->call = call;
     at_invoke_request(call, service, m, &o->pending.request);
-    if (call->metadata_len > 0) {
-        memcpy(o->bytes, call->metadata, call->metadata_len);
+    if (metadata.len > 0) {
+        memcpy(o->bytes, metadata.at, metadata.len);
     }
     if (payload.len > 0) {
-        memcpy(o->bytes + call->metadata_len, payload.at, payload.len);
+        memcpy(o->bytes + metadata.len, payload.at, payload.len);
     }
-    o->pending.request.metadata = at_bytes_over(o->bytes, call->metadata_len);
-    o->pending.request.payload = at_bytes_over(o->bytes + call->metadata_len, payload.len);
+    o->pending.request.metadata = at_bytes_over(o->bytes, metadata.len);
+    o->pending.request.payload = at_bytes_over(o->bytes + metadata.len, payload.len);
     o->pending.done = on_done;
     o->pending.reply_room = reply_room;
     o->pending.user = o;

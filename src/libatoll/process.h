@@ -77,6 +77,13 @@ struct atoll_memory {
     uint64_t life;      /* another one after each reset: no list outlives it, see list.c */
 };
 
+/* Pairs of metadata, packed as call/metadata.h says; in the context's memory. */
+struct at_packed {
+    uint8_t *at;
+    size_t len;
+    size_t cap;
+};
+
 struct atoll_call {
     struct at_process *process;
     struct at_worker *worker; /* of a handler; NULL: a root context */
@@ -106,9 +113,10 @@ struct atoll_call {
     atoll_done *on_done; /* NULL: told by an event */
     void *out;
     const struct atoll_method_desc *method;
-    /* outgoing metadata */
-    uint8_t *metadata;
-    size_t metadata_len;
+    struct at_packed sent[3];     /* by enum atoll_metadata_part: what the user has set */
+    bool initial_sent;            /* ATOLL_INITIAL has gone */
+    struct at_bytes got_initial;  /* of the last call; in the context's memory */
+    struct at_bytes got_trailers; /* the same */
     uint8_t room[AT_LIB_ENCODE_ROOM];
 };
 
@@ -161,6 +169,13 @@ void at_context_clear(struct atoll_call *call);
 /* Sets status and reason; the text is copied into the context. Returns status. */
 int at_context_fail(struct atoll_call *call, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* metadata.c */
+struct at_bytes at_metadata_sent(const struct atoll_call *call, enum atoll_metadata_part part);
+/* What goes with the status of a handler's answer. */
+struct at_bytes at_metadata_trailers(struct atoll_call *call);
+/* The trailers of a call made with this context; they must live as long as its memory. */
+void at_metadata_got(struct atoll_call *call, struct at_bytes trailers);
 
 /* stream.c: fails the context: the method streams, which is not carried yet. Returns the status. */
 int at_stream_not_carried(struct atoll_call *call, const struct atoll_service_desc *service,

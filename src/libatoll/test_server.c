@@ -33,12 +33,26 @@ static void die_once(struct atoll_call *call, struct atoll_str path)
     }
 }
 
+/* What the caller sent as "back-t…" and "back-i…" goes back in trailers and initial metadata. */
+static void send_back(struct atoll_call *call)
+{
+    struct atoll_metadata_pair pair = {0};
+
+    while (atoll_call_next_value(call, ATOLL_METADATA, &pair)) {
+        if (pair.key.len >= 6 && memcmp(pair.key.at, "back-", 5) == 0) {
+            (void)atoll_call_add_value(call, pair.key.at[5] == 't' ? ATOLL_TRAILER : ATOLL_INITIAL,
+                                       atoll_copy(call, pair.key.at, pair.key.len).at, pair.value);
+        }
+    }
+}
+
 static int echo(struct atoll_call *call, const struct test_call_v1_Request *in,
                 struct test_call_v1_Reply *out)
 {
     const char *metadata = atoll_call_metadata(call, "colour");
 
     out->handled = ++handled;
+    send_back(call);
     die_once(call, in->exit_first);
     for (int32_t i = 0; i < in->sleep_ms && !atoll_call_cancelled(call); i++) {
         take_time(1);
