@@ -3,7 +3,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 SHELL = /bin/sh
 
-.PHONY: all help setup demo test unit stories check format bench bench-codec soak interop install clean
+.PHONY: all help setup demo test unit stories check format bench bench-call bench-codec soak interop install clean
 
 all: setup $(BUILD)/build.ninja ## build everything
 	@ninja -C $(BUILD)
@@ -45,6 +45,11 @@ bench: ## the figures: lines `bar NAME VALUE UNIT LIMIT ok|short`
 	@tools/setup bench
 	@$(MAKE) --no-print-directory all
 	@bench/run $(BUILD)
+
+bench-call: ## the figures of a call, beside raw cells and peers; CALL_QUICK=1 takes two minutes
+	@tools/setup bench
+	@$(MAKE) --no-print-directory all
+	@bench/run $(BUILD) call
 
 bench-codec: ## the codec's figures alone
 	@tools/setup bench

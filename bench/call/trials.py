@@ -1,0 +1,105 @@
+"""Runs the programs of this folder: one trial at a time, a canary before each, every wait bounded."""
+import signal
+import subprocess
+import sys
+import time
+
+import figures
+
+CANARY_TRIES = 4
+GRACE_SECONDS = 30  # beside what a program was asked to measure; it ends itself before that
+
+
+def end(process):
+    """Ends a process that we started, and what it left, by its id."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(2)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+class Failed(Exception):
+    """A program ended badly or said nothing."""
+
+
+def said(argv, seconds, env=None):
+    """What a program printed, as figures; Failed when it did not end well in time."""
+    with subprocess.Popen(argv, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          env=env) as process:
+        try:
+            out, err = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            raise Failed(f"{' '.join(argv)}: nothing after {seconds:.0f} s") from None
+        finally:
+            end(process)
+    found = figures.parse_line(out)
+    if process.returncode != 0 or not found:
+        raise Failed(f"{' '.join(argv)}: exit {process.returncode} {err.strip()[-300:]}")
+    return found
+
+
+class Trials:
+    """All trials of a run, and what the canaries said."""
+
+    def __init__(self, canary, hog, cpus, progress=sys.stdout):
+        self.trials = []
+        self.failures = {}
+        self.canary_program = canary
+        self.hog_program = hog
+        self.cpus = cpus
+        self.best = {}
+        self.progress = progress
+
+    def say(self, text):
+        print(text, file=self.progress, flush=True)
+
+    def sing(self):
+        found = said([self.canary_program, str(self.cpus[0]), str(self.cpus[-1])], GRACE_SECONDS)
+        for key, value in found.items():
+            self.best[key] = min(value, self.best.get(key, value))
+        return found
+
+    def canary(self):
+        """(canary, marked): waits a little for a better moment, and says when there was none."""
+        for attempt in range(CANARY_TRIES):
+            found = self.sing()
+            if not figures.is_off(found, self.best):
+                return found, False
+            time.sleep(0.02 * (attempt + 1))
+        return found, True
+
+    def calibrate(self):
+        """So that the first trials, too, are judged by the machine at its best."""
+        for _ in range(10):
+            self.sing()
+
+    def run(self, setting, name, turn, argv, ms, hog=False, env=None):
+        """One trial; a program that fails is remembered, and not asked again in this setting."""
+        if (setting, name) in self.failures:
+            return None
+        canary, marked = self.canary()
+        neighbour = None
+        try:
+            if hog:
+                neighbour = self.start_hog(ms)
+            found = said(argv, ms / 1000 + GRACE_SECONDS, env)
+        except Failed as why:
+            self.failures[(setting, name)] = str(why)
+            self.say(f"call: {name} ({setting}) failed: {why}")
+            return None
+        finally:
+            if neighbour is not None:
+                end(neighbour)
+                neighbour.stdout.close()
+        self.trials.append({"setting": setting, "name": name, "round": turn, "canary": canary,
+                            "marked": marked, **found})
+        return found
+
+    def start_hog(self, ms):
+        hog = subprocess.Popen([self.hog_program, str(self.cpus[0]), str(ms + 10000)],
+                               text=True, stdout=subprocess.PIPE)
+        hog.stdout.readline()
+        return hog
