@@ -118,10 +118,9 @@ void at_handle(struct atoll_call *call, const struct at_method *m, struct at_byt
     *ret_body = (struct at_bytes){0};
     *ret_meta = (struct at_bytes){0};
     call->status = run(call, m, ret_body);
-    if (call->status == ATOLL_OK) {
-        *ret_meta = at_metadata_trailers(call);
-    } else {
-        *ret_body = (struct at_bytes){0};
+    *ret_meta = at_metadata_of_answer(call);
+    if (call->status != ATOLL_OK) {
+        *ret_body = *ret_meta;
         *ret_meta = at_bytes_before(at_bytes_of(call->reason), AT_CALL_REASON_MAX);
     }
 }

@@ -1,12 +1,4 @@
-/*
- * Metadata of a call for the user: what goes out with requests and answers, what came in.
- *
- * An answer has one block of packed pairs behind its status, the trailers. What the handler wanted
- * to say ahead (initial metadata) goes with the first message of a stream; where there is none it
- * lies in that block as the value of ":initial".
- */
-#include "call/metadata.h"
-
+/* Metadata of a call for the user: what goes out with requests and answers, what came in. */
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,10 +11,9 @@
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "call/engine.h"
+#include "call/metadata.h"
 #include "libatoll/limits.h"
 #include "libatoll/process.h"
-
-#define KEY_INITIAL AT_LIT(":initial")
 
 enum { PAIR_BYTES = 3, FIRST_ROOM = 256 };
 
@@ -181,32 +172,28 @@ struct at_bytes at_metadata_sent(const struct atoll_call *call, enum atoll_metad
     return at_bytes_over(call->sent[part].at, call->sent[part].len);
 }
 
-struct at_bytes at_metadata_trailers(struct atoll_call *call)
+struct at_bytes at_metadata_of_answer(struct atoll_call *call)
 {
-    struct at_packed *p = &call->sent[ATOLL_TRAILER];
     struct at_bytes initial = at_metadata_sent(call, ATOLL_INITIAL);
+    struct at_bytes trailers = at_metadata_sent(call, ATOLL_TRAILER);
+    size_t cap = initial.len + AT_METADATA_TRAILERS.len + PAIR_BYTES + trailers.len;
+    struct at_writer w;
+    void *at;
 
-    if (!call->initial_sent && initial.len > 0) {
-        /* Both parts are within their limits; the block may hold both. */
-        if (make_room(call, p, p->len + initial.len + KEY_INITIAL.len + PAIR_BYTES) == 0) {
-            struct at_writer w = at_writer_over(p->at + p->len, p->cap - p->len);
-
-            at_metadata_add(&w, KEY_INITIAL, initial);
-            p->len += w.len;
-        }
-        call->initial_sent = true;
+    if (trailers.len == 0) {
+        return initial;
     }
-    return at_bytes_over(p->at, p->len);
+    at = at_arena_alloc(&call->arena, cap, 1);
+    w = at_writer_over(at, at == NULL ? 0 : cap);
+    at_write_bytes(&w, initial);
+    at_metadata_add(&w, AT_METADATA_TRAILERS, (struct at_bytes){0});
+    at_write_bytes(&w, trailers);
+    return w.failed ? initial : at_writer_bytes(&w);
 }
 
-void at_metadata_got(struct atoll_call *call, struct at_bytes trailers)
+void at_metadata_got(struct atoll_call *call, struct at_bytes packed)
 {
-    struct at_bytes initial;
-
-    call->got_trailers = trailers;
-    if (at_metadata_get(trailers, KEY_INITIAL, &initial)) {
-        call->got_initial = initial;
-    }
+    at_metadata_split(packed, &call->got_initial, &call->got_trailers);
 }
 
 static struct at_bytes got(const struct atoll_call *call, enum atoll_metadata_part part)

@@ -34,7 +34,7 @@ TEST(a_handler_answers_with_initial_metadata_and_trailers)
     CHECK_STR(atoll_call_trailer(s.call, "back-t"), "in the trailers");
     CHECK_STR(atoll_call_initial(s.call, "back-i"), "ahead");
     CHECK(atoll_call_initial(s.call, "back-t") == NULL);
-    CHECK(atoll_call_trailer(s.call, ":initial") == NULL);
+    CHECK(atoll_call_trailer(s.call, ":trailers") == NULL);
     CHECK(atoll_call_value(s.call, ATOLL_TRAILER, "back-t-bin", &value));
     CHECK(value.len == sizeof(bytes) && memcmp(value.at, bytes, sizeof(bytes)) == 0);
     CHECK(!atoll_call_value(s.call, ATOLL_METADATA, "back-t", &value)); /* went out, did not come */

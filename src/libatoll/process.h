@@ -172,10 +172,10 @@ int at_context_fail(struct atoll_call *call, int status, const char *format, ...
 
 /* metadata.c */
 struct at_bytes at_metadata_sent(const struct atoll_call *call, enum atoll_metadata_part part);
-/* What goes with the status of a handler's answer. */
-struct at_bytes at_metadata_trailers(struct atoll_call *call);
-/* The trailers of a call made with this context; they must live as long as its memory. */
-void at_metadata_got(struct atoll_call *call, struct at_bytes trailers);
+/* Both parts of a handler's answer, as the engine takes them. */
+struct at_bytes at_metadata_of_answer(struct atoll_call *call);
+/* Both parts of the answer to a call of ours; they must live as long as the context's memory. */
+void at_metadata_got(struct atoll_call *call, struct at_bytes packed);
 
 /* stream.c: fails the context: the method streams, which is not carried yet. Returns the status. */
 int at_stream_not_carried(struct atoll_call *call, const struct atoll_service_desc *service,
