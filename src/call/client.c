@@ -17,6 +17,7 @@
 #include "base/map.h"
 #include "base/text.h"
 #include "call/call.h"
+#include "call/choose.h"
 #include "call/deadlines.h"
 #include "call/engine.h"
 #include "call/limits.h"
@@ -91,32 +92,7 @@ static void release_slot(struct at_link *l, uint32_t slot)
     s->pending = NULL;
     s->skip = 0;
     l->free_slots[l->free_count++] = (uint16_t)slot;
-    l->outstanding--;
-}
-
-/* The least loaded open channel; among equals the one whose turn it is. NULL: none has room. */
-static struct at_link *choose(struct at_target *t)
-{
-    struct at_link *best = NULL;
-
-    at_list_foreach (it, &t->links) {
-        struct at_link *l = at_container_of(it, struct at_link, of_target);
-        uint32_t room;
-
-        if (l->draining || l->free_count == 0 || l->rule != AT_RULE_NONE) {
-            continue;
-        }
-        /* Credit is the peer's word: lying only starves or floods itself, within our slots. */
-        room = at_channel_peer_credit(&l->channel) - l->started;
-        if ((int32_t)room > 0 && (best == NULL || l->outstanding < best->outstanding)) {
-            best = l;
-        }
-    }
-    if (best != NULL && t->links.prev != &best->of_target) {
-        at_list_remove(&best->of_target);
-        at_list_append(&t->links, &best->of_target);
-    }
-    return best;
+    l->seat.load--;
 }
 
 /* The method's number in the server's table, or -1. */
@@ -155,7 +131,7 @@ static void send_over(struct at_link *l, struct at_pending *p)
     s->pending = p;
     s->generation++;
     l->started++;
-    l->outstanding++;
+    l->seat.load++;
     p->link = l;
     p->state = AT_PENDING_SENT;
     p->call_id = slot | (uint32_t)s->generation << 16;
@@ -175,18 +151,61 @@ static void send_over(struct at_link *l, struct at_pending *p)
     at_link_heat(l);
 }
 
+/* Those that wait for a channel of their own. */
+static void pump_pinned(struct at_engine *e, struct at_target *t)
+{
+    at_list_foreach_safe (it, &t->pinned) {
+        struct at_pending *p = at_container_of(it, struct at_pending, entry);
+        struct at_link *l = p->link;
+
+        if (l->draining || l->rule != AT_RULE_NONE) {
+            at_client_finish_later(e, p, AT_STATUS_UNAVAILABLE, "%s is stopping", l->peer_instance);
+        } else if (at_choose_has_room(l)) {
+            at_list_remove(&p->entry);
+            send_over(l, p);
+        }
+    }
+}
+
 void at_client_pump(struct at_engine *e, struct at_target *t)
 {
+    if (!at_list_is_empty(&t->pinned)) {
+        pump_pinned(e, t);
+    }
     while (!at_list_is_empty(&t->waiting)) {
         struct at_pending *p = at_container_of(t->waiting.next, struct at_pending, entry);
-        struct at_link *l = choose(t);
+        struct at_link *l = at_choose(t, p, e->now_ns);
 
         if (l == NULL) {
             return;
         }
+        if (p->probe) {
+            at_client_finish_later(e, p, AT_STATUS_OK, "%s", "");
+            continue;
+        }
         at_list_remove(&p->entry);
         send_over(l, p);
+        at_choose_sent(t, p, e->now_ns);
     }
+}
+
+/* A call for one channel alone: it waits there, or ends with it. */
+static void start_pinned(struct at_engine *e, struct at_target *t, struct at_pending *p)
+{
+    struct at_link *l = NULL;
+
+    for (uint32_t i = 0; i < t->seating.count && l == NULL; i++) {
+        l = at_container_of(t->seating.seats[i], struct at_link, seat);
+        l = l->id == p->pinned ? l : NULL;
+    }
+    if (l == NULL) {
+        at_client_finish_later(e, p, AT_STATUS_UNAVAILABLE,
+                               "the instance ended before it took the call");
+        return;
+    }
+    p->link = l;
+    at_list_append(&t->pinned, &p->entry);
+    pump_pinned(e, t);
 }
 
 int at_engine_start(struct at_engine *e, struct at_pending *p, uint64_t now_ns)
@@ -215,12 +234,18 @@ int at_engine_start(struct at_engine *e, struct at_pending *p, uint64_t now_ns)
     p->link = NULL;
     p->taken_before = 0;
     p->untaken_before = 0;
+    p->hashed = AT_KEY_UNKNOWN;
+    p->sent_ns = 0;
     p->state = AT_PENDING_WAITING;
     p->entry = (struct at_list){0};
     if (p->request.payload.len > AT_CALL_MESSAGE_MAX) {
         at_client_finish_later(e, p, AT_STATUS_RESOURCE_EXHAUSTED,
                                "the request has %zu bytes; a message may have %d",
                                p->request.payload.len, AT_CALL_MESSAGE_MAX);
+        return 0;
+    }
+    if (p->pinned != 0) {
+        start_pinned(e, t, p);
         return 0;
     }
     status = at_target_refusal(t);
@@ -289,7 +314,11 @@ void at_client_expired(struct at_engine *e, struct at_pending *p)
     } else if (p->state == AT_PENDING_LOST) {
         at_client_finish_later(e, p, AT_STATUS_UNAVAILABLE, "%.*s died after it had taken %.*s",
                                len, name, method_len, method);
-    } else if (!at_list_is_empty(&t->links)) {
+    } else if (p->link != NULL) {
+        at_client_finish_later(e, p, AT_STATUS_DEADLINE_EXCEEDED,
+                               "%s had as many calls as it admits until the deadline of %.*s",
+                               p->link->peer_instance, method_len, method);
+    } else if (t->seating.count > 0) {
         at_client_finish_later(
             e, p, AT_STATUS_DEADLINE_EXCEEDED,
             "every instance of %.*s had as many calls as it admits until the deadline of "
@@ -333,7 +362,8 @@ static void lose(struct at_link *l, struct at_pending *p, bool taken)
         at_client_finish_later(e, p, AT_STATUS_CANCELLED, "this process stops calling");
         return;
     }
-    p->verdict = (uint8_t)at_resend_judge(&p->target->budget, &c);
+    p->verdict =
+        (uint8_t)(p->pinned != 0 ? AT_RESEND_PINNED : at_resend_judge(&p->target->budget, &c));
     if (p->verdict == AT_RESEND_YES) {
         p->taken_before += taken;
         p->untaken_before += !taken;
@@ -348,9 +378,22 @@ static void lose(struct at_link *l, struct at_pending *p, bool taken)
     }
 }
 
+/* Those that still waited for room on it. */
+static void lose_pinned(struct at_link *l)
+{
+    at_list_foreach_safe (it, &l->target->pinned) {
+        struct at_pending *p = at_container_of(it, struct at_pending, entry);
+
+        if (p->link == l) {
+            at_client_finish_later(l->engine, p, AT_STATUS_UNAVAILABLE,
+                                   "%s ended before it took the call", l->peer_instance);
+        }
+    }
+}
+
 void at_client_lost(struct at_link *l)
 {
-    for (uint32_t i = 0; i < AT_CALL_SLOTS && l->outstanding > 0; i++) {
+    for (uint32_t i = 0; i < AT_CALL_SLOTS && l->seat.load > 0; i++) {
         struct at_slot *s = &l->slots[i];
         struct at_pending *p = s->pending;
 
@@ -362,6 +405,7 @@ void at_client_lost(struct at_link *l)
         }
     }
     if (l->target != NULL) {
+        lose_pinned(l);
         at_client_pump(l->engine, l->target);
     }
 }
@@ -400,6 +444,7 @@ static void complete(struct at_link *l, struct at_pending *p, uint32_t status, u
         return;
     }
     at_resend_budget_earn(&p->target->budget);
+    at_choose_answered(l, p, status, e->now_ns);
     result.instance = at_bytes_of(l->peer_instance);
     if (status == AT_STATUS_OK) {
         result.metadata = meta;

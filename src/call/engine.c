@@ -121,8 +121,12 @@ static void on_open(struct at_engine *e, struct at_message *m)
         at_link_refuse(e, &open, r);
         return;
     }
-    if (open.side == AT_SIDE_CLIENT && at_client_open(e, &open, l) < 0) {
-        at_link_free(l); /* for a target that nobody wants */
+    r = open.side == AT_SIDE_CLIENT ? at_client_open(e, &open, l) : 0;
+    if (r < 0) {
+        at_link_free(l); /* -ENOENT: for a target that nobody wants */
+    }
+    if (r == -ENOMEM) {
+        at_link_refuse(e, &open, r);
     }
 }
 

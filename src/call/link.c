@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "call/choose.h"
 #include "call/deadlines.h"
 #include "call/engine.h"
 #include "call/limits.h"
@@ -157,6 +158,7 @@ int at_link_new(struct at_engine *e, const struct at_service_open *open, struct 
     }
     l->engine = e;
     l->id = open->channel;
+    l->seat_index = AT_SEAT_NONE;
     l->index = UINT32_MAX;
     l->side = (uint8_t)open->side;
     l->flags = open->flags;
@@ -206,7 +208,7 @@ void at_link_free(struct at_link *l)
     unwatch(l);
     at_deadlines_remove(&e->deadlines, &l->deadline);
     at_list_remove(&l->entry);
-    at_list_remove(&l->of_target);
+    at_choose_leave(l);
     at_list_remove(&l->dead_entry);
     if (l->index != UINT32_MAX) {
         e->links[l->index] = NULL;
@@ -554,7 +556,7 @@ static void detach(struct at_link *l, uint8_t state)
     unwatch(l);
     at_deadlines_remove(&l->engine->deadlines, &l->deadline);
     at_list_remove(&l->entry);
-    at_list_remove(&l->of_target);
+    at_choose_leave(l);
     if (l->side == AT_SIDE_SERVER) {
         at_server_lost(l);
     } else {

@@ -10,6 +10,7 @@
 #define AT_CALL_LINK_H
 
 #include "call/engine.h"
+#include "policy/balance.h"
 
 enum at_link_state { AT_LINK_ATTACHING, AT_LINK_OPEN, AT_LINK_DYING, AT_LINK_DEAD };
 enum at_link_watch { AT_WATCH_CONTROL = 0, AT_WATCH_BELL = 1, AT_WATCH_LIFELINE = 2 };
@@ -24,10 +25,13 @@ struct at_slot {
     bool owes_cancel; /* client, zombie: CANCEL did not fit yet */
 };
 
+/* at_link.seat_index without a seat; PROMISED: there is room for one. */
+#define AT_SEAT_NONE UINT32_MAX
+#define AT_SEAT_PROMISED (UINT32_MAX - 1)
+
 struct at_link {
     struct at_engine *engine;
     struct at_list entry; /* in engine->hot when hot */
-    struct at_list of_target;
     struct at_list dead_entry;
     uint64_t id;
     uint32_t index; /* in engine->links */
@@ -56,7 +60,8 @@ struct at_link {
     struct at_slot *slots; /* AT_CALL_SLOTS */
     uint16_t free_slots[AT_CALL_SLOTS];
     uint32_t free_count;
-    uint32_t outstanding;
+    struct at_balance_seat seat; /* its load: slots in use, of either side */
+    uint32_t seat_index;         /* in target->seating.seats, or AT_SEAT_* */
     /* client */
     struct at_target *target;
     struct at_map methods; /* "full.Service/Method" → number + 1 */

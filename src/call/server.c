@@ -86,7 +86,7 @@ static void give_back(struct at_engine *e, struct at_incoming *in)
         }
         l->slots[in->call_id & UINT16_MAX].used = false;
         l->slots[in->call_id & UINT16_MAX].incoming = NULL;
-        l->outstanding--;
+        l->seat.load--;
         l->finished++;
         at_channel_set_credit(&l->channel, l->finished + AT_CALL_SLOTS);
         if (l->paused && l->held_bytes <= AT_CALL_HELD_MAX / 2) {
@@ -270,7 +270,7 @@ int at_server_take(struct at_link *l, const struct at_record *r)
     at_channel_consume(&l->channel, r);
     l->slots[slot].used = true;
     l->slots[slot].incoming = in;
-    l->outstanding++;
+    l->seat.load++;
     l->parts++;
     return more(l, in, r->len);
 }
@@ -323,7 +323,7 @@ void at_server_lost(struct at_link *l)
 {
     struct at_engine *e = l->engine;
 
-    for (uint32_t i = 0; i < AT_CALL_SLOTS && l->outstanding > 0; i++) {
+    for (uint32_t i = 0; i < AT_CALL_SLOTS && l->seat.load > 0; i++) {
         struct at_incoming *in = l->slots[i].incoming;
 
         if (in == NULL) {
@@ -331,7 +331,7 @@ void at_server_lost(struct at_link *l)
         }
         l->slots[i].incoming = NULL;
         l->slots[i].used = false;
-        l->outstanding--;
+        l->seat.load--;
         in->link = NULL;
         if (in->answered) {
             at_list_remove(&in->out.entry);

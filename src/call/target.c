@@ -14,12 +14,14 @@
 #include "base/map.h"
 #include "base/text.h"
 #include "call/call.h"
+#include "call/choose.h"
 #include "call/deadlines.h"
 #include "call/engine.h"
 #include "call/limits.h"
 #include "call/link.h"
 #include "control/message.h"
 #include "control/service.h"
+#include "policy/balance.h"
 #include "policy/resend.h"
 #include "shm/channel.h"
 
@@ -48,8 +50,10 @@ struct at_target *at_target_find(struct at_engine *e, struct at_bytes contract)
     memcpy(t->name, contract.at, contract.len);
     t->contract = at_bytes_over(t->name, contract.len);
     t->request = ++e->next_request;
-    at_list_init(&t->links);
     at_list_init(&t->waiting);
+    at_list_init(&t->pinned);
+    t->seating.chance = e->now_ns ^ t->request << 48;
+    at_balance_set(&t->seating.balance, &(struct at_balance_policy){0});
     at_resend_budget_init(&t->budget);
     t->unsent = true;
     t->again.kind = AT_DEADLINE_TARGET;
@@ -150,13 +154,13 @@ void at_target_urge(struct at_engine *e, struct at_target *t)
 void at_target_again(struct at_engine *e, struct at_target *t)
 {
     want_again(e, t);
-    t->lost = at_list_is_empty(&t->links) && !at_list_is_empty(&t->waiting);
+    t->lost = t->seating.count == 0 && !at_list_is_empty(&t->waiting);
     plan_again(e, t);
 }
 
 uint32_t at_target_refusal(const struct at_target *t)
 {
-    if (!at_list_is_empty(&t->links)) {
+    if (t->seating.count > 0) {
         return 0;
     }
     if (t->edge == AT_EDGE_DENIED) {
@@ -183,27 +187,57 @@ int at_engine_want(struct at_engine *e, struct at_bytes contract)
     return at_target_find(e, contract) == NULL ? -ENOMEM : 0;
 }
 
+static bool takes_calls(const struct at_link *l)
+{
+    return !l->draining && l->rule == AT_RULE_NONE;
+}
+
 bool at_engine_can_call(const struct at_engine *e, struct at_bytes contract)
 {
     const struct at_target *t = at_map_get(&e->targets, contract);
 
-    if (t == NULL) {
-        return false;
-    }
-    at_list_foreach (it, &t->links) {
-        const struct at_link *l = at_container_of(it, struct at_link, of_target);
-
-        if (!l->draining && l->rule == AT_RULE_NONE) {
+    for (uint32_t i = 0; t != NULL && i < t->seating.count; i++) {
+        if (takes_calls(at_container_of(t->seating.seats[i], struct at_link, seat))) {
             return true;
         }
     }
     return false;
 }
 
+static void put_by_name(struct at_engine_instance *ret, size_t n, const struct at_link *l)
+{
+    while (n > 0 && strcmp(ret[n - 1].name, l->peer_instance) > 0) {
+        ret[n] = ret[n - 1];
+        n--;
+    }
+    ret[n].channel = l->id;
+    memcpy(ret[n].name, l->peer_instance, sizeof(ret[n].name));
+}
+
+size_t at_engine_instances(const struct at_engine *e, struct at_bytes contract,
+                           struct at_engine_instance *ret, size_t max, uint32_t *ret_replicas)
+{
+    const struct at_target *t = at_map_get(&e->targets, contract);
+    size_t n = 0;
+
+    *ret_replicas = t == NULL ? 0 : t->seating.replicas;
+    for (uint32_t i = 0; t != NULL && i < t->seating.count; i++) {
+        const struct at_link *l = at_container_of(t->seating.seats[i], struct at_link, seat);
+
+        if (takes_calls(l)) {
+            if (n < max) {
+                put_by_name(ret, n, l);
+            }
+            n++;
+        }
+    }
+    return n;
+}
+
 void at_client_attached(struct at_link *l)
 {
     if (l->target != NULL) {
-        at_list_append(&l->target->links, &l->of_target);
+        at_choose_sit(l->target, l);
         at_client_pump(l->engine, l->target);
     }
 }
@@ -235,11 +269,16 @@ void at_client_refused(struct at_engine *e, uint64_t request)
 int at_client_open(struct at_engine *e, const struct at_service_open *open, struct at_link *l)
 {
     struct at_target *t = target_of_request(e, open->request);
+    int r;
 
     if (t == NULL) {
         return -ENOENT;
     }
     memcpy(t->service, l->peer_service, sizeof(t->service));
+    r = at_choose_opened(t, l, open);
+    if (r < 0) {
+        return r;
+    }
     t->edge = 0;
     l->target = t;
     return 0;
@@ -279,7 +318,12 @@ void at_client_free_targets(struct at_engine *e)
             at_client_finish_later(e, at_container_of(t->waiting.next, struct at_pending, entry),
                                    AT_STATUS_CANCELLED, "this process stops calling");
         }
+        while (!at_list_is_empty(&t->pinned)) {
+            at_client_finish_later(e, at_container_of(t->pinned.next, struct at_pending, entry),
+                                   AT_STATUS_CANCELLED, "this process stops calling");
+        }
         at_deadlines_remove(&e->deadlines, &t->again);
+        at_choose_deinit(t);
         free(t->reason);
         free(t);
     }

@@ -7,17 +7,19 @@
 
 #include "base/bytes.h"
 #include "base/list.h"
+#include "call/choose.h"
 #include "call/deadlines.h"
 #include "call/engine.h"
 #include "call/limits.h"
 #include "policy/resend.h"
 
 struct at_target {
-    struct at_bytes contract; /* name[] */
-    uint64_t request;         /* of the WANT */
-    struct at_list links;     /* at_link.of_target, open ones; next in turn first */
-    struct at_list waiting;   /* at_pending.entry, first come first served */
-    uint32_t edge;            /* enum at_edge_state, or 0: nothing said yet */
+    struct at_bytes contract;  /* name[] */
+    uint64_t request;          /* of the WANT */
+    struct at_seating seating; /* its open channels */
+    struct at_list waiting;    /* at_pending.entry, first come first served */
+    struct at_list pinned;     /* at_pending.entry: for their own channel to have room */
+    uint32_t edge;             /* enum at_edge_state, or 0: nothing said yet */
     char service[AT_CALL_NAME_ROOM];
     char *reason;             /* of the edge; malloc, may be NULL */
     bool unsent;              /* WANT did not go out yet */

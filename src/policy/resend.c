@@ -8,6 +8,7 @@ static const char *const texts[] = {
     [AT_RESEND_POISONOUS] = "three instances died with it, so it is not sent to a fourth",
     [AT_RESEND_ENDLESS] = "it lost its instance too often",
     [AT_RESEND_BUDGET_IS_OUT] = "too many calls to this service are being sent again already",
+    [AT_RESEND_PINNED] = "a call to this instance is not sent to another",
 };
 
 const char *at_resend_verdict_text(enum at_resend_verdict verdict)

@@ -40,6 +40,7 @@ enum at_resend_verdict {
     AT_RESEND_POISONOUS,     /* AT_RESEND_TAKEN_MAX peers died with it */
     AT_RESEND_ENDLESS,       /* AT_RESEND_UNTAKEN_MAX peers died before they took it */
     AT_RESEND_BUDGET_IS_OUT, /* too many calls to the service are being sent again */
+    AT_RESEND_PINNED,        /* it is a call to this instance and no other */
 };
 
 /* Full. */
