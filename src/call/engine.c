@@ -13,6 +13,7 @@
 #include "call/deadlines.h"
 #include "call/link.h"
 #include "call/target.h"
+#include "call/upkeep.h"
 #include "control/message.h"
 #include "control/service.h"
 #include "shm/channel.h"
@@ -243,6 +244,8 @@ static void expire(struct at_engine *e, struct at_deadline *d)
         }
     } else if (d->kind == AT_DEADLINE_TARGET) {
         at_target_again(e, at_container_of(d, struct at_target, again));
+    } else if (d->kind == AT_DEADLINE_UPKEEP) {
+        at_upkeep_expired(e);
     } else {
         at_client_send_wants(e, false);
     }

@@ -29,6 +29,8 @@ enum {
                                          * others wait for theirs. So streams of one channel make us
                                          * hold no more than all windows and this */
     AT_CALL_IDLE_RINGS_MAX = 1000, /* rings in a row for nothing: it would keep us awake */
+    AT_CALL_WINDOWS_MAX = 16, /* windows that one process writes into: 4 MiB; the other channels'
+                                 large messages go through their rings */
 };
 
 #define AT_CALL_LAST_WORDS_NS UINT64_C(100000000)  /* wait so long for the cause of a death */
@@ -36,6 +38,7 @@ enum {
 #define AT_CALL_WANT_FIRST_NS UINT64_C(1000000000) /* a lost channel is asked for again, first … */
 #define AT_CALL_WANT_LAST_NS                                                                       \
     UINT64_C(30000000000)                   /* … and doubling up to this: no storm of WANTs */
+#define AT_CALL_UPKEEP_NS UINT64_C(1000000000) /* memory unused for so long is given back */
 #define AT_CALL_RETRY_NS UINT64_C(50000000) /* the control socket was full: try again */
 
 #endif

@@ -18,6 +18,7 @@
 #include "call/limits.h"
 #include "call/outgoing.h"
 #include "call/target.h"
+#include "call/upkeep.h"
 #include "control/message.h"
 #include "control/service.h"
 #include "shm/channel.h"
@@ -214,6 +215,7 @@ void at_link_free(struct at_link *l)
         e->links[l->index] = NULL;
         e->generations[l->index]++;
     }
+    at_upkeep_leave(l);
     if (l->channel.mine != NULL) {
         at_channel_deinit(&l->channel);
     } else {
@@ -332,6 +334,11 @@ void at_link_lifeline(struct at_link *l)
         if (r < 0) {
             fail(l, r);
         }
+    } else if (l->state == AT_LINK_OPEN && m->type == AT_WINDOW) {
+        r = at_upkeep_offered(l, m);
+        if (r > 0) {
+            at_link_break(l, (enum at_channel_rule)r);
+        }
     }
     at_message_clear(m); /* later kinds are from a newer peer: ignored, descriptors closed */
 }
@@ -393,7 +400,7 @@ static void pay_cancels(struct at_link *l)
 
 bool at_link_owes(const struct at_link *l)
 {
-    return !at_list_is_empty(&l->out) || l->cancels_owed > 0 || l->owes_goaway;
+    return !at_list_is_empty(&l->out) || l->cancels_owed > 0 || l->owes_goaway || l->owes_return;
 }
 
 /* Short debts first: the peer forgets a half message before the next one begins. */
@@ -404,6 +411,9 @@ static bool pay(struct at_link *l)
     }
     if (l->cancels_owed > 0) {
         pay_cancels(l);
+    }
+    if (l->owes_return) {
+        at_upkeep_pay(l);
     }
     return l->cancels_owed == 0 && !l->owes_goaway;
 }
@@ -479,12 +489,14 @@ static take_fn *const takers[2][AT_RECORD_PING + 1] = {
         [AT_RECORD_REQUEST] = at_server_take,
         [AT_RECORD_DATA] = at_server_take_data,
         [AT_RECORD_CANCEL] = take_cancel,
+        [AT_RECORD_EXT_RETURN] = at_upkeep_returned,
         [AT_RECORD_PING] = take_ping,
     },
     {
         [AT_RECORD_RESPONSE] = at_client_take,
         [AT_RECORD_DATA] = at_client_take_data,
         [AT_RECORD_GOAWAY] = take_goaway,
+        [AT_RECORD_EXT_RETURN] = at_upkeep_returned,
         [AT_RECORD_PING] = take_ping,
     },
 };

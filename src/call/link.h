@@ -41,6 +41,8 @@ struct at_link {
     bool draining;    /* the server said GOAWAY */
     bool paused;      /* too many request bytes held */
     bool owes_goaway; /* GOAWAY did not fit yet */
+    bool owes_return; /* what gives the window back did not fit yet */
+    bool window_used; /* since upkeep looked last */
     uint8_t rule;     /* enum at_channel_rule that writing found broken; acted on by the drain */
     uint32_t cancels_owed;
     uint32_t flags;
@@ -91,6 +93,8 @@ struct at_engine {
     struct at_map targets;
     uint64_t next_request;
     struct at_deadlines deadlines;
+    struct at_deadline upkeep;  /* see upkeep.h */
+    uint32_t windows;           /* that channels of this process write into */
     struct at_deadline retry;   /* control messages that did not fit */
     struct at_message *message; /* room to receive; 64 KiB, touched only as far as used */
     struct at_list spare;       /* incomings to use again */
@@ -109,6 +113,7 @@ enum at_deadline_kind {
     AT_DEADLINE_LINK,
     AT_DEADLINE_RETRY,
     AT_DEADLINE_TARGET,
+    AT_DEADLINE_UPKEEP,
 };
 
 /* link.c */
@@ -166,7 +171,7 @@ void at_server_free_spare(struct at_engine *e);
 
 /* attach.c */
 extern const struct at_message_kind at_attach_kind;
-enum { AT_ATTACH = 1 };
+enum { AT_ATTACH = 1, AT_WINDOW = 2 };
 struct at_attach {
     uint32_t version_min; /* of the layout */
     uint32_t version_max;

@@ -2,18 +2,43 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/bytes.h"
 #include "base/list.h"
 #include "call/link.h"
+#include "call/upkeep.h"
 #include "control/service.h"
 #include "shm/channel.h"
 #include "shm/limits.h"
+#include "shm/window.h"
+
+/* Payload behind the last record that is not worth a chunk of a window. */
+enum { TAIL_BYTES = 4096 };
+
+/* The record that continues o, or begins it. */
+static struct at_record head_of(const struct at_outgoing *o)
+{
+    struct at_record r = o->record;
+
+    if (o->begun) {
+        r.kind = AT_RECORD_DATA;
+        r.offset = o->written;
+    }
+    return r;
+}
+
+static void went(struct at_outgoing *o, uint32_t len, uint32_t start)
+{
+    o->begun = true;
+    o->written += len;
+    o->last_start = start;
+}
 
 /* Writes the next record of o. 0, AT_CHANNEL_FULL, … */
 static int write_record(struct at_link *l, struct at_outgoing *o)
 {
-    struct at_record r = o->record;
+    struct at_record r = head_of(o);
     uint32_t len = at_outgoing_total(o) - o->written;
     struct at_bytes a = at_bytes_after(o->meta, o->written);
     struct at_bytes b;
@@ -27,17 +52,64 @@ static int write_record(struct at_link *l, struct at_outgoing *o)
     b = o->written > o->meta.len ? at_bytes_after(o->body, o->written - o->meta.len) : o->body;
     b = at_bytes_before(b, len - a.len);
     r.len = len;
-    if (o->begun) {
-        r.kind = AT_RECORD_DATA;
-        r.offset = o->written;
-    }
     x = at_channel_put(&l->channel, &r, a, b);
     if (x == 0) {
-        o->begun = true;
-        o->written += len;
-        o->last_start = start;
+        went(o, len, start);
     }
     return x;
+}
+
+/* Copies the next len bytes of o. */
+static void copy_out(const struct at_outgoing *o, uint8_t *to, uint32_t len)
+{
+    struct at_bytes meta = at_bytes_before(at_bytes_after(o->meta, o->written), len);
+    size_t from = o->written > o->meta.len ? o->written - o->meta.len : 0;
+
+    if (meta.len > 0) {
+        memcpy(to, meta.at, meta.len);
+    }
+    if (len > meta.len) {
+        memcpy(to + meta.len, o->body.at + from, len - meta.len);
+    }
+}
+
+/* The same by way of the window. */
+static int write_chunk(struct at_link *l, struct at_outgoing *o)
+{
+    struct at_record r = head_of(o);
+    uint32_t len = at_outgoing_total(o) - o->written;
+    uint32_t start = l->channel.tail;
+    uint8_t *to;
+    int x = at_window_next(&l->channel, &to);
+
+    if (x != 0) {
+        return x;
+    }
+    if (len > AT_WINDOW_CHUNK) {
+        len = AT_WINDOW_CHUNK;
+    }
+    copy_out(o, to, len);
+    at_window_put(&l->channel, &r, len);
+    went(o, len, start);
+    l->window_used = true;
+    /* A reader that runs beside us begins while we write on. One that shares our CPU could only take
+     * it from us: it hears when there is no room left, or nothing to write. */
+    if (at_channel_is_apart(&l->channel)) {
+        at_channel_publish(&l->channel);
+    }
+    return 0;
+}
+
+static int write_next(struct at_link *l, struct at_outgoing *o)
+{
+    if (at_outgoing_total(o) - o->written <= TAIL_BYTES ||
+        at_outgoing_total(o) <= AT_RECORD_PAYLOAD_MAX) {
+        return write_record(l, o);
+    }
+    if (!o->begun) {
+        at_upkeep_want_window(l);
+    }
+    return at_window_is_open(&l->channel) ? write_chunk(l, o) : write_record(l, o);
 }
 
 /*
@@ -60,7 +132,7 @@ void at_outgoing_write(struct at_link *l)
 {
     while (!at_list_is_empty(&l->out)) {
         struct at_outgoing *o = at_container_of(l->out.next, struct at_outgoing, entry);
-        int x = write_record(l, o);
+        int x = write_next(l, o);
 
         if (x != 0) {
             if (x != AT_CHANNEL_FULL) {

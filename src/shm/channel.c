@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "shm/limits.h"
+#include "shm/window.h"
 
 void at_channel_init(struct at_channel *ch, struct at_region *mine, uint32_t mine_bytes,
                      const struct at_region *peer, uint32_t peer_bytes)
@@ -22,6 +23,8 @@ void at_channel_init(struct at_channel *ch, struct at_region *mine, uint32_t min
 
 void at_channel_deinit(struct at_channel *ch)
 {
+    at_window_drop(ch);
+    at_window_leave(ch);
     at_region_release(ch->mine, ch->ring_bytes + (uint32_t)sizeof(struct at_region));
     at_region_release(ch->peer, ch->peer_ring_bytes + (uint32_t)sizeof(struct at_region));
     *ch = (struct at_channel){.ring_fd = -1};
@@ -46,7 +49,7 @@ static uint32_t record_bytes(uint32_t payload)
 }
 
 /* What the peer consumed must lie between what it said before and what it was shown. */
-static int judge_taken(struct at_channel *ch)
+int at_channel_judge_taken(struct at_channel *ch)
 {
     uint32_t taken = load(&ch->peer->taken, memory_order_acquire);
 
@@ -75,25 +78,34 @@ static void ring_write(struct at_channel *ch, uint32_t at, struct at_bytes b)
     }
 }
 
+int at_channel_look_for_room(struct at_channel *ch, uint32_t payload)
+{
+    uint32_t need = record_bytes(payload);
+    int x;
+
+    if (ch->tail - ch->peer_taken <= ch->ring_bytes - need) {
+        return 0;
+    }
+    x = at_channel_judge_taken(ch);
+    if (x != 0) {
+        return x;
+    }
+    return ch->tail - ch->peer_taken > ch->ring_bytes - need ? AT_CHANNEL_FULL : 0;
+}
+
 int at_channel_put(struct at_channel *ch, const struct at_record *r, struct at_bytes a,
                    struct at_bytes b)
 {
-    uint32_t need;
+    uint32_t need = record_bytes(r->len);
+    int x;
 
     if (a.len > AT_RECORD_PAYLOAD_MAX || b.len > AT_RECORD_PAYLOAD_MAX - a.len ||
         r->len != a.len + b.len) {
         return -EINVAL;
     }
-    need = record_bytes(r->len);
-    if (ch->tail - ch->peer_taken > ch->ring_bytes - need) {
-        int x = judge_taken(ch);
-
-        if (x != 0) {
-            return x;
-        }
-        if (ch->tail - ch->peer_taken > ch->ring_bytes - need) {
-            return AT_CHANNEL_FULL;
-        }
+    x = at_channel_look_for_room(ch, r->len);
+    if (x != 0) {
+        return x;
     }
     ring_write(ch, ch->tail, at_bytes_over(r, sizeof(*r))); /* aligned: a head never wraps */
     ring_write(ch, ch->tail + (uint32_t)sizeof(*r), a);
@@ -171,7 +183,8 @@ int at_channel_next(struct at_channel *ch, struct at_record *ret)
     if (record_bytes(ret->len) > ch->peer_tail - ch->head) {
         return broken(ch, AT_RULE_RECORD_FITS);
     }
-    return 0;
+    ch->in_window = ret->ext_len != 0;
+    return ch->in_window ? at_window_judge(ch, ret) : 0;
 }
 
 void at_channel_copy(const struct at_channel *ch, uint32_t from, void *to, uint32_t len)
@@ -181,6 +194,11 @@ void at_channel_copy(const struct at_channel *ch, uint32_t from, void *to, uint3
     uint32_t first = ch->peer_ring_bytes - offset;
 
     if (len == 0) {
+        return;
+    }
+    if (ch->in_window) {
+        memcpy(to, at_window_payload(ch) + from, len);
+        atomic_signal_fence(memory_order_seq_cst);
         return;
     }
     if (first > len) {
@@ -193,9 +211,25 @@ void at_channel_copy(const struct at_channel *ch, uint32_t from, void *to, uint3
     atomic_signal_fence(memory_order_seq_cst);
 }
 
+bool at_channel_is_apart(const struct at_channel *ch)
+{
+    return at_channel_peer_cpu(ch) != (uint32_t)sched_getcpu();
+}
+
 void at_channel_consume(struct at_channel *ch, const struct at_record *r)
 {
-    ch->head += record_bytes(r->len);
+    if (r->ext_len == 0) {
+        ch->head += record_bytes(r->len);
+        return;
+    }
+    ch->head += record_bytes(0);
+    ch->peer_window.taken++;
+    /* A writer that runs beside us fills what is free again while we read on. One that shares our
+     * CPU could only take it from us: it hears at the end of the turn. */
+    if (ch->peer_window.taken - ch->peer_window.told >= AT_WINDOW_CHUNKS / 4 &&
+        at_channel_is_apart(ch)) {
+        at_channel_tell(ch);
+    }
 }
 
 void at_channel_tell(struct at_channel *ch)
@@ -204,6 +238,10 @@ void at_channel_tell(struct at_channel *ch)
         return;
     }
     ch->told = ch->head;
+    if (ch->peer_window.told != ch->peer_window.taken) {
+        ch->peer_window.told = ch->peer_window.taken;
+        atomic_store_explicit(&ch->mine->window_taken, ch->peer_window.taken, memory_order_release);
+    }
     atomic_store_explicit(&ch->mine->taken, ch->head, memory_order_seq_cst);
     ring_if_waiting(ch, AT_WAIT_ROOM);
 }

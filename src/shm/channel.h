@@ -34,6 +34,7 @@
 
 #include "base/bytes.h"
 #include "shm/limits.h"
+#include "shm/window.h"
 
 /*
  * What follows is layout 2. The control conversation agrees on a channel's layout. Layout 1 has the
@@ -63,8 +64,8 @@ struct at_region {
     _Atomic uint32_t waiting; /* see above */
     _Atomic uint32_t cpu;     /* where I ran last: a hint for spinning */
     _Atomic uint32_t credit;  /* server: how many calls the client may have started, absolute */
-    _Atomic uint32_t window_taken; /* (2) bytes of the peer's window segment that I have consumed */
-    _Atomic uint32_t window_seen;  /* (2) I have mapped the peer's window segment: its number */
+    _Atomic uint32_t window_taken; /* (2) chunks of the peer's window I have consumed */
+    _Atomic uint32_t window_seen;  /* (2) number of the peer's window that I have mapped; 0: none */
     uint8_t gap2[232];
     /* (2) client: the generation of the call in that slot that was cancelled; 0: none ever was */
     _Atomic uint16_t cancelled[AT_CHANNEL_SLOTS];
@@ -97,7 +98,7 @@ enum at_record_kind {
     AT_RECORD_END = 4,        /* (2) client: no more messages of this stream from me */
     AT_RECORD_WINDOW = 5,     /* (2) total_len bytes more credit for a stream, or for the channel */
     AT_RECORD_CANCEL = 6,     /* the caller has lost interest in call_id */
-    AT_RECORD_EXT_RETURN = 7, /* an extent may be used again (reserved) */
+    AT_RECORD_EXT_RETURN = 7, /* (2) I have taken my window away; call_id is its number */
     AT_RECORD_GOAWAY = 8,     /* no new calls, please: I am draining */
     AT_RECORD_PING = 9,       /* ignored */
     AT_RECORD_MESSAGE = 10,   /* (2) a further message of a stream begins */
@@ -142,8 +143,8 @@ struct at_record {
     uint64_t span_id;
     uint32_t total_len;
     uint32_t meta_len;
-    uint32_t ext_off; /* reserved: extents */
-    uint32_t ext_len;
+    uint32_t ext_off; /* where the payload is in the writer's window, when … */
+    uint32_t ext_len; /* … this is not 0: then len is (shm/window.h) */
 };
 
 _Static_assert(sizeof(struct at_record) == 64, "layout");
@@ -173,6 +174,7 @@ enum at_channel_rule {
     AT_RULE_CLOSED,       /* sends in a stream whose end it has said */
     AT_RULE_CREDIT,       /* sends more than its credit */
     AT_RULE_WINDOW,       /* gives credit of nothing, or beyond what can be counted */
+    AT_RULE_CHUNK,        /* names what is not its window's next chunk; a second window */
     AT_RULE_LAST,
 };
 /* A sentence part: "its tail left the ring". Never NULL. */
@@ -207,7 +209,10 @@ struct at_channel {
     uint32_t sleeps;          /* counts arms */
     uint32_t armed;           /* enum at_wait_for bits that stand in mine->waiting */
     uint32_t rung;            /* the peer's waiting value for which I rang */
-    int ring_fd;              /* the peer's doorbell; borrowed; -1 in tests */
+    bool in_window;           /* the record in work has its payload in the peer's window */
+    struct at_window_mine window;
+    struct at_window_peer peer_window;
+    int ring_fd; /* the peer's doorbell; borrowed; -1 in tests */
     enum at_channel_rule rule;
 };
 
@@ -223,12 +228,21 @@ void at_channel_deinit(struct at_channel *ch);
  */
 int at_channel_put(struct at_channel *ch, const struct at_record *r, struct at_bytes a,
                    struct at_bytes b);
+/*
+ * Is there room for a record of so many bytes? When it seems not, the peer's count is looked at
+ * anew. 0, AT_CHANNEL_FULL, AT_CHANNEL_BROKEN.
+ */
+int at_channel_look_for_room(struct at_channel *ch, uint32_t payload);
+/* Looks at the peer's count anew. 0, AT_CHANNEL_BROKEN. */
+int at_channel_judge_taken(struct at_channel *ch);
+/* Does the peer run on another CPU, as far as it has said? */
+bool at_channel_is_apart(const struct at_channel *ch);
 /* Shows the written records to the peer and wakes it when it sleeps. */
 void at_channel_publish(struct at_channel *ch);
 
 /*
- * The next record: its head is copied out and judged; its payload is read by at_channel_copy().
- * It stays until at_channel_consume(). 0, AT_CHANNEL_EMPTY, AT_CHANNEL_BROKEN.
+ * The next record: its head is copied out and judged; its payload, wherever it stands, has ret->len
+ * bytes and is read by at_channel_copy(). It stays until at_channel_consume(). 0, AT_CHANNEL_EMPTY, AT_CHANNEL_BROKEN.
  */
 int at_channel_next(struct at_channel *ch, struct at_record *ret);
 /* Copies payload bytes [from, from + len) of record r out; the caller stays within r->len. */

@@ -38,6 +38,7 @@ static const char *const rule_texts[AT_RULE_LAST] = {
     [AT_RULE_CLOSED] = "it sends in a stream whose end it has said",
     [AT_RULE_CREDIT] = "it sends more than it has credit for",
     [AT_RULE_WINDOW] = "it gives credit of nothing, or beyond all bounds",
+    [AT_RULE_CHUNK] = "it uses memory beside the ring that it has not handed over",
 };
 
 const char *at_channel_rule_text(enum at_channel_rule rule)

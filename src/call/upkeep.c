@@ -1,0 +1,137 @@
+#include "call/upkeep.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/fd.h"
+#include "call/deadlines.h"
+#include "call/engine.h"
+#include "call/limits.h"
+#include "call/link.h"
+#include "control/message.h"
+#include "shm/channel.h"
+#include "shm/window.h"
+
+static const struct at_field fields[] = {
+    {AT_FIELD_U32, offsetof(struct at_window_offer, number), 0},
+};
+
+const struct at_message_kind at_window_kind = {.type = AT_WINDOW,
+                                               .field_count = sizeof(fields) / sizeof(fields[0]),
+                                               .fds_max = 1,
+                                               .name = "WINDOW",
+                                               .fields = fields,
+                                               .struct_size = sizeof(struct at_window_offer)};
+
+/* Sees to it that the deadline stands. */
+static int watch_over(struct at_engine *e)
+{
+    if (e->upkeep.place != 0) {
+        return 0;
+    }
+    e->upkeep =
+        (struct at_deadline){.at_ns = e->now_ns + AT_CALL_UPKEEP_NS, .kind = AT_DEADLINE_UPKEEP};
+    return at_deadlines_add(&e->deadlines, &e->upkeep);
+}
+
+static void drop(struct at_link *l)
+{
+    if (l->channel.window.at != NULL) {
+        at_window_drop(&l->channel);
+        l->engine->windows--;
+    }
+}
+
+void at_upkeep_want_window(struct at_link *l)
+{
+    struct at_engine *e = l->engine;
+    struct at_window_offer offer;
+    at_auto_close
+    int fd = -1;
+
+    if (l->layout < 2 || l->channel.window.at != NULL || e->windows >= AT_CALL_WINDOWS_MAX ||
+        at_window_offer(&l->channel, &fd) < 0) {
+        return;
+    }
+    e->windows++;
+    l->window_used = true;
+    offer.number = l->channel.window.number;
+    if (watch_over(e) < 0 || at_message_send(l->lifeline, &at_window_kind, &offer, &fd, 1) < 0) {
+        drop(l);
+    }
+}
+
+int at_upkeep_offered(struct at_link *l, struct at_message *m)
+{
+    struct at_window_offer offer;
+
+    if (l->layout < 2 || m->fd_count != 1 || at_message_read(&at_window_kind, m, &offer) != 0) {
+        return AT_RULE_CHUNK;
+    }
+    return at_window_accept(&l->channel, m->fds[0], offer.number) == AT_CHANNEL_BROKEN
+               ? (int)l->channel.rule
+               : 0;
+}
+
+int at_upkeep_returned(struct at_link *l, const struct at_record *r)
+{
+    uint32_t number = r->call_id;
+
+    at_channel_consume(&l->channel, r);
+    return at_window_returned(&l->channel, number) == AT_CHANNEL_BROKEN ? (int)l->channel.rule
+                                                                        : AT_RULE_NONE;
+}
+
+void at_upkeep_pay(struct at_link *l)
+{
+    int x = at_window_give_back(&l->channel);
+
+    l->owes_return = x == AT_CHANNEL_FULL;
+    if (x == 0) {
+        l->engine->windows--;
+    } else {
+        l->rule = x == AT_CHANNEL_BROKEN ? (uint8_t)l->channel.rule : l->rule;
+        at_link_heat(l);
+    }
+}
+
+void at_upkeep_leave(struct at_link *l)
+{
+    drop(l);
+}
+
+/* True: the link still has a window. */
+static bool look_after(struct at_link *l)
+{
+    int x;
+
+    if (l->channel.window.at == NULL || l->state != AT_LINK_OPEN) {
+        return false;
+    }
+    if (l->window_used || l->owes_return) {
+        l->window_used = false;
+        return true;
+    }
+    x = at_list_is_empty(&l->out) ? at_window_is_consumed(&l->channel) : AT_CHANNEL_FULL;
+    if (x == AT_CHANNEL_BROKEN) {
+        l->rule = (uint8_t)l->channel.rule;
+        at_link_heat(l);
+    } else if (x == 0) {
+        at_upkeep_pay(l);
+        at_channel_publish(&l->channel);
+    }
+    return l->channel.window.at != NULL;
+}
+
+void at_upkeep_expired(struct at_engine *e)
+{
+    bool any = false;
+
+    for (uint32_t i = 0; i < e->link_cap; i++) {
+        any = (e->links[i] != NULL && look_after(e->links[i])) || any;
+    }
+    if (any) {
+        (void)watch_over(e); /* cannot fail: its place in the heap has just become free */
+    }
+}
