@@ -26,7 +26,8 @@ struct test_owner {
     struct at_list requests; /* when there is no on_request */
     int others;
     int cancelled;
-    uint64_t skew_ns; /* added to the clock */
+    uint64_t skew_ns;              /* added to the clock */
+    struct at_service_open policy; /* of a client: what OPEN says of balancing */
 };
 
 static inline int test_watch(void *user, int fd, uint32_t events, uint64_t tag, void **ret)
@@ -162,6 +163,13 @@ static inline int test_introduce(struct test_owner *client, uint64_t request,
                                                     .side = AT_SIDE_CLIENT,
                                                     .peer_service = at_bytes_of(service),
                                                     .peer_instance = at_bytes_of(server_name),
+                                                    .balance = client->policy.balance,
+                                                    .bound = client->policy.bound,
+                                                    .slow_start_ns = client->policy.slow_start_ns,
+                                                    .key = client->policy.key,
+                                                    .weight = client->policy.weight,
+                                                    .replicas = client->policy.replicas,
+                                                    .ready_ns = client->policy.ready_ns,
                                                     .layout = AT_LAYOUT_VERSION},
                           (int[]){c.lifeline[0], c.bell[0], c.bell[1]});
     }

@@ -12,7 +12,9 @@ enum {
     SETTLE_STEPS = 64,  /* times that shares are reckoned anew over a window */
     PERCENT = 100,
 };
-static const uint64_t latency_fades_ns = 1000000000; /* halved for each that nothing was measured */
+/* Halved for each such time in which nothing was measured: one that was slow once, as most are at their
+ * first call, is soon tried again; one that stays slow costs a few calls a second. */
+static const uint64_t latency_fades_ns = 100000000;
 static const uint64_t settle_least_ns = 1000000;
 
 typedef int choose_fn(struct at_balance *b, const struct at_balance_ask *ask);
