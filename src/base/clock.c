@@ -12,6 +12,14 @@ uint64_t at_now_ns(void)
     return (uint64_t)t.tv_sec * AT_SECOND_NS + (uint64_t)t.tv_nsec;
 }
 
+uint64_t at_now_coarse_ns(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+    return (uint64_t)t.tv_sec * AT_SECOND_NS + (uint64_t)t.tv_nsec;
+}
+
 int at_until_ms(uint64_t deadline_ns, uint64_t now_ns)
 {
     const uint64_t day_ms = 86400000;

@@ -39,6 +39,13 @@ void *at_map_get(const struct at_map *m, struct at_bytes key)
     return m->cap == 0 ? NULL : m->entries[slot_of(m, key)].value;
 }
 
+const struct at_map_entry *at_map_find(const struct at_map *m, struct at_bytes key)
+{
+    const struct at_map_entry *e = m->cap == 0 ? NULL : &m->entries[slot_of(m, key)];
+
+    return e == NULL || e->key.at == NULL ? NULL : e;
+}
+
 static int resize(struct at_map *m, size_t cap)
 {
     struct at_map bigger = {.cap = cap, .used = m->used, .seed = m->seed};

@@ -28,6 +28,8 @@ void at_map_init(struct at_map *m, uint64_t seed);
 void at_map_deinit(struct at_map *m);
 /* NULL when absent. */
 void *at_map_get(const struct at_map *m, struct at_bytes key);
+/* The entry, whose key stays where it is as long as it is in the map; NULL when absent. */
+const struct at_map_entry *at_map_find(const struct at_map *m, struct at_bytes key);
 /* Adds or replaces. 0, or -ENOMEM with the map unchanged. value must not be NULL. */
 int at_map_put(struct at_map *m, struct at_bytes key, void *value);
 /* Removes and returns the value; NULL when absent. */

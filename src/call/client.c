@@ -95,25 +95,10 @@ static void release_slot(struct at_link *l, uint32_t slot)
     l->seat.load--;
 }
 
-/* The method's number in the server's table, or -1. */
-static int number_of(const struct at_link *l, const struct at_pending *p)
-{
-    char name[512];
-    struct at_writer w = at_writer_over(name, sizeof(name));
-
-    at_write_bytes(&w, p->request.contract);
-    at_write_bytes(&w, AT_LIT("/"));
-    at_write_bytes(&w, p->request.method);
-    if (w.failed) {
-        return -1;
-    }
-    return (int)(uintptr_t)at_map_get(&l->methods, at_writer_bytes(&w)) - 1;
-}
-
 static void send_over(struct at_link *l, struct at_pending *p)
 {
     struct at_engine *e = l->engine;
-    int number = number_of(l, p);
+    int number = at_methods_number(&l->methods, p->request.contract, p->request.method);
     uint32_t slot;
     struct at_slot *s;
 

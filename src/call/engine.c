@@ -45,6 +45,7 @@ int at_engine_new(const struct at_engine_ops *ops, void *user, int control_fd,
     at_list_init(&e->hot);
     at_list_init(&e->dead);
     at_list_init(&e->due);
+    at_list_init(&e->unshown);
     at_list_init(&e->spare);
     at_map_init(&e->targets, 0);
     e->retry.kind = AT_DEADLINE_RETRY;
@@ -305,15 +306,26 @@ void at_engine_cork(struct at_engine *e)
     e->corked = true;
 }
 
+void at_engine_show(struct at_engine *e)
+{
+    while (!at_list_is_empty(&e->unshown)) {
+        struct at_link *l = at_container_of(e->unshown.next, struct at_link, of_unshown);
+
+        at_list_remove(&l->of_unshown);
+        at_channel_publish(&l->channel);
+    }
+}
+
 bool at_engine_arm(struct at_engine *e)
 {
     bool quiet = at_list_is_empty(&e->due);
+
+    at_engine_show(e);
 
     at_list_foreach_safe (it, &e->hot) {
         struct at_link *l = at_container_of(it, struct at_link, entry);
         uint32_t bits = l->paused ? 0 : AT_WAIT_RECORDS;
 
-        at_channel_publish(&l->channel);
         if (at_link_owes(l)) {
             bits |= AT_WAIT_ROOM;
         }

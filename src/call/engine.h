@@ -167,10 +167,13 @@ void at_engine_event(struct at_engine *e, uint64_t tag, uint32_t events);
 /* Moves records, runs what is due. True when anything happened: call again before sleeping. */
 bool at_engine_run(struct at_engine *e, uint64_t now_ns);
 /*
- * From now on requests and answers become visible to peers in at_engine_arm() only. For owners that
- * start many calls in a turn: a peer that sleeps is woken once, not by each of them.
+ * From now on requests and answers become visible to peers in at_engine_show() and at_engine_arm()
+ * only. For owners that start or answer many calls in a turn: a peer that sleeps is woken once, not
+ * by each of them.
  */
 void at_engine_cork(struct at_engine *e);
+/* Shows what was written since. Costs nothing when there is nothing. */
+void at_engine_show(struct at_engine *e);
 /* Announces sleep on every channel. False: something came meanwhile, run again. */
 bool at_engine_arm(struct at_engine *e);
 /* 0: none; else absolute, perhaps past. */

@@ -119,6 +119,38 @@ TEST(a_call_waits_for_an_instance_and_is_answered)
     world_deinit(&w);
 }
 
+TEST(a_corked_engine_wakes_its_peer_once_for_all_that_it_shows)
+{
+    enum { CALLS = 40 };
+    struct world w;
+    struct call c[CALLS];
+    struct epoll_event events[4];
+
+    world_init(&w);
+    start(&w.client, &c[0], "GetItem", AT_LIT("first"), AT_SECOND_NS);
+    connect_world(&w);
+    turn_both(&w, 3);
+    CHECK_INT(c[0].out.times, 1);
+    free(c[0].out.room);
+    at_engine_cork(w.client.engine);
+    CHECK(at_engine_arm(w.server.engine));
+    for (int i = 0; i < CALLS; i++) {
+        start(&w.client, &c[i], "GetItem", AT_LIT("more"), AT_SECOND_NS);
+    }
+    CHECK_INT(epoll_wait(w.server.epoll, events, 4, 0), 0);
+    at_engine_show(w.client.engine);
+    CHECK_INT(epoll_wait(w.server.epoll, events, 4, 0), 1);
+    at_engine_show(w.client.engine);
+    CHECK_INT(epoll_wait(w.server.epoll, events, 4, 0), 0);
+    at_engine_event(w.server.engine, events[0].data.u64, events[0].events);
+    turn_both(&w, 3);
+    for (int i = 0; i < CALLS; i++) {
+        CHECK_INT(c[i].out.times, 1);
+        free(c[i].out.room);
+    }
+    world_deinit(&w);
+}
+
 TEST(messages_of_every_size_up_to_the_limit_come_back_whole)
 {
     static const size_t sizes[] = {0, 1, 64, 16319, 16320, 16321, 100000, 4 << 20};

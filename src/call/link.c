@@ -11,7 +11,6 @@
 #include "base/bytes.h"
 #include "base/fd.h"
 #include "base/list.h"
-#include "base/map.h"
 #include "call/choose.h"
 #include "call/deadlines.h"
 #include "call/engine.h"
@@ -171,7 +170,7 @@ int at_link_new(struct at_engine *e, const struct at_service_open *open, struct 
     copy_name(l->peer_instance, open->peer_instance);
     at_list_init(&l->out);
     at_list_init(&l->lost);
-    at_map_init(&l->methods, 0);
+    at_methods_init(&l->methods);
     for (uint32_t i = 0; i < AT_CALL_SLOTS; i++) {
         l->free_slots[i] = (uint16_t)(AT_CALL_SLOTS - 1 - i);
     }
@@ -210,6 +209,7 @@ void at_link_free(struct at_link *l)
     at_deadlines_remove(&e->deadlines, &l->deadline);
     at_list_remove(&l->entry);
     at_choose_leave(l);
+    at_list_remove(&l->of_unshown);
     at_list_remove(&l->dead_entry);
     if (l->index != UINT32_MAX) {
         e->links[l->index] = NULL;
@@ -224,31 +224,9 @@ void at_link_free(struct at_link *l)
     at_close(&l->lifeline);
     at_close(&l->bell_mine);
     at_close(&l->bell_peer);
-    at_map_deinit(&l->methods);
+    at_methods_deinit(&l->methods);
     free(l->slots);
     free(l);
-}
-
-/* "full.Service/Method" lines → numbers. 0, AT_MESSAGE_MALFORMED, -ENOMEM. */
-static int read_methods(struct at_link *l, struct at_bytes lines)
-{
-    struct at_bytes name;
-    uintptr_t number = 0;
-
-    while (at_bytes_cut(&lines, '\n', &name)) {
-        int r;
-
-        if (name.len == 0 || number >= AT_CALL_METHODS_MAX) {
-            return AT_MESSAGE_MALFORMED;
-        }
-        number++;
-        /* The number itself is the value: a table of numbers needs no memory of its own. */
-        r = at_map_put(&l->methods, name, (void *)number);
-        if (r < 0) {
-            return r;
-        }
-    }
-    return 0;
 }
 
 static int accept_attach(struct at_link *l, struct at_message *m)
@@ -274,7 +252,7 @@ static int accept_attach(struct at_link *l, struct at_message *m)
     at_channel_init(&l->channel, l->mine, l->mine_bytes, peer, attach.region_bytes);
     l->channel.ring_fd = l->bell_peer;
     if (l->side == AT_SIDE_CLIENT) {
-        r = read_methods(l, attach.methods);
+        r = at_methods_read(&l->methods, attach.methods);
         if (r == AT_MESSAGE_MALFORMED) {
             at_link_break(l, AT_RULE_ATTACH);
             return 0;
@@ -426,7 +404,9 @@ void at_link_flush(struct at_link *l)
         at_link_heat(l); /* so that the next sleep waits for room */
     }
     if (l->engine->corked) {
-        at_link_heat(l); /* at_engine_arm() shows it, with all else of this turn */
+        if (!at_list_is_linked(&l->of_unshown)) {
+            at_list_append(&l->engine->unshown, &l->of_unshown);
+        }
     } else {
         at_channel_publish(&l->channel);
     }
@@ -569,6 +549,7 @@ static void detach(struct at_link *l, uint8_t state)
     at_deadlines_remove(&l->engine->deadlines, &l->deadline);
     at_list_remove(&l->entry);
     at_choose_leave(l);
+    at_list_remove(&l->of_unshown);
     if (l->side == AT_SIDE_SERVER) {
         at_server_lost(l);
     } else {

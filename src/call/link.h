@@ -10,6 +10,7 @@
 #define AT_CALL_LINK_H
 
 #include "call/engine.h"
+#include "call/methods.h"
 #include "policy/balance.h"
 
 enum at_link_state { AT_LINK_ATTACHING, AT_LINK_OPEN, AT_LINK_DYING, AT_LINK_DEAD };
@@ -32,6 +33,7 @@ struct at_slot {
 struct at_link {
     struct at_engine *engine;
     struct at_list entry; /* in engine->hot when hot */
+    struct at_list of_unshown; /* in engine->unshown while corked records wait in its ring */
     struct at_list dead_entry;
     uint64_t id;
     uint32_t index; /* in engine->links */
@@ -66,7 +68,7 @@ struct at_link {
     uint32_t seat_index;         /* in target->seating.seats, or AT_SEAT_* */
     /* client */
     struct at_target *target;
-    struct at_map methods; /* "full.Service/Method" → number + 1 */
+    struct at_methods methods; /* the server's */
     uint32_t started;
     /* server */
     uint32_t finished;
@@ -76,6 +78,8 @@ struct at_link {
     char peer_service[AT_CALL_NAME_ROOM];
     char peer_instance[AT_CALL_NAME_ROOM];
 };
+
+enum { AT_ENGINE_TARGETS_LATELY = 8 };
 
 struct at_engine {
     const struct at_engine_ops *ops;
@@ -87,10 +91,12 @@ struct at_engine {
     struct at_link **links; /* by index; NULL: free */
     uint32_t *generations;  /* of the index: a late event of a freed link is recognised */
     uint32_t link_cap;
-    struct at_list hot;  /* links that are not armed */
-    struct at_list dead; /* links to be freed */
-    struct at_list due;  /* pendings whose result stands */
+    struct at_list hot;     /* links that are not armed */
+    struct at_list dead;    /* links to be freed */
+    struct at_list due;     /* pendings whose result stands */
+    struct at_list unshown; /* links with records that their peers do not see yet */
     struct at_map targets;
+    struct at_target *targets_lately[AT_ENGINE_TARGETS_LATELY]; /* by where the name lies */
     uint64_t next_request;
     struct at_deadlines deadlines;
     struct at_deadline upkeep;  /* see upkeep.h */

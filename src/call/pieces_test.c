@@ -1,10 +1,12 @@
-/* The small pure parts: metadata and the heap of deadlines. */
+/* The small pure parts: metadata, the heap of deadlines, tables of methods. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "at_test.h"
 #include "call/deadlines.h"
 #include "call/metadata.h"
+#include "call/methods.h"
+#include "control/message.h"
 
 TEST(metadata_comes_out_as_it_went_in)
 {
@@ -116,6 +118,51 @@ static void add_some(void)
 TEST(a_heap_that_cannot_grow_refuses_and_stays_whole)
 {
     WITH_EACH_ALLOCATION_FAILING(add_some());
+}
+
+TEST(a_method_is_known_by_its_name_and_not_by_where_the_name_lies)
+{
+    static const char lines[] = "a.S/One\na.S/Two\nb.S/One\n";
+    struct at_methods m;
+    char place[8];
+
+    at_methods_init(&m);
+    CHECK_INT(at_methods_read(&m, at_bytes_of(lines)), 0);
+    for (int i = 0; i < 2; i++) {
+        memcpy(place, "One", 3);
+        CHECK_INT(at_methods_number(&m, AT_LIT("a.S"), at_bytes_over(place, 3)), 0);
+        CHECK_INT(at_methods_number(&m, AT_LIT("b.S"), at_bytes_over(place, 3)), 2);
+        memcpy(place, "Two", 3);
+        CHECK_INT(at_methods_number(&m, AT_LIT("a.S"), at_bytes_over(place, 3)), 1);
+        CHECK_INT(at_methods_number(&m, AT_LIT("b.S"), at_bytes_over(place, 3)), -1);
+        CHECK_INT(at_methods_number(&m, AT_LIT("a.S/Tw"), AT_LIT("o")), -1);
+        CHECK_INT(at_methods_number(&m, AT_LIT("a.S"), (struct at_bytes){0}), -1);
+    }
+    at_methods_deinit(&m);
+}
+
+TEST(a_table_of_methods_with_an_empty_name_is_refused)
+{
+    struct at_methods m;
+
+    at_methods_init(&m);
+    CHECK_INT(at_methods_read(&m, AT_LIT("a.S/One\n\na.S/Two\n")), AT_MESSAGE_MALFORMED);
+    at_methods_deinit(&m);
+}
+
+static void read_methods(void)
+{
+    struct at_methods m;
+
+    at_methods_init(&m);
+    (void)at_methods_read(&m, AT_LIT("a.S/One\na.S/Two\n"));
+    (void)at_methods_number(&m, AT_LIT("a.S"), AT_LIT("Two"));
+    at_methods_deinit(&m);
+}
+
+TEST(a_table_of_methods_needs_memory_and_gives_it_back)
+{
+    WITH_EACH_ALLOCATION_FAILING(read_methods());
 }
 
 TEST_MAIN("call/pieces")

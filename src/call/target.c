@@ -37,9 +37,16 @@ const char *at_target_name(const struct at_target *t, int *ret_len)
 
 struct at_target *at_target_find(struct at_engine *e, struct at_bytes contract)
 {
-    struct at_target *t = at_map_get(&e->targets, contract);
+    struct at_target **lately =
+        &e->targets_lately[(uintptr_t)contract.at / 8 % AT_ENGINE_TARGETS_LATELY];
+    struct at_target *t = *lately;
 
+    if (t != NULL && at_bytes_equal(t->contract, contract)) {
+        return t;
+    }
+    t = at_map_get(&e->targets, contract);
     if (t != NULL) {
+        *lately = t;
         return t;
     }
     t = calloc(1, sizeof(*t) + contract.len + 1);

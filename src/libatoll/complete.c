@@ -32,7 +32,9 @@ void at_complete(struct at_process *p, struct at_completion *c)
     }
     if (p->pollers > 0) {
         (void)at_process_pass_watch(p);
-        at_process_ring(p);
+        if (p->watched) { /* perhaps it is a thread that polls; and who is awake comes by itself */
+            at_process_ring(p);
+        }
     }
 }
 
@@ -46,6 +48,22 @@ void at_complete_begun(struct at_process *p)
     }
 }
 
+/*
+ * Before an end is told: may what its teller starts wait for those behind it, so that the peer is
+ * woken once? Only while there are some and many were told within one tick of the clock.
+ */
+static void judge_briskness(struct at_process *p, const struct at_list *rest)
+{
+    uint64_t tick_ns = at_now_coarse_ns();
+
+    p->brisk_row = tick_ns == p->brisk_tick_ns ? p->brisk_row + 1 : 0;
+    p->brisk_tick_ns = tick_ns;
+    p->brisk = p->brisk_row >= AT_LIB_BRISK_ROW && !at_list_is_empty(rest);
+    if (!p->brisk) {
+        at_process_changed(p); /* what was held back */
+    }
+}
+
 /* Runs the callbacks that are due. Lock held, given back around each. */
 static int run_done(struct at_process *p)
 {
@@ -55,6 +73,7 @@ static int run_done(struct at_process *p)
         struct at_completion *c = at_container_of(p->done.next, struct at_completion, entry);
 
         at_list_remove(&c->entry);
+        judge_briskness(p, &p->done);
         at_process_unlock(p);
         c->tell(c, NULL); /* may free what c is in */
         n++;
@@ -73,6 +92,7 @@ static bool take_event(struct at_process *p, struct atoll_event *ret)
     }
     c = at_container_of(p->events.next, struct at_completion, entry);
     at_list_remove(&c->entry);
+    judge_briskness(p, &p->events);
     at_process_unlock(p);
     *ret = (struct atoll_event){.tag = c->user};
     c->tell(c, ret);

@@ -88,11 +88,12 @@ int at_invoke_encode(struct atoll_call *call, const struct atoll_method_desc *m,
 /* When a call ends that is made now and whose method has this default; absolute. */
 static uint64_t deadline_of(const struct atoll_call *call, uint64_t timeout_ns)
 {
-    uint64_t now = at_now_ns();
+    uint64_t now;
 
     if (call->deadline_ns != 0) {
         return call->deadline_ns;
     }
+    now = at_now_ns();
     if (timeout_ns == 0) {
         timeout_ns = AT_LIB_DEADLINE_NS;
     }
@@ -115,7 +116,9 @@ void at_invoke_request(const struct atoll_call *call, const struct atoll_service
 /* Puts call->pending.request in. Lock held. A status; then, when OK, done will be told. */
 static int start(struct atoll_call *call, struct at_bytes payload)
 {
+    struct at_process *process = call->process;
     struct at_pending *p = &call->pending;
+    bool held_back = call->is_async && process->brisk && ++process->unshown < AT_LIB_BATCH_MAX;
     int r;
 
     call->done = false;
@@ -127,7 +130,7 @@ static int start(struct atoll_call *call, struct at_bytes payload)
     p->request.metadata = at_metadata_sent(call, ATOLL_METADATA);
     call->got_initial = (struct at_bytes){0};
     call->got_trailers = (struct at_bytes){0};
-    r = at_engine_start(call->process->engine, p, at_now_ns());
+    r = at_engine_start(process->engine, p, held_back ? process->now_ns : at_process_now(process));
     if (r == -ENOMEM) {
         return at_context_fail(call, ATOLL_RESOURCE_EXHAUSTED, "no memory for the call");
     }
@@ -137,7 +140,9 @@ static int start(struct atoll_call *call, struct at_bytes payload)
                                (const char *)p->request.contract.at);
     }
     call->under_way = true;
-    at_process_changed(call->process);
+    if (!held_back) {
+        at_process_changed(process);
+    }
     return ATOLL_OK;
 }
 

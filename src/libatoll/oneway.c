@@ -109,7 +109,8 @@ static void see_it_off(struct at_process *p, struct atoll_call *call, struct one
             at_process_watch(p, at_serve_watch_limit(p, limit));
         } else {
             at_process_park(p, &call->waiter, at_now_ns() + AT_LIB_TICK_NS);
-            (void)at_engine_run(p->engine, at_now_ns());
+            (void)at_engine_run(p->engine, at_process_now(p));
+            at_engine_show(p->engine);
         }
     }
     if (nested) {
@@ -131,7 +132,7 @@ static int send_off(struct at_process *p, struct atoll_call *call, struct oneway
                                "%d one-way calls are under way; wait until some have ended",
                                AT_LIB_ONEWAYS_MAX);
     }
-    r = at_engine_start(p->engine, &o->pending, at_now_ns());
+    r = at_engine_start(p->engine, &o->pending, at_process_now(p));
     if (r < 0) {
         free(o);
         return r == -ENOMEM

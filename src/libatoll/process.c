@@ -240,6 +240,9 @@ static int set_up(struct at_process *p)
     if (r == 0) {
         r = at_engine_new(&ops, p, p->control, (struct at_bytes){0}, &p->engine);
     }
+    if (r == 0) {
+        at_engine_cork(p->engine); /* see at_process_changed() */
+    }
     free(p->message);
     p->message = NULL;
     return r;
@@ -350,6 +353,8 @@ void at_process_changed(struct at_process *p)
 {
     uint64_t next;
 
+    p->unshown = 0;
+    at_engine_show(p->engine);
     if (!p->watched) {
         return;
     }
@@ -364,21 +369,34 @@ static void take_event(struct at_process *p, const struct epoll_event *ev)
 {
     if (ev->data.u64 == TAG_SIGNAL) {
         at_serve_stop(p, AT_LIB_GRACE_NS);
-    } else if (ev->data.u64 != TAG_BELL) {           /* the bell only had to end the sleep */
-        at_engine_tell_time(p->engine, at_now_ns()); /* we may have slept for long */
+    } else if (ev->data.u64 != TAG_BELL) { /* the bell only had to end the sleep */
         at_engine_event(p->engine, ev->data.u64, ev->events);
     }
+}
+
+uint64_t at_process_now(struct at_process *p)
+{
+    p->now_ns = at_now_ns();
+    return p->now_ns;
+}
+
+/* What that writes, answers to hopeless requests and calls that had to wait for room, is shown. */
+static void run(struct at_process *p, uint64_t now_ns)
+{
+    (void)at_engine_run(p->engine, now_ns);
+    at_engine_show(p->engine);
 }
 
 void at_process_watch(struct at_process *p, uint64_t limit_ns)
 {
     struct epoll_event events[AT_LIB_EVENTS_PER_WAIT];
-    uint64_t now = at_now_ns();
     uint64_t until = limit_ns;
     uint64_t next;
     int n;
 
-    if (at_engine_run(p->engine, now) || !at_engine_arm(p->engine)) {
+    if (!at_engine_arm(p->engine)) {
+        /* A reply that is here already needs no clock; but time may not stand still for ever. */
+        run(p, ++p->runs % AT_LIB_RUNS_A_LOOK == 0 ? at_process_now(p) : p->now_ns);
         return;
     }
     next = at_engine_next_deadline(p->engine);
@@ -389,13 +407,14 @@ void at_process_watch(struct at_process *p, uint64_t limit_ns)
     p->watch_until_ns = until;
     at_process_unlock(p);
     n = epoll_wait(p->epoll, events, AT_LIB_EVENTS_PER_WAIT,
-                   until == 0 ? -1 : at_until_ms(until, now));
+                   until == 0 ? -1 : at_until_ms(until, at_now_ns()));
     at_process_lock(p);
     p->watched = false;
+    at_engine_tell_time(p->engine, at_process_now(p)); /* we may have slept for long */
     for (int i = 0; i < n; i++) {
         take_event(p, &events[i]);
     }
-    (void)at_engine_run(p->engine, at_now_ns());
+    run(p, p->now_ns);
 }
 
 void at_process_park(struct at_process *p, struct at_waiter *w, uint64_t limit_ns)
@@ -431,7 +450,7 @@ void at_process_wait(struct at_process *p, struct atoll_call *call, uint64_t lim
             }
         } else {
             at_process_park(p, &call->waiter, limit_ns);
-            (void)at_engine_run(p->engine, at_now_ns()); /* perhaps the deadline woke us */
+            run(p, at_process_now(p)); /* perhaps the deadline woke us */
         }
     }
     if (!at_process_pass_watch(p) && p->serve != NULL && !p->watched && call->worker == NULL) {

@@ -57,9 +57,15 @@ struct at_process {
     int outer;               /* epoll over the three; -1 until then */
     bool watched;            /* somebody sleeps in epoll */
     uint64_t watch_until_ns; /* when that sleep ends by itself; 0: never */
+    uint64_t now_ns;         /* the clock, as it was read last: microseconds ago, or a sleep */
+    uint32_t runs;           /* since then */
     struct at_list waiting;  /* at_waiter */
     struct at_list done;     /* at_completion.entry: callbacks that are due */
     struct at_list events;   /* at_completion.entry: for atoll_next() */
+    bool brisk;              /* more ends wait to be told, and telling them is quick work */
+    uint32_t brisk_row;      /* how many were told within one tick of the coarse clock … */
+    uint64_t brisk_tick_ns;  /* … this one */
+    uint32_t unshown;        /* calls started since what was started was shown */
     size_t pollers;          /* threads in atoll_poll() and atoll_next() */
     size_t oneways;          /* one-way calls under way */
     bool welcomed;
@@ -137,8 +143,10 @@ void at_process_lock(struct at_process *p);
 void at_process_unlock(struct at_process *p);
 /* Nobody watches: runs what is there, else sleeps until something comes or limit_ns (0: none). */
 void at_process_watch(struct at_process *p, uint64_t limit_ns);
-/* After anything that changed channels while somebody else may watch. */
+/* After anything that changed channels: shows it to the peers, and to whoever watches. */
 void at_process_changed(struct at_process *p);
+/* Reads the clock into p->now_ns. */
+uint64_t at_process_now(struct at_process *p);
 /* Ends the watcher's sleep. */
 void at_process_ring(struct at_process *p);
 /* Sleeps until woken or limit_ns (0: none); w is in p->waiting meanwhile. */

@@ -8,7 +8,8 @@ struct at_method {
     const struct atoll_method_desc *desc;
     const struct atoll_service_desc *service;
     const void *handlers;
-    uint64_t usual_ns; /* moving average of its own time, nested waits not counted */
+    uint64_t usual_ns; /* moving average of its own time, nested waits not counted; 0: not known */
+    uint32_t runs;
 };
 
 struct at_worker {
@@ -38,6 +39,8 @@ struct at_serve {
     uint64_t signs;         /* of life: handlers and nested calls begun and ended */
     uint64_t stall_signs;   /* as of stalled_at_ns */
     uint64_t stalled_at_ns; /* since then nothing happened, and all threads are in nested calls */
+    uint64_t held_back_ns;  /* usual time of the handlers whose answers are not shown yet */
+    bool stale;             /* handlers ran since the process's clock was read */
     bool ticking;           /* the standby looks every AT_LIB_TICK_NS */
     bool stopping;
     bool over; /* drained: every thread ends */

@@ -153,6 +153,7 @@ static void park(struct at_process *p, struct at_worker *w)
     uint64_t since_ns = at_now_ns();
     int quiet = 0;
 
+    at_engine_show(p->engine);
     w->wanted = false;
     at_list_append(&s->idle, &w->entry);
     if (s->idle.next == &w->entry && s->running > 0) {
@@ -267,15 +268,69 @@ static void sweep(struct at_process *p, uint64_t now)
     }
 }
 
-static void learn(struct at_method *m, uint64_t took_ns, uint64_t waited_ns)
-{
-    uint64_t own = took_ns > waited_ns ? took_ns - waited_ns : 0;
+struct timing {
+    uint64_t begun_ns;
+    bool timed;
+};
 
-    m->usual_ns = m->usual_ns - m->usual_ns / 8 + own / 8;
+/*
+ * The clock before a handler: read when this run is to be timed. That is each run of a method that
+ * is not known to be fast, and of the others one in a while.
+ */
+static struct timing begin_run(struct at_process *p, struct at_method *m)
+{
+    struct timing t = {.timed = m->usual_ns == 0 || m->usual_ns > AT_LIB_FAST_NS ||
+                                ++m->runs % AT_LIB_TIMED == 0};
+
+    if (t.timed && p->serve->stale) {
+        p->serve->stale = false;
+        (void)at_process_now(p);
+    }
+    t.begun_ns = p->now_ns;
+    return t;
+}
+
+/* Behind it. The coarse clock sees when a fast method was slow for once. */
+static void end_run(struct at_process *p, struct at_method *m, struct timing t, uint64_t waited_ns)
+{
+    uint64_t own;
+
+    if (!t.timed && at_now_coarse_ns() <= p->now_ns) {
+        p->serve->stale = true;
+        return;
+    }
+    p->serve->stale = false;
+    own = at_process_now(p) - t.begun_ns;
+    if (t.timed) {
+        own = own > waited_ns ? own - waited_ns : 0;
+        m->usual_ns = m->usual_ns == 0 ? own + 1 : m->usual_ns - m->usual_ns / 8 + own / 8;
+    }
+}
+
+/*
+ * Before the next handler runs, may answers be held back, so that who waits for several is woken
+ * once? While there is more to do which is usually done at once.
+ */
+static bool may_hold_back(const struct at_process *p, const struct at_method *last)
+{
+    struct at_serve *s = p->serve;
+    const struct at_method *next;
+
+    if (at_list_is_empty(&s->queue) || s->stopping) {
+        s->held_back_ns = 0;
+        return false;
+    }
+    next = &s->methods[at_container_of(s->queue.next, struct at_incoming, entry)->method];
+    s->held_back_ns += last->usual_ns;
+    if (next->usual_ns == 0 || s->held_back_ns + next->usual_ns > AT_LIB_BATCH_NS) {
+        s->held_back_ns = 0;
+        return false;
+    }
+    return true;
 }
 
 /* The first request of the queue, in place. */
-static void run_first(struct at_process *p, struct at_worker *w, uint64_t now)
+static void run_first(struct at_process *p, struct at_worker *w)
 {
     struct at_serve *s = p->serve;
     struct at_incoming *in = at_container_of(s->queue.next, struct at_incoming, entry);
@@ -283,6 +338,7 @@ static void run_first(struct at_process *p, struct at_worker *w, uint64_t now)
     struct atoll_call *call = &w->call;
     struct at_bytes meta;
     struct at_bytes body;
+    struct timing timing = begin_run(p, m);
 
     at_list_remove(&in->entry);
     s->running++;
@@ -305,8 +361,10 @@ static void run_first(struct at_process *p, struct at_worker *w, uint64_t now)
     call->in = NULL;
     call->caller = "";
     at_engine_answer(p->engine, in, (uint32_t)call->status, meta, body, 0);
-    at_process_changed(p);
-    learn(m, at_now_ns() - now, call->waited_ns);
+    if (!may_hold_back(p, m)) {
+        at_process_changed(p);
+    }
+    end_run(p, m, timing, call->waited_ns);
     s->running--;
     s->signs++;
 }
@@ -332,23 +390,25 @@ void at_workers_run(struct at_process *p, struct at_worker *w)
 {
     struct at_serve *s = p->serve;
 
+    (void)at_process_now(p);
     while (!is_over(p) && !w->retired) {
         struct at_incoming *in = at_container_of(s->queue.next, struct at_incoming, entry);
-        uint64_t now = at_now_ns();
 
         if (s->running >= s->threads_max || s->stopping) {
-            sweep(p, now);
-        } else if (!at_list_is_empty(&s->queue) && drop_hopeless(p, in, now)) {
+            sweep(p, at_process_now(p));
+        } else if (!at_list_is_empty(&s->queue) && drop_hopeless(p, in, p->now_ns)) {
             continue;
         }
         if (!at_list_is_empty(&s->queue) && s->running < s->threads_max) {
-            run_first(p, w, now);
+            run_first(p, w);
         } else if (!p->watched) {
             at_process_watch(p, s->stopping ? s->stop_by_ns : 0);
         } else {
             park(p, w);
+            (void)at_process_now(p);
         }
     }
+    at_engine_show(p->engine);
     (void)at_process_pass_watch(p); /* callers on other threads wait on, and nobody else watches */
 }
 
