@@ -71,9 +71,9 @@ struct at_call_request {
 };
 
 struct at_call_result {
-    uint32_t status;          /* enum at_status */
-    struct at_bytes payload;  /* when OK; borrowed during the callback */
-    struct at_bytes reason;   /* when not OK: a sentence; borrowed during the callback */
+    uint32_t status;         /* enum at_status */
+    struct at_bytes payload; /* when OK; borrowed during the callback */
+    struct at_bytes reason;  /* when not OK: a sentence; borrowed during the callback */
     /* Of the response, packed: what was sent first and the trailers; see at_metadata_split(). */
     struct at_bytes metadata;
     struct at_bytes instance; /* who answered, "stock.1"; empty when nobody did; borrowed */

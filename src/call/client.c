@@ -114,7 +114,7 @@ static void send_over(struct at_link *l, struct at_pending *p)
     s = &l->slots[slot];
     s->used = true;
     s->pending = p;
-    s->generation++;
+    s->generation = s->generation == UINT16_MAX ? 1 : (uint16_t)(s->generation + 1); /* never 0 */
     l->started++;
     l->seat.load++;
     p->link = l;
@@ -260,6 +260,9 @@ static void leave_slot(struct at_pending *p)
     l->slots[slot].pending = NULL;
     l->slots[slot].skip = p->reply_len - p->reply_got;
     if (l->state == AT_LINK_OPEN && p->reply_len == 0) {
+        if (l->layout >= 2) {
+            at_channel_set_cancelled(&l->channel, p->call_id);
+        }
         at_link_small(l, AT_RECORD_CANCEL, p->call_id);
     }
 }
@@ -437,6 +440,8 @@ static void complete(struct at_link *l, struct at_pending *p, uint32_t status, u
                                        p->reply_len - p->reply_meta);
     } else {
         result.reason = meta;
+        result.metadata = at_bytes_over(p->reply_len == 0 ? NULL : p->reply + p->reply_meta,
+                                        p->reply_len - p->reply_meta);
     }
     finish(e, p, &result);
 }

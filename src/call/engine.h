@@ -80,8 +80,9 @@ struct at_pending {
 
 /* A request to us. Belongs to the engine; valid until answered. */
 struct at_incoming {
-    struct at_list entry; /* the owner's while it has the request */
-    struct at_link *link; /* NULL: the peer is gone; answer all the same */
+    struct at_list entry;      /* the owner's while it has the request */
+    struct at_link *link;      /* NULL: the peer is gone; answer all the same */
+    struct at_link *orphan_of; /* … and this is its link, kept for the cancel word's sake */
     struct at_outgoing out;
     uint8_t *copy; /* of what of an answer is not yet written */
     uint32_t call_id;

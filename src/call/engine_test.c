@@ -784,6 +784,43 @@ TEST(credit_is_given_back_with_every_answer)
     world_deinit(&w);
 }
 
+/* The handler's thread looks at this while no thread of the engine runs. */
+TEST(a_handler_sees_in_one_load_that_its_call_was_cancelled_and_while_the_peer_dies)
+{
+    struct world w;
+    struct call c;
+    struct at_incoming *in;
+
+    world_init(&w);
+    w.server.on_request = NULL;
+    CHECK_INT(at_engine_want(w.client.engine, at_bytes_of(contract)), 0);
+    connect_world(&w);
+    for (int round = 0; round < 2; round++) {
+        start(&w.client, &c, "GetItem", (struct at_bytes){0}, AT_SECOND_NS);
+        turn_both(&w, 2);
+        in = taken(&w.server);
+        CHECK(!at_incoming_is_cancelled(in));
+        at_engine_abandon(w.client.engine, &c.p);
+        CHECK(at_incoming_is_cancelled(in)); /* no turn of the server in between */
+        test_turn(&w.server, 0);
+        CHECK_INT(w.server.cancelled, round + 1);
+        if (round == 1) {
+            test_owner_deinit(
+                &w.client); /* the region that the word is in: kept for this request */
+            test_turn(&w.server, 0);
+            test_turn(&w.server, 0);
+            CHECK(w.server.engine->links[0] == NULL);
+            CHECK(at_incoming_is_cancelled(in));
+        }
+        at_engine_answer(w.server.engine, in, AT_STATUS_CANCELLED, (struct at_bytes){0},
+                         (struct at_bytes){0}, 0);
+        if (round == 0) {
+            turn_both(&w, 2);
+        }
+    }
+    test_owner_deinit(&w.server);
+}
+
 /* Doorbells at 0 and no layout in OPEN: what a supervisor hands out that knows of neither. */
 TEST(channels_of_an_older_supervisor_wake_and_have_layout_1)
 {

@@ -201,6 +201,17 @@ static void unwatch(struct at_link *l)
     }
 }
 
+static void release(struct at_link *l)
+{
+    if (l->channel.mine != NULL) {
+        at_channel_deinit(&l->channel);
+    } else {
+        at_region_release(l->mine, l->mine_bytes);
+    }
+    free(l->slots);
+    free(l);
+}
+
 void at_link_free(struct at_link *l)
 {
     struct at_engine *e = l->engine;
@@ -216,17 +227,22 @@ void at_link_free(struct at_link *l)
         e->generations[l->index]++;
     }
     at_upkeep_leave(l);
-    if (l->channel.mine != NULL) {
-        at_channel_deinit(&l->channel);
-    } else {
-        at_region_release(l->mine, l->mine_bytes);
-    }
     at_close(&l->lifeline);
     at_close(&l->bell_mine);
     at_close(&l->bell_peer);
     at_methods_deinit(&l->methods);
-    free(l->slots);
-    free(l);
+    l->gone = true;
+    if (l->orphans == 0 || e->closing) {
+        release(l);
+    }
+}
+
+void at_link_unkeep(struct at_link *l)
+{
+    l->orphans--;
+    if (l->gone && l->orphans == 0) {
+        release(l);
+    }
 }
 
 static int accept_attach(struct at_link *l, struct at_message *m)

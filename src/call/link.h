@@ -75,6 +75,8 @@ struct at_link {
     size_t held_bytes; /* of whole requests that are not answered yet */
     size_t part_bytes; /* of half ones, as far as they have come */
     uint32_t parts;    /* half ones */
+    uint32_t orphans;  /* unanswered requests of the lost peer: what they read stays mapped */
+    bool gone;         /* at_link_free() has run, and only orphans keep this */
     char peer_service[AT_CALL_NAME_ROOM];
     char peer_instance[AT_CALL_NAME_ROOM];
 };
@@ -126,6 +128,8 @@ enum at_deadline_kind {
 int at_link_new(struct at_engine *e, const struct at_service_open *open, struct at_message *m,
                 struct at_link **ret);
 void at_link_free(struct at_link *l);
+/* An orphan was answered. */
+void at_link_unkeep(struct at_link *l);
 /* The lifeline is readable or ended. */
 void at_link_lifeline(struct at_link *l);
 /* Reads records until empty or budget; true when any. */

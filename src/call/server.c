@@ -95,6 +95,10 @@ static void give_back(struct at_engine *e, struct at_incoming *in)
         }
         in->link = NULL;
     }
+    if (in->orphan_of != NULL) {
+        at_link_unkeep(in->orphan_of);
+        in->orphan_of = NULL;
+    }
     free(in->copy);
     in->copy = NULL;
     if (e->spare_count >= SPARE_MAX || in->room_cap > ROOM_KEPT_BYTES) {
@@ -260,6 +264,8 @@ int at_server_take(struct at_link *l, const struct at_record *r)
     }
     in->link = l;
     in->call_id = r->call_id;
+    in->cancel_word = at_channel_cancel_word(&l->channel, r->call_id);
+    in->cancel_value = l->layout >= 2 ? r->call_id >> 16 : UINT32_MAX;
     in->method = r->code;
     in->deadline_ns = r->deadline_ns;
     in->span_id = r->span_id;
@@ -340,6 +346,8 @@ void at_server_lost(struct at_link *l)
         } else if (!in->complete) {
             give_back(e, in);
         } else {
+            in->orphan_of = l;
+            l->orphans++;
             atomic_store_explicit(&in->cancelled, true, memory_order_relaxed);
             if (e->ops->cancelled != NULL) {
                 e->ops->cancelled(e->user, in);
