@@ -1,5 +1,6 @@
 /* Calls of a bench over libatoll's channels. */
 #include <poll.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -7,6 +8,7 @@
 #include <atoll/message.h>
 
 #include "base/clock.h"
+#include "cli/bench_load.h"
 #include "cli/bench_way.h"
 #include "cli/callee.h"
 #include "cli/cli.h"

@@ -3,19 +3,20 @@
  * of an answer only what tells whether it was one.
  */
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/socket.h"
 #include "base/text.h"
+#include "cli/bench_load.h"
 #include "cli/bench_way.h"
 #include "cli/cli.h"
 #include "cli/config.h"

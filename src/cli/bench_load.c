@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/histogram.h"
 
 enum {
     BACKLOG_MAX = 1 << 20, /* calls that are due and wait for a free slot */
@@ -68,17 +70,22 @@ void at_bench_ended(struct at_bench_run *run, uint32_t slot, int status, const c
 /* Calls that are due go into the backlog; from there into free slots. */
 static void feed_open(struct at_bench_run *run, uint64_t now)
 {
+    uint64_t *backlog = run->backlog;
+
+    if (backlog == NULL) {
+        return; /* a closed loop's */
+    }
     while (run->next_ns <= (double)now && run->next_ns < (double)run->end_ns) {
         if (run->backlog_count == BACKLOG_MAX) {
             run->result->unsent++;
         } else {
-            run->backlog[(run->backlog_first + run->backlog_count++) % BACKLOG_MAX] =
+            backlog[(run->backlog_first + run->backlog_count++) % BACKLOG_MAX] =
                 (uint64_t)run->next_ns;
         }
         run->next_ns += at_bench_gap(&run->random, run->load->rate);
     }
     for (int i = 0; i < BURST_MAX && run->backlog_count > 0 && run->free_count > 0; i++) {
-        uint64_t due = run->backlog[run->backlog_first];
+        uint64_t due = backlog[run->backlog_first];
 
         run->backlog_first = (run->backlog_first + 1) % BACKLOG_MAX;
         run->backlog_count--;

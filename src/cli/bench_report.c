@@ -1,16 +1,19 @@
 /* See bench_report.h. */
 #include "cli/bench_report.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <atoll/atoll.h>
 
 #include "base/bytes.h"
-#include "base/clock.h"
 #include "base/histogram.h"
-#include "base/text.h"
+#include "cli/bench_load.h"
+#include "cli/cli.h"
 #include "cli/out.h"
+#include "cli/rows.h"
+#include "control/operator.h"
 #include "pb/json.h"
 
 static const struct at_column columns[] = {

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <atoll/atoll.h>
+#include <atoll/message.h>
 
 #include "base/arena.h"
 #include "base/bytes.h"
@@ -26,7 +27,6 @@
 #include "control/operator.h"
 #include "pb/codec.h"
 #include "pb/fault.h"
-#include "pb/json.h"
 #include "pb/json_message.h"
 #include "pb/pool.h"
 #include "plan/limits.h"

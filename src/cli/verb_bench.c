@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 
 #include <atoll/atoll.h>
+#include <atoll/message.h>
 
 #include "base/arena.h"
 #include "base/bytes.h"
@@ -21,11 +22,13 @@
 #include "cli/bench_way.h"
 #include "cli/callee.h"
 #include "cli/cli.h"
+#include "cli/config.h"
+#include "cli/oplink.h"
 #include "cli/out.h"
 #include "cli/rows.h"
-#include "control/operator.h"
 #include "pb/codec.h"
 #include "pb/fault.h"
+#include "pb/json.h"
 #include "pb/pool.h"
 
 enum { LIST_MAX = 16, PAYLOAD_MAX = 64 << 20, OPEN_SLOTS = 1024 };

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <atoll/atoll.h>
+#include <atoll/message.h>
 
 #include "base/arena.h"
 #include "base/bytes.h"
@@ -15,6 +16,7 @@
 #include "base/text.h"
 #include "cli/callee.h"
 #include "cli/cli.h"
+#include "cli/oplink.h"
 #include "cli/out.h"
 #include "pb/codec.h"
 #include "pb/fault.h"
