@@ -47,6 +47,7 @@ int at_engine_new(const struct at_engine_ops *ops, void *user, int control_fd,
     at_list_init(&e->due);
     at_list_init(&e->unshown);
     at_list_init(&e->spare);
+    at_buffers_init(&e->buffers);
     at_map_init(&e->targets, 0);
     e->retry.kind = AT_DEADLINE_RETRY;
     e->message = malloc(sizeof(*e->message));
@@ -55,6 +56,7 @@ int at_engine_new(const struct at_engine_ops *ops, void *user, int control_fd,
         r = ops->watch(user, control_fd, EPOLLIN, AT_WATCH_CONTROL, &e->watch_control);
     }
     if (r < 0) {
+        at_buffers_deinit(&e->buffers);
         free(e->message);
         free(e);
         return r;
@@ -90,6 +92,7 @@ struct at_engine *at_engine_free(struct at_engine *e)
         e->ops->unwatch(e->user, e->control, e->watch_control);
     }
     at_deadlines_deinit(&e->deadlines);
+    at_buffers_deinit(&e->buffers);
     free(e->links);
     free(e->generations);
     free(e->message);
@@ -336,6 +339,16 @@ bool at_engine_arm(struct at_engine *e)
         }
     }
     return quiet;
+}
+
+void *at_engine_buffer(struct at_engine *e, size_t len, struct at_list *holder)
+{
+    return at_upkeep_buffer(e, len, holder);
+}
+
+struct at_buffers *at_engine_buffers(struct at_engine *e)
+{
+    return &e->buffers;
 }
 
 uint64_t at_engine_next_deadline(const struct at_engine *e)

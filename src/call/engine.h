@@ -20,9 +20,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/bytes.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "call/buffers.h"
 #include "call/call.h"
 #include "call/deadlines.h"
 #include "call/limits.h"
@@ -96,8 +98,12 @@ struct at_incoming {
     uint64_t deadline_ns;
     uint8_t trace_id[16];
     uint64_t span_id;
-    uint8_t *room; /* meta, then body */
+    uint8_t *room; /* meta, then body: `small`, or in a buffer */
     uint32_t room_cap;
+    uint8_t *small; /* malloc; stays when this is used again */
+    uint32_t small_cap;
+    struct at_list held;   /* buffers (call/buffers.h) of the request, and what the answer is in */
+    struct at_arena arena; /* the same: taken over from the owner */
     uint32_t total_len;
     uint32_t meta_len;
     uint32_t got;
@@ -177,6 +183,10 @@ void at_engine_cork(struct at_engine *e);
 void at_engine_show(struct at_engine *e);
 /* Announces sleep on every channel. False: something came meanwhile, run again. */
 bool at_engine_arm(struct at_engine *e);
+/* As at_buffers_take(), of this process. */
+void *at_engine_buffer(struct at_engine *e, size_t len, struct at_list *holder);
+/* To give them back to. */
+struct at_buffers *at_engine_buffers(struct at_engine *e);
 /* 0: none; else absolute, perhaps past. */
 uint64_t at_engine_next_deadline(const struct at_engine *e);
 

@@ -9,6 +9,7 @@
 #ifndef AT_CALL_LINK_H
 #define AT_CALL_LINK_H
 
+#include "call/buffers.h"
 #include "call/engine.h"
 #include "call/methods.h"
 #include "policy/balance.h"
@@ -101,7 +102,8 @@ struct at_engine {
     struct at_target *targets_lately[AT_ENGINE_TARGETS_LATELY]; /* by where the name lies */
     uint64_t next_request;
     struct at_deadlines deadlines;
-    struct at_deadline upkeep;  /* see upkeep.h */
+    struct at_deadline upkeep; /* see upkeep.h */
+    struct at_buffers buffers;
     uint32_t windows;           /* that channels of this process write into */
     struct at_deadline retry;   /* control messages that did not fit */
     struct at_message *message; /* room to receive; 64 KiB, touched only as far as used */

@@ -13,61 +13,94 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/bytes.h"
 #include "base/list.h"
+#include "call/buffers.h"
 #include "call/call.h"
 #include "call/engine.h"
 #include "call/limits.h"
 #include "call/link.h"
+#include "call/upkeep.h"
 #include "control/service.h"
 #include "shm/channel.h"
 
-enum { SPARE_MAX = 32, ROOM_FIRST_BYTES = 256, ROOM_KEPT_BYTES = 16384 };
+enum { SPARE_MAX = 32, ROOM_FIRST_BYTES = 256 };
 
-/* Room for so many bytes that are here; not for what a peer only says will come. */
-static int grow(struct at_incoming *in, uint32_t bytes)
+/* Room of the small kind, for so many bytes. */
+static int grow_small(struct at_incoming *in, uint32_t bytes)
 {
-    uint32_t cap = in->room_cap * 2 < ROOM_FIRST_BYTES ? ROOM_FIRST_BYTES : in->room_cap * 2;
+    uint32_t cap = in->small_cap * 2 < ROOM_FIRST_BYTES ? ROOM_FIRST_BYTES : in->small_cap * 2;
     uint8_t *bigger;
 
-    if (bytes <= in->room_cap) {
-        return 0;
+    if (bytes > in->small_cap) {
+        cap = cap < bytes ? bytes : cap;
+        bigger = realloc(in->small, cap);
+        if (bigger == NULL) {
+            return -ENOMEM;
+        }
+        in->small = bigger;
+        in->small_cap = cap;
     }
-    cap = cap < bytes ? bytes : cap;
-    bigger = realloc(in->room, cap);
-    if (bigger == NULL) {
-        return -ENOMEM;
-    }
-    in->room = bigger;
-    in->room_cap = cap;
+    in->room = in->small;
+    in->room_cap = in->small_cap;
     return 0;
 }
 
-static struct at_incoming *take_incoming(struct at_engine *e, uint32_t bytes)
+/*
+ * Room for so many bytes that are here, of a message that is to have `total`: of a small one for no
+ * more than has come. A buffer's pages cost nothing before they are written, so it has the full
+ * length from the start.
+ */
+static int grow(struct at_engine *e, struct at_incoming *in, uint32_t bytes, uint32_t total)
+{
+    if (bytes <= in->room_cap) {
+        return 0;
+    }
+    if (total <= AT_CALL_SMALL_BYTES) {
+        return grow_small(in, bytes);
+    }
+    in->room = at_upkeep_buffer(e, total, &in->held);
+    in->room_cap = in->room == NULL ? 0 : total;
+    return in->room == NULL ? -ENOMEM : 0;
+}
+
+static void free_incoming(struct at_engine *e, struct at_incoming *in)
+{
+    at_buffers_give(&e->buffers, &in->held);
+    free(in->small);
+    free(in);
+}
+
+static struct at_incoming *take_incoming(struct at_engine *e, uint32_t bytes, uint32_t total)
 {
     struct at_incoming *in;
 
     if (!at_list_is_empty(&e->spare)) {
-        uint8_t *room;
+        uint8_t *small;
         uint32_t cap;
 
         in = at_container_of(e->spare.next, struct at_incoming, entry);
         at_list_remove(&in->entry);
         e->spare_count--;
-        room = in->room;
-        cap = in->room_cap;
+        small = in->small;
+        cap = in->small_cap;
         memset(in, 0, offsetof(struct at_incoming, caller_service));
-        in->room = room;
-        in->room_cap = cap;
+        in->small = small;
+        in->small_cap = cap;
     } else {
         in = calloc(1, sizeof(*in));
         if (in == NULL) {
             return NULL;
         }
     }
-    if (grow(in, bytes) < 0) {
-        free(in->room);
-        free(in);
+    at_list_init(&in->held);
+    if (total <= AT_CALL_SMALL_BYTES) {
+        in->room = in->small;
+        in->room_cap = in->small_cap;
+    }
+    if (grow(e, in, bytes, total) < 0) {
+        free_incoming(e, in);
         return NULL;
     }
     return in;
@@ -101,9 +134,11 @@ static void give_back(struct at_engine *e, struct at_incoming *in)
     }
     free(in->copy);
     in->copy = NULL;
-    if (e->spare_count >= SPARE_MAX || in->room_cap > ROOM_KEPT_BYTES) {
-        free(in->room);
-        free(in);
+    at_arena_deinit(&in->arena);
+    at_buffers_give(&e->buffers, &in->held);
+    in->room = NULL;
+    if (e->spare_count >= SPARE_MAX) {
+        free_incoming(e, in);
         return;
     }
     at_list_insert_after(&e->spare, &in->entry);
@@ -115,8 +150,7 @@ void at_server_free_spare(struct at_engine *e)
     at_list_foreach_safe (it, &e->spare) {
         struct at_incoming *in = at_container_of(it, struct at_incoming, entry);
 
-        free(in->room);
-        free(in);
+        free_incoming(e, in);
     }
 }
 
@@ -258,7 +292,7 @@ int at_server_take(struct at_link *l, const struct at_record *r)
     if (l->parts >= AT_CALL_PARTS_MAX && r->len < r->total_len) {
         return AT_RULE_MESSAGE_SIZE;
     }
-    in = take_incoming(l->engine, r->len);
+    in = take_incoming(l->engine, r->len, r->total_len);
     if (in == NULL) {
         return AT_RULE_LAST; /* out of memory: end this channel, its other calls may be resent */
     }
@@ -300,7 +334,7 @@ int at_server_take_data(struct at_link *l, const struct at_record *r)
     if (r->len == 0 || r->offset != in->got || r->len > in->total_len - in->got) {
         return AT_RULE_MESSAGE;
     }
-    if (grow(in, in->got + r->len) < 0) {
+    if (grow(l->engine, in, in->got + r->len, in->total_len) < 0) {
         return AT_RULE_LAST; /* as in at_server_take() */
     }
     at_channel_copy(&l->channel, 0, in->room + in->got, r->len);

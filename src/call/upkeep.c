@@ -124,9 +124,15 @@ static bool look_after(struct at_link *l)
     return l->channel.window.at != NULL;
 }
 
+void *at_upkeep_buffer(struct at_engine *e, size_t len, struct at_list *holder)
+{
+    (void)watch_over(e); /* without memory for that: the next one sees to it */
+    return at_buffers_take(&e->buffers, len, holder);
+}
+
 void at_upkeep_expired(struct at_engine *e)
 {
-    bool any = false;
+    bool any = at_buffers_tidy(&e->buffers);
 
     for (uint32_t i = 0; i < e->link_cap; i++) {
         any = (e->links[i] != NULL && look_after(e->links[i])) || any;

@@ -1,17 +1,18 @@
 /*
  * Upkeep: what large messages make a process take, and what brings it back.
  *
- * A channel gets a window (shm/window.h) with its first message that is larger than a record. A
- * second after something of this kind was used last it is given back: one deadline for all of it,
+ * A channel gets a window (shm/window.h) with its first message that is larger than a record, and
+ * whoever gets one, a buffer (call/buffers.h). A second after something of this kind was used last it is given back: one deadline for all of it,
  * which stands only while there is something to give back, so an idle process is woken once more
  * and then never again.
  */
 #ifndef AT_CALL_UPKEEP_H
 #define AT_CALL_UPKEEP_H
 
+#include <stddef.h>
 #include <stdint.h>
 
-#include "base/bytes.h"
+#include "base/list.h"
 #include "control/message.h"
 #include "shm/channel.h"
 
@@ -38,6 +39,8 @@ int at_upkeep_returned(struct at_link *l, const struct at_record *r);
 void at_upkeep_pay(struct at_link *l);
 /* The link is freed. */
 void at_upkeep_leave(struct at_link *l);
+/* As at_buffers_take(), and looks after it when it has come back. */
+void *at_upkeep_buffer(struct at_engine *e, size_t len, struct at_list *holder);
 /* The deadline passed. */
 void at_upkeep_expired(struct at_engine *e);
 

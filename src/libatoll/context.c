@@ -39,16 +39,27 @@ void at_context_init(struct atoll_call *call, struct at_process *p)
     call->caller = "";
     call->reason = "";
     at_arena_init(&call->arena, AT_LIB_ARENA_FIRST, AT_LIB_ARENA_MAX);
+    at_list_init(&call->held);
     call->memory.life = at_now_ns();
+}
+
+static void give_buffers(struct atoll_call *call)
+{
+    if (!at_list_is_empty(&call->held)) {
+        at_buffers_give(at_process_is_forked() ? NULL : at_engine_buffers(call->process->engine),
+                        &call->held);
+    }
 }
 
 void at_context_deinit(struct atoll_call *call)
 {
+    give_buffers(call);
     at_arena_deinit(&call->arena);
 }
 
 void at_context_clear(struct atoll_call *call)
 {
+    give_buffers(call);
     if (call->arena.taken_bytes > AT_LIB_ARENA_KEPT) {
         at_arena_deinit(&call->arena);
         at_arena_init(&call->arena, AT_LIB_ARENA_FIRST, AT_LIB_ARENA_MAX);

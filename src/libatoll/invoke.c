@@ -24,7 +24,13 @@ static void *reply_room(void *user, size_t len)
 {
     struct atoll_call *call = user;
 
-    return at_arena_alloc(&call->arena, len, 16);
+    if (len <= AT_CALL_SMALL_BYTES) {
+        return at_arena_alloc(&call->arena, len, 16);
+    }
+    if (len > AT_LIB_ARENA_MAX || at_buffers_size(&call->held) > AT_LIB_ARENA_MAX - len) {
+        return NULL;
+    }
+    return at_engine_buffer(call->process->engine, len, &call->held);
 }
 
 /* Lock held; the context belongs to a thread that waits, so its memory may be used. */

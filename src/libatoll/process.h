@@ -97,6 +97,7 @@ struct atoll_call {
         struct at_arena arena;
         struct atoll_memory memory; /* begins with the arena */
     };
+    struct at_list held; /* buffers (call/buffers.h) of large replies */
     struct at_pending pending;
     struct at_incoming *in; /* the request being served */
     const char *caller;     /* "" in a root */
