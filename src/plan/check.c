@@ -268,8 +268,22 @@ static const char *contracts_rule(const struct at_plan *plan, const struct at_pl
     return NULL;
 }
 
-static rule *const rules[] = {name_rule, program_rule, env_rule,      edges_rule,
-                              life_rule, limits_rule,  contracts_rule};
+static const char *weights_rule(const struct at_plan *plan, const struct at_plan_service *s,
+                                uint64_t contracts_bytes)
+{
+    if (s->weights.count > s->replicas) {
+        return "it has more weights than replicas";
+    }
+    for (size_t i = 0; i < s->weights.count; i++) {
+        if (s->weights.at[i] < 1 || s->weights.at[i] > AT_PLAN_WEIGHT_MAX) {
+            return "its weights are out of range";
+        }
+    }
+    return NULL;
+}
+
+static rule *const rules[] = {name_rule, program_rule, env_rule,       edges_rule,
+                              life_rule, limits_rule,  contracts_rule, weights_rule};
 
 static int refuse(struct at_diag *diag, const char *what, const char *name, const char *why)
 {
@@ -358,6 +372,63 @@ static int check_listener(const struct at_plan *plan, size_t index, struct at_di
     return 0;
 }
 
+bool at_plan_is_key(struct at_bytes path)
+{
+    struct at_bytes piece;
+    size_t depth = 0;
+
+    if (path.len == 0 || path.len > AT_PLAN_KEY_MAX || path.at[path.len - 1] == '.') {
+        return false;
+    }
+    while (at_bytes_cut(&path, '.', &piece)) {
+        if (!is_identifier(piece) || ++depth > AT_PLAN_KEY_DEPTH_MAX) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What is wrong with the policy, or NULL. */
+static const char *judge_policy(const struct at_plan *plan, size_t index)
+{
+    const struct at_plan_policy *p = &plan->policies[index];
+    const struct at_plan_policy *before = index == 0 ? NULL : p - 1;
+
+    if (!is_callable(plan, p->to) ||
+        (p->from != AT_PLAN_ANYBODY && p->from >= plan->service_count)) {
+        return "it is for a service that is none";
+    }
+    if (before != NULL &&
+        (p->to < before->to || (p->to == before->to && p->from <= before->from))) {
+        return "it is out of order";
+    }
+    if (p->balance < AT_PLAN_LEAST_REQUESTS || p->balance > AT_PLAN_HASH ||
+        !is_duration(p->slow_start_ns) ||
+        (p->bound != 0 && (p->bound < AT_PLAN_BOUND_MIN || p->bound > AT_PLAN_BOUND_MAX))) {
+        return "its balance is unknown or out of range";
+    }
+    if (p->balance == AT_PLAN_HASH ? !at_plan_is_key(at_bytes_of(p->key))
+                                   : p->key[0] != '\0' || p->bound != 0) {
+        return "its key is no field";
+    }
+    return NULL;
+}
+
+static int check_policies(const struct at_plan *plan, struct at_diag *diag)
+{
+    if (plan->policy_count > AT_PLAN_POLICIES_MAX) {
+        return refuse(diag, "system", plan->system, "it has too many policies");
+    }
+    for (size_t i = 0; i < plan->policy_count; i++) {
+        const char *why = judge_policy(plan, i);
+
+        if (why != NULL) {
+            return refuse(diag, "a policy", "", why);
+        }
+    }
+    return 0;
+}
+
 int at_plan_check(const struct at_plan *plan, uint64_t contracts_bytes, struct at_diag *diag)
 {
     int r = 0;
@@ -387,5 +458,5 @@ int at_plan_check(const struct at_plan *plan, uint64_t contracts_bytes, struct a
     for (size_t i = 0; r == 0 && i < plan->listener_count; i++) {
         r = check_listener(plan, i, diag);
     }
-    return r;
+    return r == 0 ? check_policies(plan, diag) : r;
 }

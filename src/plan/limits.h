@@ -26,6 +26,12 @@ enum {
     AT_PLAN_ADDRESS_MAX = 45,          /* longer than any numeric address */
     AT_PLAN_NOFILE_MIN = 16,           /* a service that cannot even start */
     AT_PLAN_NOFILE_MAX = 1 << 20,      /* beyond the kernel's own default ceiling */
+    AT_PLAN_POLICIES_MAX = 4096,       /* policies that eat the supervisor's memory and time */
+    AT_PLAN_WEIGHT_MAX = 1000,         /* shares that overflow in policy/balance.c */
+    AT_PLAN_KEY_MAX = 127,             /* a path of fields that does not fit a control message */
+    AT_PLAN_KEY_DEPTH_MAX = 8,         /* the same, that costs a walk with every call */
+    AT_PLAN_BOUND_MIN = 101,           /* percent: with 100 no key would stay with its instance */
+    AT_PLAN_BOUND_MAX = 10000,         /* percent: sums that overflow in policy/balance.c */
     AT_PLAN_GATEWAY_BYTES_MAX = 60000, /* a slice that does not fit a control message */
 };
 

@@ -58,6 +58,7 @@ static const struct at_record_field service_fields[] = {
     SERVICE_U32(uses_line),
     SERVICE_U32(command_line),
     SERVICE_U32(command_col),
+    SERVICE_LIST(weights, AT_RECORD_NUMBERS, AT_PLAN_REPLICAS_MAX, 0),
 };
 
 static const struct at_record_field listener_fields[] = {
@@ -70,11 +71,21 @@ static const struct at_record_field listener_fields[] = {
     AT_RECORD_U32_FIELD(struct at_plan_listener, col),
 };
 
+static const struct at_record_field policy_fields[] = {
+    AT_RECORD_U32_FIELD(struct at_plan_policy, to),
+    AT_RECORD_U32_FIELD(struct at_plan_policy, from),
+    AT_RECORD_U32_FIELD(struct at_plan_policy, balance),
+    AT_RECORD_U32_FIELD(struct at_plan_policy, bound),
+    AT_RECORD_U64_FIELD(struct at_plan_policy, slow_start_ns),
+    AT_RECORD_STRING_FIELD(struct at_plan_policy, key, AT_PLAN_KEY_MAX),
+};
+
 #define TABLE(name, fields) {name, fields, sizeof(fields) / sizeof((fields)[0])}
 
 static const struct at_record_table system_table = TABLE("system", system_fields);
 static const struct at_record_table service_table = TABLE("service", service_fields);
 static const struct at_record_table listener_table = TABLE("listener", listener_fields);
+static const struct at_record_table policy_table = TABLE("policy", policy_fields);
 
 void at_plan_init(struct at_plan *plan)
 {
@@ -103,6 +114,10 @@ int at_plan_pack(const struct at_plan *plan, struct at_text *out)
     at_record_put_u32(out, (uint32_t)plan->listener_count);
     for (size_t i = 0; i < plan->listener_count; i++) {
         at_record_pack(&listener_table, &plan->listeners[i], out);
+    }
+    at_record_put_u32(out, (uint32_t)plan->policy_count);
+    for (size_t i = 0; i < plan->policy_count; i++) {
+        at_record_pack(&policy_table, &plan->policies[i], out);
     }
     if (out->failed) {
         return -ENOMEM;
@@ -179,6 +194,7 @@ static int unpack_body(struct unpacking *u, struct at_plan *plan)
 {
     void *services = NULL;
     void *listeners = NULL;
+    void *policies = NULL;
     int err = at_record_unpack(&system_table, &u->r, u->arena, plan, u->diag);
 
     if (err == 0) {
@@ -189,8 +205,13 @@ static int unpack_body(struct unpacking *u, struct at_plan *plan)
         err = unpack_array(u, &listener_table, sizeof(*plan->listeners), AT_PLAN_LISTENERS_MAX,
                            &listeners, &plan->listener_count);
     }
+    if (err == 0) {
+        err = unpack_array(u, &policy_table, sizeof(*plan->policies), AT_PLAN_POLICIES_MAX,
+                           &policies, &plan->policy_count);
+    }
     plan->services = services;
     plan->listeners = listeners;
+    plan->policies = policies;
     return err;
 }
 
@@ -254,6 +275,22 @@ bool at_plan_may_call(const struct at_plan *plan, uint32_t from, uint32_t to)
         }
     }
     return false;
+}
+
+const struct at_plan_policy *at_plan_policy_of(const struct at_plan *plan, uint32_t from,
+                                               uint32_t to)
+{
+    const struct at_plan_policy *of_all = NULL;
+
+    for (size_t i = 0; i < plan->policy_count; i++) {
+        const struct at_plan_policy *p = &plan->policies[i];
+
+        if (p->to == to && p->from == from) {
+            return p;
+        }
+        of_all = p->to == to && p->from == AT_PLAN_ANYBODY ? p : of_all;
+    }
+    return of_all;
 }
 
 int at_plan_role(const struct at_plan *plan, enum at_plan_kind kind)

@@ -52,6 +52,14 @@ enum at_plan_ready {
     AT_PLAN_READY_EXEC = 2,  /* ready once it has lived for a moment after exec */
 };
 
+/* How calls are spread over instances; the numbers of policy/balance.h. */
+enum at_plan_balance {
+    AT_PLAN_LEAST_REQUESTS = 1,
+    AT_PLAN_ROUND_ROBIN = 2,
+    AT_PLAN_P2C = 3,
+    AT_PLAN_HASH = 4,
+};
+
 struct at_plan_strings {
     const char **at;
     size_t count;
@@ -70,6 +78,23 @@ struct at_plan_dependency {
 struct at_plan_dependencies {
     struct at_plan_dependency *at;
     size_t count;
+};
+
+struct at_plan_numbers {
+    uint32_t *at;
+    size_t count;
+};
+
+#define AT_PLAN_ANYBODY UINT32_MAX /* at_plan_policy.from: whoever has none of its own */
+
+/* What holds for calls from one service to another. */
+struct at_plan_policy {
+    uint32_t to;      /* index of a service */
+    uint32_t from;    /* the same, or AT_PLAN_ANYBODY */
+    uint32_t balance; /* enum at_plan_balance */
+    uint32_t bound;   /* HASH: percent of its part that an instance may have; 0: the default */
+    uint64_t slow_start_ns; /* 0: none */
+    const char *key;        /* HASH: path of a field of the request, "cart.id"; else "" */
 };
 
 /* Strings are NUL-terminated and never NULL ("" when absent). Times are nanoseconds. */
@@ -105,6 +130,7 @@ struct at_plan_service {
     uint32_t uses_line;                     /* line of its `uses`; 0: it has none */
     uint32_t command_line;                  /* where its `command` stands; 0: nowhere */
     uint32_t command_col;
+    struct at_plan_numbers weights; /* of its first instances; others have 1 */
 };
 
 struct at_plan_listener {
@@ -125,6 +151,8 @@ struct at_plan {
     size_t service_count;
     struct at_plan_listener *listeners;
     size_t listener_count;
+    struct at_plan_policy *policies; /* sorted by `to`, then `from`; no duplicates */
+    size_t policy_count;
 };
 
 /* Empty, with an arena. Always safe to deinit. */
@@ -149,6 +177,8 @@ int at_plan_unpack(struct at_bytes in, uint64_t contracts_bytes, struct at_plan 
 bool at_plan_is_name(struct at_bytes name);
 /* Full name of a proto service: identifiers with '.' between, ≤ AT_PLAN_CONTRACT_NAME_MAX. */
 bool at_plan_is_contract(struct at_bytes name);
+/* Path of a field: identifiers with '.' between, ≤ AT_PLAN_KEY_MAX, ≤ AT_PLAN_KEY_DEPTH_MAX. */
+bool at_plan_is_key(struct at_bytes path);
 /* Would the two listeners take the same port? Wildcard addresses take every address. */
 bool at_plan_listeners_clash(const struct at_plan_listener *a, const struct at_plan_listener *b);
 /* Variables that the supervisor sets itself: a service's own may not take their names. */
@@ -161,6 +191,9 @@ int at_plan_find(const struct at_plan *plan, struct at_bytes name);
 int at_plan_provider(const struct at_plan *plan, struct at_bytes contract);
 /* Does `uses` of service `from` hold service `to`? */
 bool at_plan_may_call(const struct at_plan *plan, uint32_t from, uint32_t to);
+/* What holds for calls of service `from` (or AT_PLAN_ANYBODY) to `to`; NULL: nothing but defaults. */
+const struct at_plan_policy *at_plan_policy_of(const struct at_plan *plan, uint32_t from,
+                                               uint32_t to);
 /* Index of the first service of that kind, or -1. */
 int at_plan_role(const struct at_plan *plan, enum at_plan_kind kind);
 

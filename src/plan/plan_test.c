@@ -20,6 +20,8 @@ struct fixture {
     uint32_t uses[2];
     uint32_t served[1];
     struct at_plan_dependency depends[2];
+    struct at_plan_policy policies[2];
+    uint32_t weights[2];
 };
 
 enum { CONTRACTS_BYTES = 1000 };
@@ -78,7 +80,15 @@ static void make(struct fixture *f)
         .service_count = 4,
         .listeners = f->listeners,
         .listener_count = 1,
+        .policies = f->policies,
+        .policy_count = 2,
     };
+    f->policies[0] = (struct at_plan_policy){
+        .to = 3, .from = 2, .balance = AT_PLAN_HASH, .bound = 150, .key = "cart.id"};
+    f->policies[1] = (struct at_plan_policy){
+        .to = 3, .from = AT_PLAN_ANYBODY, .balance = AT_PLAN_P2C, .slow_start_ns = 9, .key = ""};
+    f->weights[0] = 3;
+    f->services[3].weights = (struct at_plan_numbers){f->weights, 1};
 }
 
 static struct at_text packed(const struct at_plan *plan)
@@ -111,6 +121,11 @@ TEST(what_was_packed_comes_back_and_packs_to_the_same_bytes)
     CHECK_INT(back.listeners[0].port, 8080);
     CHECK_INT(back.listeners[0].line, 9);
     CHECK_INT(back.listeners[0].col, 7);
+    CHECK_INT(back.services[3].weights.at[0], 3);
+    CHECK_STR(at_plan_policy_of(&back, 2, 3)->key, "cart.id");
+    CHECK_INT(at_plan_policy_of(&back, 2, 3)->bound, 150);
+    CHECK_INT(at_plan_policy_of(&back, 0, 3)->slow_start_ns, 9);
+    CHECK(at_plan_policy_of(&back, 0, 2) == NULL);
     twice = packed(&back);
     CHECK(at_bytes_equal(at_text_bytes(&once), at_text_bytes(&twice)));
     at_text_deinit(&once);
@@ -299,6 +314,22 @@ TEST(every_rule_refuses_what_breaks_it)
     refused((f.listeners[0].port = 65536, &f), "numeric");
     refused((f.listeners[0].services.count = 0, &f), "serves nothing");
     refused((f.served[0] = 0, &f), "services are none");
+    refused((f.services[3].weights.count = 2, &f), "more weights");
+    refused((f.weights[0] = 0, &f), "weights are out of range");
+    refused((f.weights[0] = AT_PLAN_WEIGHT_MAX + 1, &f), "weights are out of range");
+    refused((f.plan.policy_count = AT_PLAN_POLICIES_MAX + 1, &f), "too many policies");
+    refused((f.policies[0].to = 0, &f), "a service that is none");
+    refused((f.policies[0].from = 4, &f), "a service that is none");
+    refused((f.policies[0].from = AT_PLAN_ANYBODY, &f), "out of order");
+    refused((f.policies[0].balance = 0, &f), "balance is unknown");
+    refused((f.policies[1].balance = AT_PLAN_HASH + 1, &f), "balance is unknown");
+    refused((f.policies[0].bound = AT_PLAN_BOUND_MIN - 1, &f), "out of range");
+    refused((f.policies[0].bound = AT_PLAN_BOUND_MAX + 1, &f), "out of range");
+    refused((f.policies[1].slow_start_ns = UINT64_MAX, &f), "out of range");
+    refused((f.policies[0].key = "", &f), "key is no field");
+    refused((f.policies[0].key = "cart..id", &f), "key is no field");
+    refused((f.policies[0].key = "a.b.c.d.e.f.g.h.i", &f), "key is no field");
+    refused((f.policies[1].key = "id", &f), "key is no field");
 }
 
 TEST(listeners_on_one_port_clash_when_an_address_is_shared)

@@ -187,6 +187,7 @@ static const struct {
     [AT_RECORD_STRING] = {pack_string, unpack_string},
     [AT_RECORD_STRINGS] = {pack_strings, unpack_strings},
     [AT_RECORD_INDEXES] = {pack_indexes, unpack_indexes},
+    [AT_RECORD_NUMBERS] = {pack_indexes, unpack_indexes}, /* the same struct by another name */
     [AT_RECORD_DEPENDENCIES] = {pack_dependencies, unpack_dependencies},
 };
 

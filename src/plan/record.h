@@ -20,6 +20,7 @@ enum at_record_type {
     AT_RECORD_STRING,       /* const char * */
     AT_RECORD_STRINGS,      /* struct at_plan_strings */
     AT_RECORD_INDEXES,      /* struct at_plan_indexes */
+    AT_RECORD_NUMBERS,      /* struct at_plan_numbers */
     AT_RECORD_DEPENDENCIES, /* struct at_plan_dependencies */
 };
 

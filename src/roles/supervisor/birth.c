@@ -170,8 +170,11 @@ int at_instance_watch(struct at_instance *i)
 
 void at_instance_join(struct at_instance *i)
 {
-    i->party = (struct at_party){
-        .name = i->name, .service = i->service, .generation = i->generation, .sock = i->control};
+    i->party = (struct at_party){.name = i->name,
+                                 .service = i->service,
+                                 .generation = i->generation,
+                                 .ready_ns = i->ready_ns,
+                                 .sock = i->control};
     at_edges_join(&i->system->edges, &i->party);
 }
 

@@ -19,6 +19,7 @@
 #include "roles/supervisor/limits.h"
 #include "roles/supervisor/outbox.h"
 #include "roles/supervisor/permit.h"
+#include "roles/supervisor/spread.h"
 
 struct want {
     struct at_list link; /* in the party's wants */
@@ -280,6 +281,7 @@ static bool tell_both(struct at_edges *edges, const struct channel *c, const str
         .peer_generation = c->server->generation,
         .layout = layout,
     };
+    at_spread_tell(edges->plan, c->client->service, c->server, &to_client);
     int server_fds[] = {j->lifeline[1], j->bell[1], j->bell[0]};
     int client_fds[] = {j->lifeline[0], j->bell[0], j->bell[1]};
 

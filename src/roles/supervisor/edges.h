@@ -42,6 +42,7 @@ struct at_party {
     uint32_t layout_min;     /* of channels that it speaks; see at_edges_hello() */
     uint32_t layout_max;     /* 0: it has not said HELLO to us, no channel is opened yet */
     bool is_ready;           /* may be opened to */
+    uint64_t ready_ns;       /* since when */
     int sock;                /* control socket; stays the owner's */
     struct at_outbox outbox; /* what the socket does not take; see at_edges_ops.on_wait */
 };

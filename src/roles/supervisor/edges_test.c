@@ -209,6 +209,58 @@ TEST(a_want_is_answered_with_a_channel_to_each_ready_instance_now_and_later)
     finish(&s);
 }
 
+TEST(the_caller_hears_how_its_calls_are_spread_and_what_each_instance_weighs)
+{
+    static uint32_t weights[] = {3};
+    static struct at_plan_policy policies[] = {
+        {.to = STOCK, .from = CART, .balance = AT_PLAN_HASH, .bound = 150, .key = "cart.id"},
+        {.to = STOCK,
+         .from = AT_PLAN_ANYBODY,
+         .balance = AT_PLAN_P2C,
+         .slow_start_ns = 9,
+         .key = ""}};
+    struct scene s;
+    struct end cart;
+    struct end operator;
+    struct end stock[2];
+    struct at_service_open open;
+
+    begin(&s);
+    plan.policies = policies;
+    plan.policy_count = 2;
+    services[STOCK].weights = (struct at_plan_numbers){weights, 1};
+    services[STOCK].replicas = 2;
+    join(&s, &cart, "cart.1", CART, 1);
+    join(&s, &operator, "operator", AT_EDGES_OPERATOR, 2);
+    join(&s, &stock[0], "stock.1", STOCK, 3);
+    join(&s, &stock[1], "stock.2", STOCK, 4);
+    stock[1].party.ready_ns = 77;
+    at_edges_ready(&s.edges, &stock[0].party);
+    at_edges_ready(&s.edges, &stock[1].party);
+    CHECK_INT(want(&s, &cart, 5, "stock", "", ""), 0);
+    open = expect_open(&s, &cart);
+    CHECK_INT(open.balance, AT_PLAN_HASH);
+    CHECK_INT(open.bound, 150);
+    CHECK_INT(open.slow_start_ns, 0);
+    CHECK_INT(open.weight, 3);
+    CHECK_INT(open.replicas, 2);
+    open = expect_open(&s, &cart);
+    CHECK(holds(open.key, "cart.id"));
+    CHECK_INT(open.weight, 1);
+    CHECK_INT(open.ready_ns, 77);
+    CHECK_INT(want(&s, &operator, 5, "stock", "", ""), 0);
+    open = expect_open(&s, &operator);
+    CHECK_INT(open.balance, AT_PLAN_P2C);
+    CHECK_INT(open.slow_start_ns, 9);
+    CHECK_INT(open.key.len, 0);
+    leave(&s, &cart, "ended");
+    leave(&s, &operator, "ended");
+    leave(&s, &stock[0], "ended");
+    leave(&s, &stock[1], "ended");
+    plan.policy_count = 0;
+    finish(&s);
+}
+
 TEST(two_contracts_of_one_service_are_two_wants_but_the_same_want_twice_is_one)
 {
     struct scene s;

@@ -88,6 +88,7 @@ static void announce(struct at_instance *i)
     i->ready_ns = at_instance_now(i);
     at_timer_set(i->timer, 0);
     at_edges_set_failed(&i->system->edges, i->service, NULL);
+    i->party.ready_ns = i->ready_ns;
     if (i->said_hello) {
         at_edges_ready(&i->system->edges, &i->party);
     }
