@@ -46,6 +46,7 @@ int at_engine_new(const struct at_engine_ops *ops, void *user, int control_fd,
     at_list_init(&e->dead);
     at_list_init(&e->due);
     at_list_init(&e->unshown);
+    at_deadlines_init(&e->deadlines);
     at_list_init(&e->spare);
     at_buffers_init(&e->buffers);
     at_map_init(&e->targets, 0);

@@ -265,6 +265,7 @@ TEST(a_server_that_grants_no_credit_gets_no_call)
     start(&client, &p, &o);
     CHECK_INT(liar_meet(&l, &client, false, 1, 7), 0);
     CHECK_INT(liar_attach(&l, 7, methods), 0);
+    at_engine_abandon(client.engine, &p); /* it only said WANT */
     start(&client, &p, &o);
     atomic_store(&l.mine->credit, 1);
     test_turn(&client, 0);

@@ -39,8 +39,8 @@ enum {
 #define AT_CALL_ATTACH_NS UINT64_C(5000000000)     /* a peer that never attaches is dropped */
 #define AT_CALL_WANT_FIRST_NS UINT64_C(1000000000) /* a lost channel is asked for again, first … */
 #define AT_CALL_WANT_LAST_NS                                                                       \
-    UINT64_C(30000000000)                   /* … and doubling up to this: no storm of WANTs */
+    UINT64_C(30000000000)                      /* … and doubling up to this: no storm of WANTs */
 #define AT_CALL_UPKEEP_NS UINT64_C(1000000000) /* memory unused for so long is given back */
-#define AT_CALL_RETRY_NS UINT64_C(50000000) /* the control socket was full: try again */
+#define AT_CALL_RETRY_NS UINT64_C(50000000)    /* the control socket was full: try again */
 
 #endif

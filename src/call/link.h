@@ -33,7 +33,7 @@ struct at_slot {
 
 struct at_link {
     struct at_engine *engine;
-    struct at_list entry; /* in engine->hot when hot */
+    struct at_list entry;      /* in engine->hot when hot */
     struct at_list of_unshown; /* in engine->unshown while corked records wait in its ring */
     struct at_list dead_entry;
     uint64_t id;

@@ -19,10 +19,16 @@ void at_metadata_add(struct at_writer *w, struct at_bytes key, struct at_bytes v
 
 bool at_metadata_next(struct at_bytes *rest, struct at_bytes *ret_key, struct at_bytes *ret_value)
 {
-    struct at_reader r = at_reader_over(rest->at, rest->len);
-    struct at_bytes key = at_read_bytes(&r, (size_t)at_read_le(&r, 1));
-    struct at_bytes value = at_read_bytes(&r, (size_t)at_read_le(&r, 2));
+    struct at_reader r;
+    struct at_bytes key;
+    struct at_bytes value;
 
+    if (rest->len == 0) {
+        return false; /* as most often */
+    }
+    r = at_reader_over(rest->at, rest->len);
+    key = at_read_bytes(&r, (size_t)at_read_le(&r, 1));
+    value = at_read_bytes(&r, (size_t)at_read_le(&r, 2));
     if (r.failed || key.len == 0) {
         return false;
     }

@@ -49,17 +49,14 @@ static bool is_name(struct at_bytes name, struct at_bytes contract, struct at_by
            (method.len == 0 || memcmp(name.at + contract.len + 1, method.at, method.len) == 0);
 }
 
-int at_methods_number(struct at_methods *m, struct at_bytes contract, struct at_bytes method)
+/* A function of its own, for its room on the stack costs more than the quick look. */
+static __attribute__((noinline)) int look_up(struct at_methods *m, size_t place,
+                                             struct at_bytes contract, struct at_bytes method)
 {
-    size_t place = ((uintptr_t)method.at >> 3 ^ (uintptr_t)method.at >> 6) % AT_METHODS_LATELY;
     char name[512];
-    struct at_writer w;
+    struct at_writer w = at_writer_over(name, sizeof(name));
     const struct at_map_entry *entry;
 
-    if (is_name(m->lately[place].name, contract, method)) {
-        return m->lately[place].number;
-    }
-    w = at_writer_over(name, sizeof(name));
     at_write_bytes(&w, contract);
     at_write_bytes(&w, AT_LIT("/"));
     at_write_bytes(&w, method);
@@ -70,4 +67,14 @@ int at_methods_number(struct at_methods *m, struct at_bytes contract, struct at_
     m->lately[place].name = entry->key;
     m->lately[place].number = (int)(uintptr_t)entry->value - 1;
     return m->lately[place].number;
+}
+
+int at_methods_number(struct at_methods *m, struct at_bytes contract, struct at_bytes method)
+{
+    size_t place = ((uintptr_t)method.at >> 3 ^ (uintptr_t)method.at >> 6) % AT_METHODS_LATELY;
+
+    if (is_name(m->lately[place].name, contract, method)) {
+        return m->lately[place].number;
+    }
+    return look_up(m, place, contract, method);
 }

@@ -76,11 +76,12 @@ TEST(deadlines_come_in_order_whatever_was_added_and_removed)
 {
     enum { N = 500 };
     static struct at_deadline d[N];
-    struct at_deadlines h = {0};
+    struct at_deadlines h;
     uint64_t last = 0;
     size_t seen = 0;
     struct at_deadline *first;
 
+    at_deadlines_init(&h);
     for (size_t i = 0; i < N; i++) {
         d[i].at_ns = (i * 7919) % 1009;
         CHECK_INT(at_deadlines_add(&h, &d[i]), 0);
@@ -102,10 +103,13 @@ TEST(deadlines_come_in_order_whatever_was_added_and_removed)
 
 static void add_some(void)
 {
-    struct at_deadline d[40] = {{0}};
-    struct at_deadlines h = {0};
+    struct at_deadline d[40];
+    struct at_deadlines h;
 
+    memset(d, 0, sizeof(d));
+    at_deadlines_init(&h);
     for (int i = 0; i < 40; i++) {
+        d[i].at_ns = (uint64_t)(i * 7 % 40);
         (void)at_deadlines_add(&h, &d[i]);
     }
     for (int i = 0; i < 40; i++) {
@@ -118,6 +122,23 @@ static void add_some(void)
 TEST(a_heap_that_cannot_grow_refuses_and_stays_whole)
 {
     WITH_EACH_ALLOCATION_FAILING(add_some());
+}
+
+TEST(deadlines_that_come_in_order_take_no_memory)
+{
+    static struct at_deadline d[1000];
+    struct at_deadline far = {.at_ns = UINT64_MAX};
+    struct at_deadlines h;
+
+    at_deadlines_init(&h);
+    CHECK_INT(at_deadlines_add(&h, &far), 0);
+    for (uint64_t i = 0; i < 1000; i++) {
+        d[i].at_ns = 1000 + i / 3;
+        CHECK_INT(at_deadlines_add(&h, &d[i]), 0);
+    }
+    CHECK(h.heap == NULL);
+    CHECK(at_deadlines_first(&h) == &d[0]);
+    at_deadlines_deinit(&h);
 }
 
 TEST(a_method_is_known_by_its_name_and_not_by_where_the_name_lies)

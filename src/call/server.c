@@ -25,7 +25,12 @@
 #include "control/service.h"
 #include "shm/channel.h"
 
-enum { SPARE_MAX = 32, ROOM_FIRST_BYTES = 256 };
+enum {
+    SPARE_MAX = AT_CALL_SLOTS, /* as many as one channel may have in work need no malloc() */
+    SPARE_LARGE_MAX = 32,      /* of those: with more room than SMALL_BYTES */
+    SMALL_BYTES = 1024,
+    ROOM_FIRST_BYTES = 256
+};
 
 /* Room of the small kind, for so many bytes. */
 static int grow_small(struct at_incoming *in, uint32_t bytes)
@@ -132,12 +137,14 @@ static void give_back(struct at_engine *e, struct at_incoming *in)
         at_link_unkeep(in->orphan_of);
         in->orphan_of = NULL;
     }
-    free(in->copy);
-    in->copy = NULL;
+    if (in->copy != NULL) {
+        free(in->copy);
+        in->copy = NULL;
+    }
     at_arena_deinit(&in->arena);
     at_buffers_give(&e->buffers, &in->held);
     in->room = NULL;
-    if (e->spare_count >= SPARE_MAX) {
+    if (e->spare_count >= (in->small_cap > SMALL_BYTES ? SPARE_LARGE_MAX : SPARE_MAX)) {
         free_incoming(e, in);
         return;
     }
@@ -162,25 +169,32 @@ void at_server_written(struct at_link *l, struct at_outgoing *out)
     give_back(l->engine, in);
 }
 
+static void answer_too_large(struct at_engine *e, struct at_incoming *in, struct at_bytes meta,
+                             struct at_bytes body)
+{
+    char text[160];
+
+    (void)snprintf(text, sizeof(text),
+                   "the answer of %zu bytes and %zu of metadata is over the limit of %d and %d",
+                   body.len, meta.len, AT_CALL_MESSAGE_MAX, AT_CALL_META_MAX);
+    at_engine_answer(e, in, AT_STATUS_RESOURCE_EXHAUSTED, at_bytes_of(text), (struct at_bytes){0},
+                     0);
+}
+
 void at_engine_answer(struct at_engine *e, struct at_incoming *in, uint32_t status,
                       struct at_bytes meta, struct at_bytes body, uint8_t flags)
 {
     struct at_link *l = in->link;
-    char text[160];
     uint32_t total;
 
+    if (body.len > AT_CALL_MESSAGE_MAX || meta.len > AT_CALL_META_MAX) {
+        answer_too_large(e, in, meta, body);
+        return;
+    }
     in->answered = true;
     if (l == NULL) {
         give_back(e, in);
         return;
-    }
-    if (body.len > AT_CALL_MESSAGE_MAX || meta.len > AT_CALL_META_MAX) {
-        (void)snprintf(text, sizeof(text),
-                       "the answer of %zu bytes and %zu of metadata is over the limit of %d and %d",
-                       body.len, meta.len, AT_CALL_MESSAGE_MAX, AT_CALL_META_MAX);
-        status = AT_STATUS_RESOURCE_EXHAUSTED;
-        meta = at_bytes_of(text);
-        body = (struct at_bytes){0};
     }
     total = (uint32_t)(meta.len + body.len);
     in->out = (struct at_outgoing){.meta = meta, .body = body};

@@ -107,7 +107,7 @@ void at_client_send_wants(struct at_engine *e, bool all)
             send_want(e, t);
         }
     }
-    if (e->want_unsent && e->retry.place == 0) {
+    if (e->want_unsent && !at_deadline_is_added(&e->retry)) {
         e->retry.at_ns = e->now_ns + AT_CALL_RETRY_NS;
         (void)at_deadlines_add(&e->deadlines, &e->retry);
     }
@@ -126,7 +126,7 @@ static void want_again(struct at_engine *e, struct at_target *t)
 
 static void plan_again(struct at_engine *e, struct at_target *t)
 {
-    if (t->lost && t->again.place == 0) {
+    if (t->lost && !at_deadline_is_added(&t->again)) {
         t->again.at_ns =
             t->not_before_ns > e->now_ns ? t->not_before_ns : e->now_ns + AT_CALL_WANT_FIRST_NS;
         (void)at_deadlines_add(&e->deadlines, &t->again); /* no memory: the next call urges */

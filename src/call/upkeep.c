@@ -27,7 +27,7 @@ const struct at_message_kind at_window_kind = {.type = AT_WINDOW,
 /* Sees to it that the deadline stands. */
 static int watch_over(struct at_engine *e)
 {
-    if (e->upkeep.place != 0) {
+    if (at_deadline_is_added(&e->upkeep)) {
         return 0;
     }
     e->upkeep =

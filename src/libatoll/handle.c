@@ -37,7 +37,7 @@ static int decode(struct atoll_call *call, const struct at_method *m, void **ret
     void *in = at_arena_alloc(&call->arena, desc->struct_size, 16);
     struct at_bytes body = at_incoming_body(call->in);
     uint32_t limit = at_method_max_request(m->desc);
-    struct at_pb_fault fault;
+    __attribute__((uninitialized)) struct at_pb_fault fault; /* 600 bytes, written on failure */
     int r;
 
     if (limit != 0 && body.len > limit) {

@@ -202,7 +202,7 @@ static int check_use(struct atoll_call *call)
 
 static int decode(struct atoll_call *call, const struct atoll_method_desc *m, void *out)
 {
-    struct at_pb_fault fault;
+    __attribute__((uninitialized)) struct at_pb_fault fault; /* 600 bytes, written on failure */
     int r = at_pb_decode(m->output, call->reply, &call->arena, out, &fault);
 
     if (r == 0) {

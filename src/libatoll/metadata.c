@@ -1,4 +1,6 @@
 /* Metadata of a call for the user: what goes out with requests and answers, what came in. */
+#include "call/metadata.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,7 +13,6 @@
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "call/engine.h"
-#include "call/metadata.h"
 #include "libatoll/limits.h"
 #include "libatoll/process.h"
 

@@ -212,12 +212,18 @@ static void refuse(struct at_process *p, struct at_incoming *in, uint32_t status
     at_process_changed(p);
 }
 
-/* Requests that will not run: expired, cancelled, too late, or in a circle. */
-static bool drop_hopeless(struct at_process *p, struct at_incoming *in, uint64_t now)
+/* Will the request not run: expired, cancelled, too late, or in a circle? */
+static bool is_hopeless(const struct at_process *p, const struct at_incoming *in, uint64_t now)
+{
+    return at_incoming_is_cancelled(in) || (in->deadline_ns != 0 && in->deadline_ns <= now) ||
+           p->serve->stopping || is_cycle(p, in);
+}
+
+static void drop(struct at_process *p, struct at_incoming *in, uint64_t now)
 {
     char text[160];
 
-    if (atomic_load_explicit(&in->cancelled, memory_order_relaxed)) {
+    if (at_incoming_is_cancelled(in)) {
         refuse(p, in, AT_STATUS_CANCELLED, "cancelled before it was started", 0);
     } else if (in->deadline_ns != 0 && in->deadline_ns <= now) {
         (void)snprintf(text, sizeof(text),
@@ -226,14 +232,20 @@ static bool drop_hopeless(struct at_process *p, struct at_incoming *in, uint64_t
         refuse(p, in, AT_STATUS_DEADLINE_EXCEEDED, text, 0);
     } else if (p->serve->stopping) {
         refuse(p, in, AT_STATUS_UNAVAILABLE, "the instance is stopping", AT_RECORD_NOT_EXECUTED);
-    } else if (is_cycle(p, in)) {
+    } else {
         (void)snprintf(text, sizeof(text),
                        "the call comes back in a circle and all %u threads wait in nested calls",
                        p->serve->threads_max);
         refuse(p, in, AT_STATUS_RESOURCE_EXHAUSTED, text, 0);
-    } else {
+    }
+}
+
+static bool drop_hopeless(struct at_process *p, struct at_incoming *in, uint64_t now)
+{
+    if (!is_hopeless(p, in, now)) {
         return false;
     }
+    drop(p, in, now);
     return true;
 }
 

@@ -107,7 +107,8 @@ int at_channel_put(struct at_channel *ch, const struct at_record *r, struct at_b
     if (x != 0) {
         return x;
     }
-    ring_write(ch, ch->tail, at_bytes_over(r, sizeof(*r))); /* aligned: a head never wraps */
+    /* Aligned: a head never wraps. */
+    memcpy(ch->mine->ring + (ch->tail & (ch->ring_bytes - 1)), r, sizeof(*r));
     ring_write(ch, ch->tail + (uint32_t)sizeof(*r), a);
     ring_write(ch, ch->tail + (uint32_t)sizeof(*r) + (uint32_t)a.len, b);
     ch->tail += need;
