@@ -78,6 +78,23 @@ int at_pb_size(const struct atoll_message_desc *desc, const void *message, size_
 int at_pb_encode_in_arena(const struct atoll_message_desc *desc, const void *message,
                           struct at_arena *arena, struct at_bytes *ret);
 /*
+ * Into pieces, for messages whose texts are too long to be worth a copy: bytes and strings of at
+ * least AT_PB_REFER_MIN are not copied but stand in the result where they are, between pieces of
+ * the arena. So the message's own memory must outlive the result. `may` (NULL: always) says whether
+ * that holds for these bytes; else they are copied.
+ */
+enum { AT_PB_REFER_MIN = 16384 };
+struct at_pb_pieces {
+    struct at_bytes *at; /* in the arena; none of them is empty */
+    size_t count;        /* 0: the message is empty */
+    size_t len;          /* sum */
+};
+typedef bool at_pb_may_refer(void *user, const void *at, size_t len);
+/* 0, or as at_pb_encode_in_arena(). What is short enough for that, is one piece. */
+int at_pb_encode_in_pieces(const struct atoll_message_desc *desc, const void *message,
+                           struct at_arena *arena, at_pb_may_refer *may, void *user,
+                           struct at_pb_pieces *ret);
+/*
  * Why the message could not be encoded, for people: "field lines[2].note is not well-formed UTF-8",
  * "the message shop.Order is longer than 2147483647 bytes". `result` is what any of the functions
  * above returned, not 0. Goes through the message again to find the field: for failures alone.
