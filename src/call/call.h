@@ -91,6 +91,23 @@ int at_calls_new(struct at_loop *loop, int control_fd, at_calls_other *on_other,
                  struct at_calls **ret);
 struct at_calls *at_calls_free(struct at_calls *calls); /* pending calls end CANCELLED */
 
+/*
+ * Serves as well, on the same loop: `request` gets whole requests, which are answered with
+ * at_calls_answer(), within the call or later. `cancelled`: nobody waits any more for one that is
+ * not answered yet; it is to be answered all the same, but not within this call. One whose channel
+ * is gone has no link then. methods: as at_engine_new()'s; borrowed.
+ */
+struct at_incoming;
+struct at_calls_serving {
+    struct at_bytes methods;
+    void (*request)(void *user, struct at_incoming *in);
+    void (*cancelled)(void *user, struct at_incoming *in);
+};
+void at_calls_serve(struct at_calls *calls, const struct at_calls_serving *serving);
+/* As at_engine_answer(). */
+void at_calls_answer(struct at_calls *calls, struct at_incoming *in, uint32_t status,
+                     struct at_bytes meta, struct at_bytes body);
+
 /* Asks for the contract's instances before the first call wants one. 0, -ENOMEM. */
 int at_calls_want(struct at_calls *calls, struct at_bytes contract);
 /* Would a call to the contract find a ready instance now? */

@@ -19,6 +19,7 @@ struct at_calls {
     struct at_timer *timer;
     struct at_engine *engine;
     at_calls_other *other;
+    struct at_calls_serving serving;
     void *user;
     struct at_list ios; /* struct watched */
     bool running;
@@ -127,7 +128,32 @@ static void on_other(void *user, struct at_message *m)
     }
 }
 
-static const struct at_engine_ops ops = {.watch = watch, .unwatch = unwatch, .other = on_other};
+static void on_request(void *user, struct at_incoming *in)
+{
+    struct at_calls *c = user;
+
+    if (c->serving.request == NULL) {
+        at_engine_answer(c->engine, in, AT_STATUS_UNIMPLEMENTED,
+                         AT_LIT("the process does not serve"), (struct at_bytes){0}, 0);
+        return;
+    }
+    c->serving.request(c->user, in);
+}
+
+static void on_cancelled(void *user, struct at_incoming *in)
+{
+    struct at_calls *c = user;
+
+    if (c->serving.cancelled != NULL) {
+        c->serving.cancelled(c->user, in);
+    }
+}
+
+static const struct at_engine_ops ops = {.watch = watch,
+                                         .unwatch = unwatch,
+                                         .request = on_request,
+                                         .cancelled = on_cancelled,
+                                         .other = on_other};
 
 int at_calls_new(struct at_loop *loop, int control_fd, at_calls_other *on_other_message, void *user,
                  struct at_calls **ret)
@@ -168,6 +194,19 @@ struct at_calls *at_calls_free(struct at_calls *c)
     (void)at_timer_remove(c->timer);
     free(c);
     return NULL;
+}
+
+void at_calls_serve(struct at_calls *calls, const struct at_calls_serving *serving)
+{
+    calls->serving = *serving;
+    at_engine_serve(calls->engine, serving->methods);
+}
+
+void at_calls_answer(struct at_calls *calls, struct at_incoming *in, uint32_t status,
+                     struct at_bytes meta, struct at_bytes body)
+{
+    at_engine_answer(calls->engine, in, status, meta, body, 0);
+    settle_later(calls);
 }
 
 int at_calls_want(struct at_calls *calls, struct at_bytes contract)

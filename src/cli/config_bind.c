@@ -472,6 +472,41 @@ static void bind_listeners(struct binder *b, const struct value *v)
     }
 }
 
+static void bind_locks(struct binder *b, const struct value *v)
+{
+    struct at_config *c = b->config;
+
+    if (v->node->kind != AT_YAML_MAP) {
+        wrong_type(b, v);
+        return;
+    }
+    c->locks = at_arena_zalloc(&c->arena, v->node->count, sizeof(*c->locks));
+    if (c->locks == NULL) {
+        b->failed = true;
+        return;
+    }
+    for (size_t i = 0; i < v->node->count; i++) {
+        struct at_yaml_node *key = v->node->pairs[i].key;
+        struct at_yaml_node *map = v->node->pairs[i].value;
+        struct at_config_lock *l;
+
+        if (at_config_is_extension(key->text)) {
+            continue;
+        }
+        l = &c->locks[c->lock_count++];
+        *l = (struct at_config_lock){.key = key, .path = path_of(b, v->path, key->text)};
+        if (map->kind != AT_YAML_MAP && !at_yaml_is_null(map)) {
+            struct at_config_error *e =
+                at_config_say(c->errors, AT_CONFIG_TYPE, map->place, l->path,
+                              "%s must be a map, not %s", l->path, at_yaml_kind_name(map));
+
+            at_config_hint(c->errors, e, "a plain lock is {}");
+        } else {
+            push(b, (struct job){v->key->table, map, l, l->path, key->place});
+        }
+    }
+}
+
 static void bind_ignored(struct binder *b, const struct value *v)
 {
     (void)at_config_warn(b->config->errors, AT_CONFIG_NOT_HONOURED, v->key_node->place, v->path,
@@ -496,7 +531,8 @@ static void (*const binders[AT_TYPES])(struct binder *b, const struct value *v) 
     [AT_TYPE_SIGNAL] = bind_signal,     [AT_TYPE_RESTART] = bind_restart,
     [AT_TYPE_ONLY] = bind_only,         [AT_TYPE_TABLE] = bind_table,
     [AT_TYPE_MAP_OF] = bind_services,   [AT_TYPE_LIST_OF] = bind_listeners,
-    [AT_TYPE_IGNORED] = bind_ignored,   [AT_TYPE_REFUSED] = bind_refused,
+    [AT_TYPE_LOCKS] = bind_locks,       [AT_TYPE_IGNORED] = bind_ignored,
+    [AT_TYPE_REFUSED] = bind_refused,
 };
 
 enum { TABLE_KEYS_MAX = 160 }; /* of our own table */

@@ -26,6 +26,7 @@
 #include "cli/config_yaml.h"
 #include "plan/gateway.h"
 #include "plan/limits.h"
+#include "plan/locks.h"
 #include "plan/plan.h"
 #include "plan/sealed.h"
 
@@ -400,6 +401,10 @@ static int pack(struct gathering *g, struct at_config_files *ret)
     r = at_plan_pack(&c->plan, &plan);
     if (r == 0) {
         r = at_gateway_config_pack(&c->plan, &slice);
+    }
+    if (r == 0) {
+        at_text_clear(&slice);
+        r = at_locks_config_pack(&c->plan, 0, &slice);
     }
     if (r == -EMSGSIZE) {
         r = say_too_big(c);

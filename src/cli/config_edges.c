@@ -64,7 +64,7 @@ static bool say_scheme(struct at_config *c, const struct at_yaml_node *text, con
     }
     e = at_config_say(
         c->errors, AT_CONFIG_NOT_HONOURED, text->place, path,
-        "%s cannot be honoured: this version of atoll has edges between services only",
+        "%s cannot be honoured: this version of atoll has edges to services and locks only",
         at_config_quote(text->text, &room));
     at_config_hint(c->errors, e, "delete the entry; topics and outside addresses come later");
     return true;
@@ -254,9 +254,13 @@ static void resolve_use(struct at_config *c, const struct at_config_service *s, 
 {
     const struct at_yaml_node *text = s->uses->items[i];
     const char *path = at_arena_printf(&c->arena, "%s.uses[%zu]", s->path, i);
-    struct at_config_service *to = at_config_service_of(c, text, path == NULL ? s->path : path);
+    struct at_config_service *to;
     struct at_config_error *e;
 
+    if (at_config_resolve_lock_use(c, s, text, path == NULL ? s->path : path)) {
+        return;
+    }
+    to = at_config_service_of(c, text, path == NULL ? s->path : path);
     if (to == NULL) {
         return;
     }

@@ -10,6 +10,7 @@
 #define COUNT_OF(a) (sizeof(a) / sizeof((a)[0]))
 #define SERVICE(field) .offset = offsetof(struct at_config_service, field)
 #define LISTENER(field) .offset = offsetof(struct at_config_listener, field)
+#define LOCK(field) .offset = offsetof(struct at_config_lock, field)
 #define SYSTEM(field) .offset = offsetof(struct at_config, field)
 #define REFUSE(key, why, instead)                                                                  \
     {.name = (key), .type = AT_TYPE_REFUSED, .doc = (why), .more = (instead)}
@@ -153,9 +154,9 @@ static const struct at_config_key service_keys[] = {
     {.name = "uses",
      .type = AT_TYPE_WORDS,
      SERVICE(uses),
-     .doc = "The services that it may call. This is both its address book and its fence: nothing "
-            "else can be reached from it.",
-     .example = "uses: [product, stock]"},
+     .doc = "The services that it may call, and as lock:NAME the locks that it may use. This is "
+            "both its address book and its fence: nothing else can be reached from it.",
+     .example = "uses: [product, stock, lock:checkout]"},
     {.name = "environment",
      .type = AT_TYPE_VARIABLES,
      SERVICE(environment),
@@ -404,6 +405,27 @@ static const struct at_config_table policies_table = {
     "policies", policies_keys, COUNT_OF(policies_keys),
     "policies of one method, service or edge are not there yet"};
 
+static const struct at_config_key lock_keys[] = {
+    {.name = "permits",
+     .type = AT_TYPE_COUNT,
+     LOCK(permits),
+     .doc = "Makes it a semaphore, of which so many may be held at once. Without it, it is a lock: "
+            "one owner, or any number that share it.",
+     .min = 1,
+     .max = AT_PLAN_PERMITS_MAX,
+     .example = "printer: {permits: 3}"},
+    {.name = "lease",
+     .type = AT_TYPE_DURATION,
+     LOCK(lease_ns),
+     .doc =
+         "Who has held it for longer, without renewing it, loses it as soon as another wants it. "
+         "The tokens of owners rise, so that what a late one still writes can be refused. "
+         "Without a lease only the end of its process takes a lock away.",
+     .min = 1000000,
+     .example = "checkout: {lease: 5s}"},
+};
+static const struct at_config_table lock_table = {"a lock", lock_keys, COUNT_OF(lock_keys), NULL};
+
 static const struct at_config_key root_keys[] = {
     {.name = "name",
      .type = AT_TYPE_TEXT,
@@ -416,7 +438,7 @@ static const struct at_config_key root_keys[] = {
      .type = AT_TYPE_MAP_OF,
      .table = &service_table,
      .doc = "The services by name. A name has a to z, 0 to 9 and -, begins with a letter and is "
-            "at most 40 characters long; door, telemetry and operator are atoll's own.",
+            "at most 40 characters long; door, telemetry, keeper and operator are atoll's own.",
      .required = true},
     {.name = "gateway",
      .type = AT_TYPE_TABLE,
@@ -426,6 +448,14 @@ static const struct at_config_key root_keys[] = {
      .type = AT_TYPE_TABLE,
      .table = &policies_table,
      .doc = "What holds for calls."},
+    {.name = "locks",
+     .type = AT_TYPE_LOCKS,
+     .table = &lock_table,
+     .doc =
+         "Locks and semaphores by name, for services that name them in uses as lock:NAME. A name "
+         "has a to z, A to Z, 0 to 9 and . _ - / :, at most 64 of them; with a * at its end it "
+         "stands for every name that begins so.",
+     .example = "locks: {checkout: {}, cart-*: {lease: 5s}, printer: {permits: 3}}"},
     {.name = "version",
      .type = AT_TYPE_IGNORED,
      .doc = "Docker Compose wanted it once; it has no effect."},
@@ -484,6 +514,7 @@ const char *at_config_type_words(enum at_config_type type)
         [AT_TYPE_TABLE] = "a map",
         [AT_TYPE_MAP_OF] = "a map of names",
         [AT_TYPE_LIST_OF] = "a list of maps",
+        [AT_TYPE_LOCKS] = "a map of names",
         [AT_TYPE_IGNORED] = "anything",
         [AT_TYPE_REFUSED] = "absent",
     };

@@ -28,6 +28,7 @@ enum at_config_type {
     AT_TYPE_TABLE,     /* a map whose keys are in `table`; same target */
     AT_TYPE_MAP_OF,    /* name → map of `table`: services */
     AT_TYPE_LIST_OF,   /* list of maps of `table`: listeners */
+    AT_TYPE_LOCKS,     /* name, perhaps with a '*' at its end → map of `table` */
     AT_TYPE_IGNORED,   /* a warning: it has no effect */
     AT_TYPE_REFUSED,   /* Compose knows it, we cannot honour it: doc says why, more what to do */
     AT_TYPES

@@ -138,13 +138,14 @@ static void add_roff(struct at_text *out, const char *text)
 static bool is_map(const struct at_config_key *key)
 {
     return key->type == AT_TYPE_TABLE || key->type == AT_TYPE_MAP_OF ||
-           key->type == AT_TYPE_LIST_OF;
+           key->type == AT_TYPE_LIST_OF || key->type == AT_TYPE_LOCKS;
 }
 
 /* Tables are described behind the one that names them: their path is made here. */
 static void later(struct man *m, const struct at_config_key *key, const char *parent)
 {
     const char *form = key->type == AT_TYPE_MAP_OF    ? ".NAME"
+                       : key->type == AT_TYPE_LOCKS   ? ".NAME"
                        : key->type == AT_TYPE_LIST_OF ? "[]"
                                                       : "";
     struct at_text path;

@@ -164,7 +164,8 @@ static struct at_yaml_node *merged_maps(struct merging *m, const struct at_confi
 
     if (into != NULL) {
         push(m, (struct job){.table = key == NULL ? NULL : key->table,
-                             .names = key != NULL && key->type == AT_TYPE_MAP_OF,
+                             .names = key != NULL &&
+                                      (key->type == AT_TYPE_MAP_OF || key->type == AT_TYPE_LOCKS),
                              .into = into,
                              .over = over});
     }

@@ -63,6 +63,13 @@ struct at_config_listener {
     const char *path; /* "gateway.listen[0]" */
 };
 
+struct at_config_lock {
+    const struct at_yaml_node *key;
+    const char *path; /* "locks.checkout" */
+    uint32_t permits; /* 0: a lock */
+    uint64_t lease_ns;
+};
+
 struct at_config {
     struct at_arena arena;
     struct at_config_errors *errors; /* borrowed during load and plan only */
@@ -77,6 +84,8 @@ struct at_config {
     size_t service_count;
     struct at_config_listener *listeners;
     size_t listener_count;
+    struct at_config_lock *locks;
+    size_t lock_count;
     struct at_plan plan;
 };
 
@@ -93,6 +102,11 @@ int at_config_resolve_program(struct at_config *config, const struct at_config_s
 int at_config_resolve_environment(struct at_config *config, const struct at_config_service *s,
                                   struct at_plan_service *plan);
 int at_config_resolve_gateway(struct at_config *config);
+/* Judges the locks, and puts them into the plan, so far without services. */
+int at_config_resolve_locks(struct at_config *config);
+/* Is the entry of `uses` a "lock:NAME"? Then it is judged, and the service may use the lock. */
+bool at_config_resolve_lock_use(struct at_config *config, const struct at_config_service *s,
+                                const struct at_yaml_node *text, const char *path);
 /* Which services run: by profiles, by name, by who needs whom. */
 void at_config_choose(struct at_config *config, const struct at_config_options *options);
 /* uses and depends_on; says cycles. Needs at_config_choose() and the indexes. */

@@ -293,6 +293,59 @@ static void put_deploy(struct printer *p, const struct at_plan_service *s)
     close_map(p);
 }
 
+static bool uses_lock(const struct at_plan_lock *l, uint32_t service)
+{
+    for (size_t i = 0; i < l->services.count; i++) {
+        if (l->services.at[i] == service) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Services, then locks. */
+static void put_uses(struct printer *p, const struct at_plan *plan, uint32_t service)
+{
+    const struct at_plan_indexes *uses = &plan->services[service].uses;
+    size_t n = uses->count;
+
+    put_key(p, AT_LIT("uses"));
+    at_text_add_char(p->out, ' ');
+    add_names(p, plan, uses);
+    p->out->len--; /* its bracket */
+    for (size_t i = 0; i < plan->lock_count; i++) {
+        struct at_text use;
+
+        if (!uses_lock(&plan->locks[i], service)) {
+            continue;
+        }
+        at_text_init(&use);
+        at_text_addf(&use, "lock:%s", plan->locks[i].name);
+        at_text_add_str(p->out, n++ == 0 ? "" : ", ");
+        put_scalar(p, at_text_bytes(&use), false);
+        at_text_deinit(&use);
+    }
+    at_text_add_char(p->out, ']');
+}
+
+static void put_locks(struct printer *p, const struct at_plan *plan)
+{
+    open_map(p, "locks");
+    for (size_t i = 0; i < plan->lock_count; i++) {
+        const struct at_plan_lock *l = &plan->locks[i];
+
+        open_map(p, l->name);
+        if (l->permits > 0) {
+            put_number(p, "permits", l->permits);
+        }
+        if (l->lease_ns > 0) {
+            put_duration(p, "lease", l->lease_ns);
+        }
+        close_map(p);
+    }
+    close_map(p);
+}
+
 static void put_service(struct printer *p, const struct at_config *c,
                         const struct at_config_service *bound)
 {
@@ -302,9 +355,7 @@ static void put_service(struct printer *p, const struct at_config *c,
     put_list(p, "command", &s->argv);
     put_text(p, "working_dir", s->cwd);
     put_environment(p, &s->env);
-    put_key(p, AT_LIT("uses"));
-    at_text_add_char(p->out, ' ');
-    add_names(p, &c->plan, &s->uses);
+    put_uses(p, &c->plan, bound->index);
     put_dependencies(p, &c->plan, &s->depends_on);
     if (bound->contract != NULL) {
         put_text(p, "contract", bound->contract_path);
@@ -356,6 +407,9 @@ static void print(const struct at_config *c, struct at_text *out, bool json)
     close_map(&p);
     if (c->plan.listener_count > 0) {
         put_listeners(&p, &c->plan);
+    }
+    if (c->plan.lock_count > 0) {
+        put_locks(&p, &c->plan);
     }
     open_map(&p, "policies");
     open_map(&p, "defaults");

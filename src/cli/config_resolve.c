@@ -18,12 +18,13 @@
 #define NAME_VARIABLE "ATOLL_PROJECT"
 
 enum {
-    ROLES_MAX = 2,
+    ROLES_MAX = 3,
     ROLE_NOFILE = 65536,
     /* Strangers decide how much the door takes, services what telemetry takes: neither without end.
      * Half of the door's is what it holds for clients (roles/gateway/limits.h). */
     DOOR_MEMORY_BYTES = 512 << 20,
     TELEMETRY_MEMORY_BYTES = 128 << 20,
+    KEEPER_MEMORY_BYTES = 256 << 20,
 };
 
 /* Lower case, what does not fit as '-', no '-' at the ends, a letter first: what people mean. */
@@ -252,6 +253,10 @@ static int add_roles(struct at_config *c)
 
     c->plan.services[c->plan.service_count++] =
         role(c, "telemetry", AT_PLAN_TELEMETRY, TELEMETRY_MEMORY_BYTES);
+    if (c->plan.lock_count > 0) {
+        c->plan.services[c->plan.service_count++] =
+            role(c, "keeper", AT_PLAN_KEEPER, KEEPER_MEMORY_BYTES);
+    }
     return r;
 }
 
@@ -267,8 +272,11 @@ static void judge_plan(struct at_config *c)
 
 static int resolve_rest(struct at_config *c)
 {
-    int r = resolve_services(c);
+    int r = at_config_resolve_locks(c);
 
+    if (r == 0) {
+        r = resolve_services(c);
+    }
     if (r == 0) {
         r = at_config_resolve_gateway(c);
     }

@@ -77,6 +77,13 @@ static void add_shape(struct schema *s, const struct at_config_key *key)
                      "\"^(?!x-)[a-z]([a-z0-9-]{0,%d}[a-z0-9])?$\": {\"$ref\": \"#/$defs/%s\"}}",
                      AT_PLAN_NAME_MAX - 2, id_of(s, key));
         break;
+    case AT_TYPE_LOCKS:
+        at_text_addf(out,
+                     "\"type\": \"object\", \"additionalProperties\": false, "
+                     "\"patternProperties\": {\"^x-\": {}, \"^(?!x-)[a-zA-Z0-9._/:-]{0,%d}[*]?$\": "
+                     "{\"anyOf\": [{\"type\": \"null\"}, {\"$ref\": \"#/$defs/%s\"}]}}",
+                     AT_PLAN_LOCK_NAME_MAX, id_of(s, key));
+        break;
     case AT_TYPE_COUNT:
         at_text_addf(out,
                      "\"anyOf\": [{\"type\": \"integer\", \"minimum\": %llu, \"maximum\": %llu}, "

@@ -144,7 +144,7 @@ static void print_advice(struct at_cli *cli, const struct at_table *t)
 int at_verb_doctor(struct at_cli *cli)
 {
     static const char *const programs[] = {"atolld", "atoll-reaper", "atoll-gateway",
-                                           "atoll-telemetry"};
+                                           "atoll-telemetry", "atoll-keeper"};
     struct at_table t;
 
     at_table_init(&t, columns, sizeof(columns) / sizeof(columns[0]));

@@ -80,7 +80,7 @@ bool at_plan_is_reserved_variable(struct at_bytes name)
 
 bool at_plan_is_reserved_name(struct at_bytes name)
 {
-    static const char *const names[] = {"door", "telemetry", "operator"};
+    static const char *const names[] = {"door", "telemetry", "keeper", "operator"};
 
     return is_one_of(name, names, sizeof(names) / sizeof(names[0]));
 }
@@ -146,6 +146,8 @@ static const char *name_rule(const struct at_plan *plan, const struct at_plan_se
         return at_bytes_equal(name, AT_LIT("door")) ? NULL : "a gateway is named door";
     case AT_PLAN_TELEMETRY:
         return at_bytes_equal(name, AT_LIT("telemetry")) ? NULL : "its kind asks for another name";
+    case AT_PLAN_KEEPER:
+        return at_bytes_equal(name, AT_LIT("keeper")) ? NULL : "a keeper is named keeper";
     default: return "its kind is unknown";
     }
 }
@@ -311,6 +313,9 @@ static int check_together(const struct at_plan *plan, struct at_diag *diag)
     if ((plan->listener_count > 0) != (at_plan_role(plan, AT_PLAN_GATEWAY) >= 0)) {
         return refuse(diag, "system", plan->system, "listeners and a gateway go together");
     }
+    if ((plan->lock_count > 0) != (at_plan_role(plan, AT_PLAN_KEEPER) >= 0)) {
+        return refuse(diag, "system", plan->system, "locks and a keeper go together");
+    }
     return 0;
 }
 
@@ -429,6 +434,30 @@ static int check_policies(const struct at_plan *plan, struct at_diag *diag)
     return 0;
 }
 
+static int check_lock(const struct at_plan *plan, size_t index, struct at_diag *diag)
+{
+    const struct at_plan_lock *l = &plan->locks[index];
+
+    if (!at_plan_is_lock(at_bytes_of(l->name))) {
+        return refuse(diag, "a lock", "", "its name is not a name");
+    }
+    if (l->permits > AT_PLAN_PERMITS_MAX || !is_duration(l->lease_ns)) {
+        return refuse(diag, "lock", l->name, "its permits or its lease are out of range");
+    }
+    for (size_t i = 0; i < l->services.count; i++) {
+        if (!is_callable(plan, l->services.at[i]) ||
+            (i > 0 && l->services.at[i] <= l->services.at[i - 1])) {
+            return refuse(diag, "lock", l->name, "its services are none, or are out of order");
+        }
+    }
+    for (size_t i = 0; i < index; i++) {
+        if (strcmp(plan->locks[i].name, l->name) == 0) {
+            return refuse(diag, "lock", l->name, "its name stands twice");
+        }
+    }
+    return 0;
+}
+
 int at_plan_check(const struct at_plan *plan, uint64_t contracts_bytes, struct at_diag *diag)
 {
     int r = 0;
@@ -439,8 +468,9 @@ int at_plan_check(const struct at_plan *plan, uint64_t contracts_bytes, struct a
     }
     if (contracts_bytes > AT_PLAN_CONTRACTS_BYTES_MAX || plan->service_count == 0 ||
         plan->service_count > AT_PLAN_SERVICES_MAX ||
-        plan->listener_count > AT_PLAN_LISTENERS_MAX) {
-        return refuse(diag, "system", plan->system, "too many services, listeners or contracts");
+        plan->listener_count > AT_PLAN_LISTENERS_MAX || plan->lock_count > AT_PLAN_LOCKS_MAX) {
+        return refuse(diag, "system", plan->system,
+                      "too many services, listeners, locks or contracts");
     }
     for (size_t i = 0; i < plan->service_count; i++) {
         for (size_t k = 0; k < sizeof(rules) / sizeof(rules[0]); k++) {
@@ -457,6 +487,9 @@ int at_plan_check(const struct at_plan *plan, uint64_t contracts_bytes, struct a
     }
     for (size_t i = 0; r == 0 && i < plan->listener_count; i++) {
         r = check_listener(plan, i, diag);
+    }
+    for (size_t i = 0; r == 0 && i < plan->lock_count; i++) {
+        r = check_lock(plan, i, diag);
     }
     return r == 0 ? check_policies(plan, diag) : r;
 }

@@ -32,6 +32,10 @@ enum {
     AT_PLAN_KEY_DEPTH_MAX = 8,         /* the same, that costs a walk with every call */
     AT_PLAN_BOUND_MIN = 101,           /* percent: with 100 no key would stay with its instance */
     AT_PLAN_BOUND_MAX = 10000,         /* percent: sums that overflow in policy/balance.c */
+    AT_PLAN_LOCKS_MAX = 256,           /* a keeper that searches for ever */
+    AT_PLAN_LOCK_NAME_MAX = 64,        /* a name that fills tables and sentences */
+    AT_PLAN_PERMITS_MAX = 65535,       /* of one semaphore: sums that overflow */
+    AT_PLAN_LOCKS_BYTES_MAX = 60000,   /* a slice that does not fit a control message */
     AT_PLAN_GATEWAY_BYTES_MAX = 60000, /* a slice that does not fit a control message */
 };
 

@@ -80,12 +80,23 @@ static const struct at_record_field policy_fields[] = {
     AT_RECORD_STRING_FIELD(struct at_plan_policy, key, AT_PLAN_KEY_MAX),
 };
 
+static const struct at_record_field lock_fields[] = {
+    AT_RECORD_STRING_FIELD(struct at_plan_lock, name, AT_PLAN_LOCK_NAME_MAX),
+    AT_RECORD_U32_FIELD(struct at_plan_lock, permits),
+    AT_RECORD_U64_FIELD(struct at_plan_lock, lease_ns),
+    AT_RECORD_LIST_FIELD(struct at_plan_lock, services, AT_RECORD_INDEXES, AT_PLAN_SERVICES_MAX, 0),
+    AT_RECORD_STRING_FIELD(struct at_plan_lock, file, AT_PLAN_PATH_MAX),
+    AT_RECORD_U32_FIELD(struct at_plan_lock, line),
+    AT_RECORD_U32_FIELD(struct at_plan_lock, col),
+};
+
 #define TABLE(name, fields) {name, fields, sizeof(fields) / sizeof((fields)[0])}
 
 static const struct at_record_table system_table = TABLE("system", system_fields);
 static const struct at_record_table service_table = TABLE("service", service_fields);
 static const struct at_record_table listener_table = TABLE("listener", listener_fields);
 static const struct at_record_table policy_table = TABLE("policy", policy_fields);
+static const struct at_record_table lock_table = TABLE("lock", lock_fields);
 
 void at_plan_init(struct at_plan *plan)
 {
@@ -118,6 +129,10 @@ int at_plan_pack(const struct at_plan *plan, struct at_text *out)
     at_record_put_u32(out, (uint32_t)plan->policy_count);
     for (size_t i = 0; i < plan->policy_count; i++) {
         at_record_pack(&policy_table, &plan->policies[i], out);
+    }
+    at_record_put_u32(out, (uint32_t)plan->lock_count);
+    for (size_t i = 0; i < plan->lock_count; i++) {
+        at_record_pack(&lock_table, &plan->locks[i], out);
     }
     if (out->failed) {
         return -ENOMEM;
@@ -195,6 +210,7 @@ static int unpack_body(struct unpacking *u, struct at_plan *plan)
     void *services = NULL;
     void *listeners = NULL;
     void *policies = NULL;
+    void *locks = NULL;
     int err = at_record_unpack(&system_table, &u->r, u->arena, plan, u->diag);
 
     if (err == 0) {
@@ -209,9 +225,14 @@ static int unpack_body(struct unpacking *u, struct at_plan *plan)
         err = unpack_array(u, &policy_table, sizeof(*plan->policies), AT_PLAN_POLICIES_MAX,
                            &policies, &plan->policy_count);
     }
+    if (err == 0 && at_reader_left(&u->r) > 0) { /* an older writer knew none */
+        err = unpack_array(u, &lock_table, sizeof(*plan->locks), AT_PLAN_LOCKS_MAX, &locks,
+                           &plan->lock_count);
+    }
     plan->services = services;
     plan->listeners = listeners;
     plan->policies = policies;
+    plan->locks = locks;
     return err;
 }
 

@@ -33,6 +33,7 @@ enum at_plan_kind {
     AT_PLAN_SERVICE = 1,
     AT_PLAN_GATEWAY = 2,   /* the role named "door" */
     AT_PLAN_TELEMETRY = 3, /* the role named "telemetry" */
+    AT_PLAN_KEEPER = 4,    /* the role named "keeper", when locks are declared */
 };
 
 enum at_plan_restart {
@@ -142,6 +143,17 @@ struct at_plan_listener {
     uint32_t col; /* from 1; 0: unknown */
 };
 
+/* A lock or semaphore that services may use; "cart-*" declares every name that begins so. */
+struct at_plan_lock {
+    const char *name;
+    uint32_t permits;                /* of a semaphore; 0: a lock */
+    uint64_t lease_ns;               /* after that it is given to who waits; 0: never */
+    struct at_plan_indexes services; /* that may use it; sorted, perhaps none */
+    const char *file;
+    uint32_t line;
+    uint32_t col;
+};
+
 struct at_plan {
     struct at_arena arena; /* owns everything below */
     const char *system;
@@ -153,6 +165,8 @@ struct at_plan {
     size_t listener_count;
     struct at_plan_policy *policies; /* sorted by `to`, then `from`; no duplicates */
     size_t policy_count;
+    struct at_plan_lock *locks;
+    size_t lock_count;
 };
 
 /* Empty, with an arena. Always safe to deinit. */
@@ -183,7 +197,7 @@ bool at_plan_is_key(struct at_bytes path);
 bool at_plan_listeners_clash(const struct at_plan_listener *a, const struct at_plan_listener *b);
 /* Variables that the supervisor sets itself: a service's own may not take their names. */
 bool at_plan_is_reserved_variable(struct at_bytes name);
-/* Names that no service may take: door, telemetry, operator. */
+/* Names that no service may take: door, telemetry, keeper, operator. */
 bool at_plan_is_reserved_name(struct at_bytes name);
 /* Index of the service, or -1. */
 int at_plan_find(const struct at_plan *plan, struct at_bytes name);
@@ -194,6 +208,10 @@ bool at_plan_may_call(const struct at_plan *plan, uint32_t from, uint32_t to);
 /* What holds for calls of service `from` (or AT_PLAN_ANYBODY) to `to`; NULL: nothing but defaults. */
 const struct at_plan_policy *at_plan_policy_of(const struct at_plan *plan, uint32_t from,
                                                uint32_t to);
+/* A name of a lock, or such a name and '*' behind it: ≤ AT_PLAN_LOCK_NAME_MAX. */
+bool at_plan_is_lock(struct at_bytes name);
+/* Does any lock name the service? */
+bool at_plan_uses_locks(const struct at_plan *plan, uint32_t service);
 /* Index of the first service of that kind, or -1. */
 int at_plan_role(const struct at_plan *plan, enum at_plan_kind kind);
 

@@ -20,6 +20,7 @@ const char *at_cage_spec_role(const struct at_system *s, enum at_plan_kind kind,
 {
     const char *name = kind == AT_PLAN_GATEWAY     ? "atoll-gateway"
                        : kind == AT_PLAN_TELEMETRY ? "atoll-telemetry"
+                       : kind == AT_PLAN_KEEPER    ? "atoll-keeper"
                                                    : NULL;
 
     if (name == NULL) {
@@ -140,7 +141,7 @@ static int add_paths(const struct at_instance *i, struct at_arena *a, struct at_
         spec->binds = bind;
         spec->bind_count = 1;
         spec->is_role = true;
-        if (p->kind == AT_PLAN_GATEWAY) {
+        if (p->kind == AT_PLAN_GATEWAY || p->kind == AT_PLAN_KEEPER) {
             spec->state_dir = NULL;
         }
     } else {

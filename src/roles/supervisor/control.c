@@ -20,6 +20,7 @@
 #include "control/service.h"
 #include "loop/loop.h"
 #include "plan/gateway.h"
+#include "plan/locks.h"
 #include "plan/plan.h"
 #include "roles/supervisor/desk.h"
 #include "roles/supervisor/edges.h"
@@ -101,6 +102,9 @@ static void welcome(struct at_instance *i, uint32_t version)
     if (p->kind == AT_PLAN_GATEWAY) {
         r = at_gateway_config_pack(&s->plan, &config);
         n = role_fds(s, fds);
+    }
+    if (p->kind == AT_PLAN_KEEPER) {
+        r = at_locks_config_pack(&s->plan, i->history.restarts, &config);
     }
     w.config = at_text_bytes(&config);
     if (r == 0) {

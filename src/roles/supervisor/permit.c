@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/bytes.h"
+#include "control/locks.h"
 #include "control/service.h"
 #include "plan/plan.h"
 #include "roles/supervisor/edges.h"
@@ -20,6 +21,17 @@ static bool gateway_may_call(const struct at_plan *plan, uint32_t to)
         }
     }
     return false;
+}
+
+static bool may_lock(const struct at_plan *plan, uint32_t from, char *why, size_t cap)
+{
+    const struct at_plan_service *caller = &plan->services[from];
+
+    (void)snprintf(why, cap,
+                   "\"%s\" may not use any lock: add \"lock:NAME\" to `uses` of service %s (%s:%u)",
+                   caller->name, caller->name, caller->file,
+                   caller->uses_line != 0 ? caller->uses_line : caller->line);
+    return at_plan_uses_locks(plan, from);
 }
 
 bool at_permit_call(const struct at_plan *plan, uint32_t from, uint32_t to, char *why, size_t cap)
@@ -40,6 +52,9 @@ bool at_permit_call(const struct at_plan *plan, uint32_t from, uint32_t to, char
     }
     if (at_plan_may_call(plan, from, to)) {
         return true;
+    }
+    if (plan->services[to].kind == AT_PLAN_KEEPER) {
+        return may_lock(plan, from, why, cap);
     }
     line = caller->uses_line != 0 ? caller->uses_line : caller->line;
     if (from == to) {
@@ -68,6 +83,16 @@ int at_permit_find(const struct at_plan *plan, const struct at_service_want *wan
     int to =
         by_contract ? at_plan_provider(plan, want->contract) : at_plan_find(plan, want->service);
 
+    if (by_contract && at_bytes_equal(name, AT_LIT(AT_LOCKS_CONTRACT))) {
+        to = at_plan_role(plan, AT_PLAN_KEEPER);
+        if (to < 0) {
+            (void)snprintf(why, cap,
+                           "\"%s\" declares no locks: add `locks: {NAME: {}}` to its "
+                           "configuration, and \"lock:NAME\" to `uses` of the service",
+                           plan->system);
+        }
+        return to;
+    }
     if (to < 0) {
         (void)snprintf(why, cap,
                        by_contract ? "no service of \"%s\" serves the contract %.*s"

@@ -413,7 +413,7 @@ int at_places_make_state(struct at_system *s, uint32_t service, struct at_diag *
     char path[PATH_MAX + 64];
     int r;
 
-    if (p->kind == AT_PLAN_GATEWAY) {
+    if (p->kind == AT_PLAN_GATEWAY || p->kind == AT_PLAN_KEEPER) {
         return 0; /* it keeps nothing */
     }
     at_cage_spec_state_dir(s, service, path, sizeof(path));
