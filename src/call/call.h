@@ -49,8 +49,8 @@ struct at_call_pending; /* a call in flight; dies when its done function has run
 struct at_call_request;
 /*
  * A request's key: a hash of the field at the path, the same for the same value from every process.
- * Asked when the request is first sent, and only when its service's calls are spread by a field. false: it has no
- * such field, and goes to the least loaded instance.
+ * Asked at most once, and only when there is a choice that goes by a field. false: it has no such
+ * field, and goes to the least loaded instance.
  */
 typedef bool at_call_key(const struct at_call_request *request, struct at_bytes path,
                          uint64_t *ret_hash);
@@ -66,8 +66,8 @@ struct at_call_request {
     uint64_t span_id;
     bool may_repeat;         /* the method's idempotency_level allows it */
     at_call_key *key;        /* NULL: it has none */
-    const void *key_desc;    /* for `key`; borrowed until done runs … */
-    const void *key_message; /* … and this until the request is first sent; NULL: see payload */
+    const void *key_desc;    /* for `key`; both borrowed until done runs */
+    const void *key_message; /* NULL: see payload */
 };
 
 struct at_call_result {

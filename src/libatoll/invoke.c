@@ -19,6 +19,8 @@
 #include "libatoll/process.h"
 #include "pb/codec.h"
 #include "pb/fault.h"
+#include "pb/key.h"
+#include "policy/balance.h"
 
 static void *reply_room(void *user, size_t len)
 {
@@ -106,6 +108,18 @@ static uint64_t deadline_of(const struct atoll_call *call, uint64_t timeout_ns)
     return timeout_ns > UINT64_MAX - now ? UINT64_MAX : now + timeout_ns;
 }
 
+/* at_call_key: by the message while it is there, else as it was encoded. */
+static bool key_of(const struct at_call_request *r, struct at_bytes path, uint64_t *ret_hash)
+{
+    struct at_pb_key key;
+    bool has = r->key_message != NULL
+                   ? at_pb_key_of_message(r->key_desc, r->key_message, path, &key)
+                   : at_pb_key_of_wire(r->key_desc, r->payload, path, &key);
+
+    *ret_hash = has ? at_balance_hash(key.bytes) : 0;
+    return has;
+}
+
 void at_invoke_request(const struct atoll_call *call, const struct atoll_service_desc *service,
                        const struct atoll_method_desc *m, struct at_call_request *ret)
 {
@@ -115,6 +129,9 @@ void at_invoke_request(const struct atoll_call *call, const struct atoll_service
         .deadline_ns = deadline_of(call, at_method_timeout(m)),
         .span_id = call->span_id,
         .may_repeat = m->idempotency != ATOLL_IDEMPOTENCY_UNKNOWN,
+        /* Before its first message a stream of the client has nothing to go by. */
+        .key = (m->flags & ATOLL_METHOD_CLIENT_STREAMS) == 0 ? key_of : NULL,
+        .key_desc = m->input,
     };
     memcpy(ret->trace_id, call->trace_id, sizeof(ret->trace_id));
 }
@@ -246,6 +263,7 @@ int atoll_invoke(struct atoll_call *call, const struct atoll_service_desc *servi
     status = at_invoke_encode(call, m, in, &payload);
     if (status == ATOLL_OK) {
         at_invoke_request(call, service, m, &call->pending.request);
+        call->pending.request.key_message = in;
         status = invoke(call, payload);
     }
     return status == ATOLL_OK ? decode(call, m, out) : status;
@@ -318,6 +336,7 @@ int atoll_invoke_async(struct atoll_call *call, const struct atoll_service_desc 
     call->busy = true;
     at_process_lock(p);
     at_invoke_request(call, service, call->method, &call->pending.request);
+    call->pending.request.key_message = in;
     status = start(call, payload);
     if (status == ATOLL_OK) {
         at_complete_begun(p);

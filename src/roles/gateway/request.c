@@ -9,6 +9,8 @@
 #include "loop/loop.h"
 #include "net/net.h"
 #include "pb/fault.h"
+#include "pb/key.h"
+#include "policy/balance.h"
 #include "roles/gateway/door.h"
 #include "roles/gateway/headers.h"
 #include "roles/gateway/limits.h"
@@ -342,6 +344,16 @@ static void no_memory(struct at_session *s)
                                               .reason = AT_LIT("OUT_OF_MEMORY")});
 }
 
+/* at_call_key: of the transcoded request. */
+static bool key_of(const struct at_call_request *r, struct at_bytes path, uint64_t *ret_hash)
+{
+    struct at_pb_key key;
+    bool has = at_pb_key_of_wire(r->key_desc, r->payload, path, &key);
+
+    *ret_hash = has ? at_balance_hash(key.bytes) : 0;
+    return has;
+}
+
 static void start_call(struct at_session *s, const struct at_http1_request *r,
                        struct at_bytes payload)
 {
@@ -353,6 +365,8 @@ static void start_call(struct at_session *s, const struct at_http1_request *r,
                                    .method = s->binding->name,
                                    .payload = payload,
                                    .span_id = s->trace.span_id,
+                                   .key = key_of,
+                                   .key_desc = method->input,
                                    .may_repeat = method->idempotency != 0};
     int result;
 
