@@ -80,10 +80,16 @@ ATOLL_EXPORT int atoll_serve(const struct atoll_service *services, size_t count,
  * executed a program gets no new context, and calls with an inherited one end UNAVAILABLE.
  */
 /* A root context: no deadline yet (calls then get the default of 10 s), a new trace id. NULL: out
- * of memory or not inside an atoll system. The caller frees it. */
+ * of memory (errno is ENOMEM) or not inside an atoll system (ENOTCONN, EACCES: refused, ECHILD: a
+ * fork). The caller frees it. */
 ATOLL_EXPORT struct atoll_call *atoll_call_new(void);
+/* One for a call beside those of the parent, which may be a handler's: memory of its own, deadline
+ * and trace id of the parent's. NULL: out of memory. The caller frees it, before or after it. */
+ATOLL_EXPORT struct atoll_call *atoll_call_new_child(const struct atoll_call *parent);
+/* What is under way is given up and not told; an open stream is cancelled and freed. */
 ATOLL_EXPORT void atoll_call_free(struct atoll_call *call);
-/* Forgets replies and reason and takes a new trace id; deadline and metadata are cleared. */
+/* Forgets replies and reason and takes a new trace id; deadline and metadata are cleared. Does
+ * nothing while a call or stream of it is under way, and for a handler's. */
 ATOLL_EXPORT void atoll_call_reset(struct atoll_call *call);
 
 /* Absolute CLOCK_MONOTONIC ns; 0: none. Nested calls inherit it; it can only be brought forward. */
@@ -259,44 +265,58 @@ ATOLL_EXPORT int atoll_post(void *tag, int status);
  * with S_watch_server_send(out, &event), S_upload_server_recv(in, &part). What it returns ends the
  * stream, with atoll_fail() as everywhere.
  *
- * A stream belongs to the context it was opened with: its deadline, trace id, metadata, cancellation
- * and reason are the call's, and one context has one stream at a time. One thread may send while
- * another receives. Sending waits while the receiver does not keep up (flow control), never beyond
- * the deadline.
+ * A stream belongs to the context it was opened with: deadline, trace id and metadata are the
+ * call's, and one context has one stream at a time. Without a deadline of the context or its
+ * contract a stream may live for ever; it then waits 10 seconds for an instance to take it.
+ * Meanwhile unary calls may be made with the context.
  *
- * This release does not carry streams yet: atoll_stream_open() answers ATOLL_UNIMPLEMENTED with a
- * reason, and so does a service for a method that streams. Programs written against these functions
- * need no change when it does.
+ * Threads: one may send while another receives, and any may cancel; the context belongs to one of
+ * them. Sending waits while the receiver does not keep up (flow control), receiving until a message
+ * comes; neither waits beyond the deadline, nor when the other end is gone. A handler that waits
+ * holds one of the threads_max handlers: a service of many long streams keeps them, see below.
  */
 enum {
-    ATOLL_STREAM_END = 100, /* of receiving: the other end sends no more. Not a status */
+    ATOLL_STREAM_END = 100, /* the other end sends no more, or wants no more. Not a status */
 };
 /*
- * Begins a call to a method that streams. `in` is the one request where only the server streams,
- * else NULL. ATOLL_OK, then *ret must go through atoll_stream_finish(); otherwise a status, *ret is
- * NULL and atoll_call_reason() says why.
+ * Begins a call to a method that streams; does not wait for the service. `in` is the one request
+ * where only the server streams, else NULL. ATOLL_OK, then *ret must go through
+ * atoll_stream_finish(); otherwise a status, *ret is NULL and atoll_call_reason() says why.
  */
 ATOLL_EXPORT int atoll_stream_open(struct atoll_call *call,
                                    const struct atoll_service_desc *service, size_t method,
                                    const void *in, struct atoll_stream **ret);
-/* ATOLL_OK: taken, the message may be changed; else the status that the stream has ended with. */
+/*
+ * ATOLL_OK: taken, the message may be changed; ATOLL_STREAM_END: the service has ended the stream
+ * well and wants no more; ATOLL_FAILED_PRECONDITION: sending was closed, or another is under way;
+ * else the status that the stream has ended with. A message that cannot be sent ends it.
+ */
 ATOLL_EXPORT int atoll_stream_send(struct atoll_stream *stream, const void *message);
 /*
- * The next message. ATOLL_OK; ATOLL_STREAM_END; or the status that the stream has ended with. What
- * the message points to lives until the next one is received or the stream is finished.
+ * The next message. ATOLL_OK; ATOLL_STREAM_END; or the status that the stream has ended with, once
+ * all that came before has been received. What the message points to lives until the next one is
+ * received or the stream is finished. NULL: the message is skipped.
  */
 ATOLL_EXPORT int atoll_stream_recv(struct atoll_stream *stream, void *message);
-/* Half-close: no more is sent from here. Receiving goes on. */
+/* Caller's end: half-close, no more is sent from here. Receiving goes on. ATOLL_OK, or the status
+ * that the stream has ended with. */
 ATOLL_EXPORT int atoll_stream_close_send(struct atoll_stream *stream);
 /*
  * Caller's end: closes sending, skips what was not received, waits for the status, and frees the
- * stream. `out`: the one reply where only the client streams; NULL: not wanted.
+ * stream: who does not want to wait cancels before. `out`: the one reply where only the client
+ * streams; NULL: not wanted. Reply, trailers and reason are the context's then. While something is
+ * under way in another thread or asynchronously: ATOLL_FAILED_PRECONDITION, nothing is freed.
  */
 ATOLL_EXPORT int atoll_stream_finish(struct atoll_stream *stream, void *out);
+/* Why the stream has ended; "" while it has not, or well. Both threads may ask; lives as long as
+ * the stream. atoll_call_reason() of its context says the same. */
+ATOLL_EXPORT const char *atoll_stream_reason(const struct atoll_stream *stream);
 /*
- * The same without waiting: 0, and `done` runs once inside atoll_poll() with what the function would
- * have returned; otherwise a status, and done does not run. Until then the message belongs to the
- * library. One sending and one receiving may be under way at a time.
+ * The same without waiting: 0, and the end is told once, by `done` or, when that is NULL, as an
+ * event (see atoll_next()), with what the function would have returned; otherwise a status, and it
+ * is not told. Until then the place of a received message belongs to the library; a message to send
+ * may be changed at once. One sending and one receiving may be under way at a time. `stream` is NULL
+ * when it is gone: finished, or ended with atoll_stream_end().
  */
 typedef void atoll_stream_done(void *user, struct atoll_stream *stream, int status);
 ATOLL_EXPORT int atoll_stream_send_async(struct atoll_stream *stream, const void *message,
@@ -305,15 +325,26 @@ ATOLL_EXPORT int atoll_stream_recv_async(struct atoll_stream *stream, void *mess
                                          atoll_stream_done *done, void *user);
 ATOLL_EXPORT int atoll_stream_finish_async(struct atoll_stream *stream, void *out,
                                            atoll_stream_done *done, void *user);
-/* Ends it with ATOLL_CANCELLED at both ends. Any thread; the stream must still be finished. */
+/* Ends it with ATOLL_CANCELLED at both ends. Any thread; the caller must still finish it, a handler
+ * return or end it. */
 ATOLL_EXPORT void atoll_stream_cancel(struct atoll_stream *stream);
 /*
  * In a handler: `return atoll_stream_keep(stream);` gives the thread back and keeps the stream, its
- * context and its request alive, so that one thread can feed many streams, until
- * atoll_stream_end() ends it with a status, from any thread.
+ * context, its request and the place of its reply alive, so that one thread can feed many streams,
+ * until atoll_stream_end() ends it with a status, from any thread, once. A kept stream costs memory
+ * and no thread. Its asynchronous ends are told to threads of the program's own that call
+ * atoll_next() or atoll_poll().
  */
 ATOLL_EXPORT int atoll_stream_keep(struct atoll_stream *stream);
+/* What is under way is told, with this status or its own, and the stream is gone. */
 ATOLL_EXPORT void atoll_stream_end(struct atoll_stream *stream, int status);
+/*
+ * In a service: is told when nobody listens any more: ATOLL_CANCELLED (the caller has cancelled, or
+ * is gone), ATOLL_DEADLINE_EXCEEDED; or ATOLL_UNAVAILABLE: the service was asked to stop, and the
+ * stream has three quarters of the grace for last words. When it is ended first: how it was.
+ */
+ATOLL_EXPORT int atoll_stream_gone_async(struct atoll_stream *stream, atoll_stream_done *done,
+                                         void *user);
 /* The context that the stream belongs to; NULL for NULL. */
 ATOLL_EXPORT struct atoll_call *atoll_stream_call(const struct atoll_stream *stream);
 
@@ -321,6 +352,19 @@ ATOLL_EXPORT struct atoll_call *atoll_stream_call(const struct atoll_stream *str
 ATOLL_EXPORT int atoll_invoke_bytes(struct atoll_call *call, const char *service,
                                     const char *method, const void *in, size_t in_len,
                                     const void **ret_out, size_t *ret_len);
+/*
+ * The same for streams; in: NULL, or the one request, and nothing else is sent then. Names and
+ * sent bytes are borrowed: names until the stream is finished, bytes until the function returns.
+ * What was received lives until the next one is. Also the one reply where only the client streams
+ * is received; then atoll_stream_finish(stream, NULL).
+ */
+ATOLL_EXPORT int atoll_stream_open_bytes(struct atoll_call *call, const char *service,
+                                         const char *method, const void *in, size_t in_len,
+                                         struct atoll_stream **ret);
+ATOLL_EXPORT int atoll_stream_send_bytes(struct atoll_stream *stream, const void *in,
+                                         size_t in_len);
+ATOLL_EXPORT int atoll_stream_recv_bytes(struct atoll_stream *stream, const void **ret_out,
+                                         size_t *ret_len);
 
 #ifdef __cplusplus
 }

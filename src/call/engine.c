@@ -251,9 +251,22 @@ static void expire(struct at_engine *e, struct at_deadline *d)
         at_target_again(e, at_container_of(d, struct at_target, again));
     } else if (d->kind == AT_DEADLINE_UPKEEP) {
         at_upkeep_expired(e);
+    } else if (d->kind == AT_DEADLINE_OWNER) {
+        e->ops->alarm(e->user, d);
     } else {
         at_client_send_wants(e, false);
     }
+}
+
+int at_engine_alarm(struct at_engine *e, struct at_deadline *d)
+{
+    d->kind = AT_DEADLINE_OWNER;
+    return at_deadlines_add(&e->deadlines, d);
+}
+
+void at_engine_unalarm(struct at_engine *e, struct at_deadline *d)
+{
+    at_deadlines_remove(&e->deadlines, d);
 }
 
 static bool run_deadlines(struct at_engine *e)

@@ -148,6 +148,8 @@ struct at_engine_ops {
     void (*stream)(void *user, struct at_incoming *in);
     /* A request or stream that the owner has not answered was cancelled; may be NULL. */
     void (*cancelled)(void *user, struct at_incoming *in);
+    /* A deadline of the owner's own, see at_engine_alarm(), has passed. */
+    void (*alarm)(void *user, struct at_deadline *d);
     /* A message on the control socket that is not about channels; may be NULL. */
     void (*other)(void *user, struct at_message *m);
     /* The control socket was closed by its other end; may be NULL. */
@@ -189,6 +191,11 @@ void *at_engine_buffer(struct at_engine *e, size_t len, struct at_list *holder);
 struct at_buffers *at_engine_buffers(struct at_engine *e);
 /* 0: none; else absolute, perhaps past. */
 uint64_t at_engine_next_deadline(const struct at_engine *e);
+
+/* ops->alarm() runs when d->at_ns has come; d is the owner's and in no heap then. 0, -ENOMEM. */
+int at_engine_alarm(struct at_engine *e, struct at_deadline *d);
+/* Not any more; nothing happens when it is not set. */
+void at_engine_unalarm(struct at_engine *e, struct at_deadline *d);
 
 /* Puts the call in; done runs later, never before this returns. 0, -ENOMEM, -EMSGSIZE; -ESHUTDOWN
  * while the engine is being freed. */

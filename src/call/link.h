@@ -123,6 +123,7 @@ enum at_deadline_kind {
     AT_DEADLINE_LINK,
     AT_DEADLINE_RETRY,
     AT_DEADLINE_TARGET,
+    AT_DEADLINE_OWNER,
     AT_DEADLINE_UPKEEP,
 };
 

@@ -85,15 +85,10 @@ static void new_trace(struct atoll_call *call)
     call->span_id = next_random(call);
 }
 
-struct atoll_call *atoll_call_new(void)
+static struct atoll_call *new_context(struct at_process *p)
 {
-    struct at_process *p;
-    struct atoll_call *call;
+    struct atoll_call *call = malloc(sizeof(*call));
 
-    if (at_process_get("", &p) < 0) {
-        return NULL;
-    }
-    call = malloc(sizeof(*call));
     if (call == NULL) {
         return NULL;
     }
@@ -101,7 +96,40 @@ struct atoll_call *atoll_call_new(void)
     if (getrandom(&call->random, sizeof(call->random), GRND_NONBLOCK) < 0) {
         call->random = at_now_ns() ^ (uintptr_t)call;
     }
-    new_trace(call);
+    return call;
+}
+
+struct atoll_call *atoll_call_new(void)
+{
+    struct at_process *p;
+    struct atoll_call *call;
+    int r = at_process_get("", &p);
+
+    if (r < 0) {
+        errno = -r;
+        return NULL;
+    }
+    call = new_context(p);
+    if (call != NULL) {
+        new_trace(call);
+    }
+    return call;
+}
+
+struct atoll_call *atoll_call_new_child(const struct atoll_call *parent)
+{
+    struct atoll_call *call;
+
+    if (parent == NULL || at_process_is_forked()) {
+        errno = parent == NULL ? EINVAL : ECHILD;
+        return NULL;
+    }
+    call = new_context(parent->process);
+    if (call != NULL) {
+        memcpy(call->trace_id, parent->trace_id, sizeof(call->trace_id));
+        call->span_id = parent->span_id;
+        call->deadline_ns = parent->deadline_ns;
+    }
     return call;
 }
 
@@ -110,8 +138,11 @@ void atoll_call_free(struct atoll_call *call)
     if (call == NULL) {
         return;
     }
-    if (call->busy && !at_process_is_forked()) {
+    if ((call->busy || call->stream != NULL) && !at_process_is_forked()) {
         at_process_lock(call->process);
+        if (call->stream != NULL) {
+            at_streaming_discard(call->stream);
+        }
         at_engine_abandon(call->process->engine, &call->pending);
         call->under_way = false;
         at_list_remove(&call->completion.entry);
@@ -124,8 +155,9 @@ void atoll_call_free(struct atoll_call *call)
 
 void atoll_call_reset(struct atoll_call *call)
 {
-    if (call == NULL || call->busy || call->worker != NULL) {
-        return; /* a handler's context holds its request */
+    if (call == NULL || call->busy || call->worker != NULL || call->in != NULL ||
+        call->stream != NULL) {
+        return; /* a handler's context holds its request, another's an open stream what it sent */
     }
     at_context_clear(call);
     new_trace(call);
@@ -167,7 +199,7 @@ const char *atoll_call_caller_instance(const struct atoll_call *call)
 
 bool atoll_call_cancelled(const struct atoll_call *call)
 {
-    return call->in != NULL && atomic_load_explicit(&call->in->cancelled, memory_order_relaxed);
+    return call->in != NULL && at_incoming_is_cancelled(call->in);
 }
 
 void *atoll_alloc(struct atoll_call *call, size_t size)
@@ -251,7 +283,12 @@ int atoll_unimplemented(struct atoll_call *call)
 
 const char *atoll_call_reason(const struct atoll_call *call)
 {
-    return call->reason;
+    const char *reason = atoll_stream_reason(call->stream);
+
+    if (reason[0] == '\0' && call->reason[0] == '\0') {
+        reason = atoll_stream_reason(call->served);
+    }
+    return reason[0] == '\0' ? call->reason : reason;
 }
 
 const char *atoll_status_name(int status)

@@ -18,7 +18,7 @@
 #include "pb/fault.h"
 
 /* The caller as the supervisor vouches for it, or as a gateway may state it. */
-static void set_caller(struct atoll_call *call)
+void at_handle_set_caller(struct atoll_call *call)
 {
     struct at_bytes stated;
 
@@ -31,11 +31,11 @@ static void set_caller(struct atoll_call *call)
     }
 }
 
-static int decode(struct atoll_call *call, const struct at_method *m, void **ret)
+int at_handle_decode(struct atoll_call *call, const struct at_method *m, struct at_bytes body,
+                     void **ret)
 {
     const struct atoll_message_desc *desc = m->desc->input;
     void *in = at_arena_alloc(&call->arena, desc->struct_size, 16);
-    struct at_bytes body = at_incoming_body(call->in);
     uint32_t limit = at_method_max_request(m->desc);
     __attribute__((uninitialized)) struct at_pb_fault fault; /* 600 bytes, written on failure */
     int r;
@@ -61,8 +61,8 @@ static int decode(struct atoll_call *call, const struct at_method *m, void **ret
     return ATOLL_OK;
 }
 
-static int encode(struct atoll_call *call, const struct at_method *m, const void *out,
-                  struct at_bytes *ret)
+int at_handle_encode(struct atoll_call *call, const struct at_method *m, const void *out,
+                     struct at_bytes *ret)
 {
     const struct atoll_message_desc *desc = m->desc->output;
     int r = at_pb_encode(desc, out, call->room, sizeof(call->room), ret);
@@ -91,10 +91,7 @@ static int run(struct atoll_call *call, const struct at_method *m, struct at_byt
     void *out;
     int status;
 
-    if (at_method_streams(m->desc)) {
-        return at_stream_not_carried(call, m->service, m->desc);
-    }
-    status = decode(call, m, &in);
+    status = at_handle_decode(call, m, at_incoming_body(call->in), &in);
     if (status != ATOLL_OK) {
         return status;
     }
@@ -108,13 +105,13 @@ static int run(struct atoll_call *call, const struct at_method *m, struct at_byt
         return at_context_fail(call, ATOLL_INTERNAL, "the handler of %s returned %d: no status",
                                m->desc->name, status);
     }
-    return status == ATOLL_OK ? encode(call, m, out, ret) : status;
+    return status == ATOLL_OK ? at_handle_encode(call, m, out, ret) : status;
 }
 
 void at_handle(struct atoll_call *call, const struct at_method *m, struct at_bytes *ret_meta,
                struct at_bytes *ret_body)
 {
-    set_caller(call);
+    at_handle_set_caller(call);
     *ret_body = (struct at_bytes){0};
     *ret_meta = (struct at_bytes){0};
     call->status = run(call, m, ret_body);

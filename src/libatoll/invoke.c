@@ -17,6 +17,7 @@
 #include "libatoll/limits.h"
 #include "libatoll/method.h"
 #include "libatoll/process.h"
+#include "libatoll/stream.h"
 #include "pb/codec.h"
 #include "pb/fault.h"
 #include "pb/key.h"
@@ -203,7 +204,7 @@ static int invoke(struct atoll_call *call, struct at_bytes payload)
     return status;
 }
 
-static int check_use(struct atoll_call *call)
+int at_invoke_check_use(struct atoll_call *call)
 {
     if (at_process_is_forked()) {
         call->status = ATOLL_UNAVAILABLE;
@@ -242,12 +243,17 @@ int at_invoke_check(struct atoll_call *call, const struct atoll_service_desc *se
     if (call == NULL || service == NULL || method >= service->method_count) {
         return ATOLL_INVALID_ARGUMENT;
     }
-    status = check_use(call);
+    status = at_invoke_check_use(call);
     if (status != ATOLL_OK) {
         return status;
     }
     *ret = at_method_at(service, method);
-    return at_method_streams(*ret) ? at_stream_not_carried(call, service, *ret) : ATOLL_OK;
+    if (!at_method_streams(*ret)) {
+        return ATOLL_OK;
+    }
+    return at_context_fail(call, ATOLL_INVALID_ARGUMENT,
+                           "%s/%s streams: it is called with atoll_stream_open()",
+                           service->full_name, (*ret)->name);
 }
 
 int atoll_invoke(struct atoll_call *call, const struct atoll_service_desc *service, size_t method,
@@ -277,7 +283,7 @@ int atoll_invoke_bytes(struct atoll_call *call, const char *service, const char 
     if (call == NULL || service == NULL || method == NULL || ret_out == NULL || ret_len == NULL) {
         return ATOLL_INVALID_ARGUMENT;
     }
-    status = check_use(call);
+    status = at_invoke_check_use(call);
     if (status != ATOLL_OK) {
         return status;
     }
@@ -351,12 +357,17 @@ int atoll_invoke_async(struct atoll_call *call, const struct atoll_service_desc 
 void atoll_call_cancel(struct atoll_call *call)
 {
     struct at_process *p;
+    struct atoll_stream *stream;
 
     if (call == NULL || at_process_is_forked()) {
         return;
     }
     p = call->process;
     at_process_lock(p);
+    stream = call->stream;
+    if (stream != NULL) {
+        (void)at_streaming_fail(stream, ATOLL_CANCELLED, "cancelled by its caller");
+    }
     if (call->under_way) {
         struct at_call_result result = {.status = AT_STATUS_CANCELLED,
                                         .reason = AT_LIT("cancelled by its caller")};

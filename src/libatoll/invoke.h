@@ -10,6 +10,8 @@
 #include "base/bytes.h"
 #include "call/call.h"
 
+/* May the context be used now? A status, and a reason unless the context is in use. */
+int at_invoke_check_use(struct atoll_call *call);
 /* May a call be made with this context now, and is there such a method that does not stream? A
  * status; the reason is said where the context may be touched. */
 int at_invoke_check(struct atoll_call *call, const struct atoll_service_desc *service,

@@ -111,7 +111,7 @@ TEST(a_failure_carries_its_status_and_its_sentence)
     end(&s);
 }
 
-TEST(a_method_that_streams_is_not_carried_yet_and_both_ends_say_so)
+TEST(a_method_that_streams_is_not_called_as_one_that_does_not_nor_the_reverse)
 {
     struct stage s;
     struct test_call_v1_Request in = {.depth = 1};
@@ -122,20 +122,25 @@ TEST(a_method_that_streams_is_not_carried_yet_and_both_ends_say_so)
 
     begin(&s);
     add_server(&s, "alpha", NULL);
-    CHECK_INT(test_call_v1_Alpha_watch_open(s.call, &in, &stream), ATOLL_UNIMPLEMENTED);
-    CHECK(stream == NULL);
-    CHECK_STR(atoll_call_reason(s.call), "test.call.v1.Alpha/Watch streams, and this version of "
-                                         "atoll does not carry streams yet");
-    CHECK_INT(test_call_v1_Alpha_upload_open(s.call, &stream), ATOLL_UNIMPLEMENTED);
-    CHECK_INT(test_call_v1_Alpha_chat_open(s.call, &stream), ATOLL_UNIMPLEMENTED);
-    CHECK_INT(atoll_invoke(s.call, &test_call_v1_Alpha_desc, 6, &in, &out), ATOLL_UNIMPLEMENTED);
-    /* Somebody who does not know that it streams; the service has a handler for it. */
+    CHECK_INT(atoll_invoke(s.call, &test_call_v1_Alpha_desc, 6, &in, &out), ATOLL_INVALID_ARGUMENT);
+    CHECK_STR(atoll_call_reason(s.call),
+              "test.call.v1.Alpha/Watch streams: it is called with atoll_stream_open()");
+    CHECK_INT(atoll_invoke_oneway(s.call, &test_call_v1_Alpha_desc, 7, &in),
+              ATOLL_INVALID_ARGUMENT);
+    CHECK_STR(atoll_call_reason(s.call),
+              "test.call.v1.Alpha/Upload streams: it is called with atoll_stream_open()");
     CHECK_INT(atoll_invoke_bytes(s.call, "test.call.v1.Alpha", "Watch", "", 0, &reply, &len),
-              ATOLL_UNIMPLEMENTED);
-    CHECK(strstr(atoll_call_reason(s.call), "does not carry streams yet") != NULL);
+              ATOLL_UNIMPLEMENTED); /* somebody who does not know that it streams */
     CHECK_INT(atoll_stream_open(s.call, &test_call_v1_Alpha_desc, 0, &in, &stream),
               ATOLL_INVALID_ARGUMENT);
+    CHECK(stream == NULL);
     CHECK(strstr(atoll_call_reason(s.call), "Echo does not stream") != NULL);
+    CHECK_INT(atoll_stream_open(s.call, &test_call_v1_Alpha_desc, 6, NULL, &stream),
+              ATOLL_INVALID_ARGUMENT);
+    CHECK(strstr(atoll_call_reason(s.call), "takes one request") != NULL);
+    CHECK_INT(atoll_stream_open(s.call, &test_call_v1_Alpha_desc, 7, &in, &stream),
+              ATOLL_INVALID_ARGUMENT);
+    CHECK(strstr(atoll_call_reason(s.call), "atoll_stream_send") != NULL);
     CHECK_INT(test_call_v1_Alpha_watch_recv(NULL, &out), ATOLL_INVALID_ARGUMENT);
     CHECK_INT(test_call_v1_Alpha_watch_finish(NULL), ATOLL_INVALID_ARGUMENT);
     CHECK_INT(echo(s.call, "all the same", &out), ATOLL_OK);
@@ -266,7 +271,6 @@ TEST(a_one_way_call_that_cannot_go_says_why)
     atoll_call_set_timeout(s.call, AT_SECOND_NS / 20);
     CHECK_INT(test_call_v1_Alpha_echo_oneway(s.call, &in), ATOLL_DEADLINE_EXCEEDED);
     CHECK(strstr(atoll_call_reason(s.call), "no instance") != NULL);
-    CHECK_INT(atoll_invoke_oneway(s.call, &test_call_v1_Alpha_desc, 6, &in), ATOLL_UNIMPLEMENTED);
     CHECK_INT(atoll_invoke_oneway(s.call, &test_call_v1_Alpha_desc, 99, &in),
               ATOLL_INVALID_ARGUMENT);
     CHECK_INT(atoll_invoke_oneway(NULL, &test_call_v1_Alpha_desc, 0, &in), ATOLL_INVALID_ARGUMENT);

@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "call/engine.h"
+#include "call/stream.h"
 #include "libatoll/limits.h"
 #include "libatoll/process.h"
 
@@ -190,6 +191,18 @@ struct at_bytes at_metadata_of_answer(struct atoll_call *call)
     at_metadata_add(&w, AT_METADATA_TRAILERS, (struct at_bytes){0});
     at_write_bytes(&w, trailers);
     return w.failed ? initial : at_writer_bytes(&w);
+}
+
+void at_metadata_send_initial(struct atoll_call *call, struct at_stream *stream)
+{
+    struct at_bytes initial = at_metadata_sent(call, ATOLL_INITIAL);
+
+    if (!call->initial_sent) {
+        call->initial_sent = true;
+        if (initial.len > 0) {
+            (void)at_stream_first_metadata(call->process->engine, stream, initial, false);
+        }
+    }
 }
 
 void at_metadata_got(struct atoll_call *call, struct at_bytes packed)

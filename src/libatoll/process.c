@@ -63,6 +63,11 @@ static void on_request(void *user, struct at_incoming *in)
     at_serve_request(user, in);
 }
 
+static void on_stream(void *user, struct at_incoming *in)
+{
+    at_streaming_arrived(user, in);
+}
+
 static void on_cancelled(void *user, struct at_incoming *in)
 {
     at_serve_cancelled(user, in);
@@ -130,7 +135,9 @@ static void on_other(void *user, struct at_message *m)
 static const struct at_engine_ops ops = {.watch = watch,
                                          .unwatch = unwatch,
                                          .request = on_request,
+                                         .stream = on_stream,
                                          .cancelled = on_cancelled,
+                                         .alarm = at_streaming_alarm,
                                          .other = on_other,
                                          .control_lost = on_control_lost};
 

@@ -99,11 +99,13 @@ struct atoll_call {
     };
     struct at_list held; /* buffers (call/buffers.h) of large replies */
     struct at_pending pending;
-    struct at_incoming *in; /* the request being served */
-    const char *caller;     /* "" in a root */
-    uint64_t deadline_ns;   /* 0: none */
-    uint64_t waited_ns;     /* in nested calls */
-    uint64_t random;        /* of a root: state of its trace ids */
+    struct at_incoming *in;      /* the request being served */
+    struct atoll_stream *stream; /* opened with it and not finished */
+    struct atoll_stream *served; /* whose handler's context it is */
+    const char *caller;          /* "" in a root */
+    uint64_t deadline_ns;        /* 0: none */
+    uint64_t waited_ns;          /* in nested calls */
+    uint64_t random;             /* of a root: state of its trace ids */
     uint8_t trace_id[16];
     uint64_t span_id;
     int status; /* of the last call, or as failed */
@@ -186,9 +188,26 @@ struct at_bytes at_metadata_of_answer(struct atoll_call *call);
 /* Both parts of the answer to a call of ours; they must live as long as the context's memory. */
 void at_metadata_got(struct atoll_call *call, struct at_bytes packed);
 
-/* stream.c: fails the context: the method streams, which is not carried yet. Returns the status. */
-int at_stream_not_carried(struct atoll_call *call, const struct atoll_service_desc *service,
-                          const struct atoll_method_desc *m);
+struct at_stream;
+/* What the handler wanted to say ahead goes with what is sent next in its stream. Lock held. */
+void at_metadata_send_initial(struct atoll_call *call, struct at_stream *stream);
+
+/* stream.c: ops->alarm of the engine, for deadlines of streams. */
+void at_streaming_alarm(void *user, struct at_deadline *d);
+/* stream_client.c: the context is freed, and the stream with it. Lock held. */
+void at_streaming_discard(struct atoll_stream *s);
+/* stream_server.c; lock held. A stream was opened; was cancelled, or its client is gone. */
+void at_streaming_arrived(struct at_process *p, struct at_incoming *in);
+void at_streaming_cancelled(struct at_process *p, struct at_incoming *in);
+/* Its handler will not run. */
+void at_streaming_refuse(struct at_incoming *in, uint32_t status, const char *reason);
+/* Runs its handler; gives the lock back meanwhile. */
+void at_streaming_run(struct at_process *p, struct at_worker *w, struct at_incoming *in);
+/* A drain begins: kept streams are told, and shortly before the grace is over all are ended. */
+void at_streaming_stop(struct at_process *p, uint64_t grace_ns);
+void at_streaming_drain(struct at_process *p);
+/* Serving is over: the engine forgets the streams that nobody has ended. */
+void at_streaming_forget(struct at_process *p);
 
 /* serve.c */
 void at_serve_request(struct at_process *p, struct at_incoming *in);

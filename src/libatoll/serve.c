@@ -61,8 +61,9 @@ void at_serve_request(struct at_process *p, struct at_incoming *in)
 
 void at_serve_cancelled(struct at_process *p, struct at_incoming *in)
 {
-    (void)p; /* still queued: it is dropped when its turn comes */
-    (void)in;
+    if (in->stream != NULL) {
+        at_streaming_cancelled(p, in);
+    } /* else it is still queued, and dropped when its turn comes */
 }
 
 void at_serve_kick(struct at_process *p)
@@ -126,7 +127,20 @@ void at_serve_stop(struct at_process *p, uint64_t grace_ns)
     s->stop_by_ns = at_now_ns() + grace_ns;
     (void)at_message_send(p->control, &at_service_stopping_kind, &stopping, NULL, 0);
     at_engine_go_away(p->engine);
+    at_streaming_stop(p, grace_ns);
     at_process_ring(p);
+}
+
+/* As the engine wants it behind the name. */
+static const char *how_it_streams(const struct atoll_method_desc *m)
+{
+    bool client = (m->flags & ATOLL_METHOD_CLIENT_STREAMS) != 0;
+    bool server = (m->flags & ATOLL_METHOD_SERVER_STREAMS) != 0;
+
+    if (client) {
+        return server ? " cs" : " c";
+    }
+    return server ? " s" : "";
 }
 
 /* Tables of names and handlers out of the services. */
@@ -149,7 +163,7 @@ static int set_methods(struct at_serve *s, const struct atoll_service *services,
         for (size_t k = 0; k < desc->method_count; k++) {
             const struct atoll_method_desc *m = at_method_at(desc, k);
 
-            at_text_addf(&names, "%s/%s\n", desc->full_name, m->name);
+            at_text_addf(&names, "%s/%s%s\n", desc->full_name, m->name, how_it_streams(m));
             s->methods[s->method_count++] =
                 (struct at_method){.desc = m, .service = desc, .handlers = services[i].handlers};
         }
@@ -217,6 +231,7 @@ static int serve(struct at_process *p, struct at_serve *s)
     self->process = p;
     at_context_init(&self->call, p);
     self->call.worker = self;
+    self->thread = pthread_self();
     s->self = self;
     signal_fd = s->signal_fd;
     install(old);
@@ -227,6 +242,7 @@ static int serve(struct at_process *p, struct at_serve *s)
         at_workers_run(p, self);
     }
     s->over = true;
+    at_streaming_forget(p);
     if (s->running == 0) {
         at_workers_end(p);
         at_engine_serve(p->engine, (struct at_bytes){0});
@@ -278,6 +294,7 @@ static struct at_serve *new_serve(const struct atoll_serve_options *options)
     at_list_init(&s->queue);
     at_list_init(&s->idle);
     at_list_init(&s->workers);
+    at_list_init(&s->kept);
     s->threads = 1;
     s->threads_max = AT_LIB_THREADS_DEFAULT;
     /* By the member, not by the whole: programs of today must not lose it when the struct grows. */

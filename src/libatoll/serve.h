@@ -29,12 +29,15 @@ struct at_serve {
     char *names;     /* "full.Service/Method" lines */
     char *contracts; /* full names, one a line */
     uint32_t threads_max;
-    uint32_t threads;       /* that exist, this one too */
-    uint32_t running;       /* handlers */
-    uint32_t nested;        /* of those: in nested calls */
-    struct at_list queue;   /* at_incoming.entry: whole requests, first come first served */
-    struct at_list idle;    /* at_worker.entry: parked; the first is the standby */
-    struct at_list workers; /* at_worker.all */
+    uint32_t threads;         /* that exist, this one too */
+    uint32_t running;         /* handlers */
+    uint32_t nested;          /* of those: in nested calls */
+    struct at_list queue;     /* at_incoming.entry: whole requests, first come first served */
+    struct at_list idle;      /* at_worker.entry: parked; the first is the standby */
+    struct at_list workers;   /* at_worker.all */
+    struct at_list kept;      /* atoll_stream.entry: streams without a thread */
+    struct at_deadline drain; /* of a stop: then streams are ended */
+    bool streams_ended;
     struct at_worker *self; /* of the thread of atoll_serve() */
     uint64_t signs;         /* of life: handlers and nested calls begun and ended */
     uint64_t stall_signs;   /* as of stalled_at_ns */
@@ -58,6 +61,13 @@ bool at_workers_kick(struct at_process *p);
 void at_workers_standby(struct at_process *p);
 /* Waits for the threads that are not stuck in a handler. Lock held, given back meanwhile. */
 void at_workers_end(struct at_process *p);
+/* The caller's name, for its handler. */
+void at_handle_set_caller(struct atoll_call *call);
+/* A request into the context's memory; a reply out of it. A status. */
+int at_handle_decode(struct atoll_call *call, const struct at_method *m, struct at_bytes body,
+                     void **ret);
+int at_handle_encode(struct atoll_call *call, const struct at_method *m, const void *out,
+                     struct at_bytes *ret);
 /* Decodes, calls the handler, encodes. Without the lock; *ret_answer lives in the context. */
 void at_handle(struct atoll_call *call, const struct at_method *m, struct at_bytes *ret_meta,
                struct at_bytes *ret_body);

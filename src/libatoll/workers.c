@@ -208,7 +208,11 @@ static void refuse(struct at_process *p, struct at_incoming *in, uint32_t status
                    const char *reason, uint8_t flags)
 {
     at_list_remove(&in->entry);
-    at_engine_answer(p->engine, in, status, at_bytes_of(reason), (struct at_bytes){0}, flags);
+    if (in->stream != NULL) {
+        at_streaming_refuse(in, status, reason);
+    } else {
+        at_engine_answer(p->engine, in, status, at_bytes_of(reason), (struct at_bytes){0}, flags);
+    }
     at_process_changed(p);
 }
 
@@ -362,6 +366,13 @@ static void run_first(struct at_process *p, struct at_worker *w)
             at_workers_standby(p);
         }
     }
+    if (in->stream != NULL) {
+        at_streaming_run(p, w, in);
+        s->stale = true;
+        s->running--;
+        s->signs++;
+        return;
+    }
     at_context_clear(call);
     call->in = in;
     call->deadline_ns = in->deadline_ns;
@@ -387,7 +398,8 @@ static bool is_over(struct at_process *p)
     struct at_serve *s = p->serve;
 
     if (s->stopping && !s->over &&
-        ((s->running == 0 && at_list_is_empty(&s->queue) && at_engine_unsent(p->engine) == 0) ||
+        ((s->running == 0 && at_list_is_empty(&s->queue) && at_list_is_empty(&s->kept) &&
+          at_engine_unsent(p->engine) == 0) ||
          at_now_ns() >= s->stop_by_ns)) {
         s->over = true;
         at_list_foreach (it, &s->idle) {
