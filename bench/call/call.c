@@ -1,37 +1,26 @@
 /*
- * A unary call, all of it: generated client, protobuf both ways, deadline, trace id, caller, and
- * atoll_serve() in another process. With more than one call outstanding, the client's one thread
+ * A unary call, all of it, one or more outstanding. With more than one, the client's one thread
  * starts them with atoll_invoke_async() and runs what is done in atoll_poll().
  *
  *   call BYTES CPU-CLIENT CPU-SERVER MILLISECONDS [FLIGHT]
  *
  * With count.so preloaded, the line also has allocations=, of both processes and per call.
  */
-#include <sys/mman.h>
 #include <sys/wait.h>
 
-#include "../codec/count.h"
-#include "echo.atoll.h"
+#include "echo.h"
 #include "measure.h"
 #include "tiny_supervisor.h"
 
-static const uint64_t TIMEOUT_NS = 5000000000U;
-
-/* What the server tells the client of itself; both have it mapped. */
-struct shared {
-    _Atomic uint64_t server_allocations;
-};
-
 struct bench {
     struct bench_plan plan;
-    struct shared *shared;
+    struct echo_shared *shared;
     pid_t server;
 };
 
 struct client {
     struct bench_meter meter;
     const struct bench *bench;
-    struct bench_echo_v1_EchoRequest in;
     uint64_t allocations; /* when measuring began */
     size_t outstanding;
     bool going;
@@ -40,34 +29,10 @@ struct client {
 
 /* One of the calls that are outstanding. */
 struct slot {
+    struct echo_caller caller;
     struct client *client;
-    struct atoll_call *call;
-    struct bench_echo_v1_EchoResponse out;
     uint64_t begun;
 };
-
-/* Handlers have no user pointer; the page is mapped before the server is forked. */
-static struct shared *server_shared;
-
-static uint64_t own_allocations(void)
-{
-    return bench_allocations == NULL ? 0 : bench_allocations();
-}
-
-/* A call that lacks something is none that we may show. */
-static int echo(struct atoll_call *call, const struct bench_echo_v1_EchoRequest *in,
-                struct bench_echo_v1_EchoResponse *out)
-{
-    if (atoll_call_caller(call)[0] == '\0' || atoll_call_deadline(call) == 0 ||
-        atoll_call_trace_id(call) == NULL) {
-        return atoll_fail(call, ATOLL_INTERNAL, "no caller, deadline or trace");
-    }
-    if (bench_allocations != NULL) {
-        server_shared->server_allocations = own_allocations();
-    }
-    out->payload = in->payload;
-    return ATOLL_OK;
-}
 
 static int server(void *user)
 {
@@ -75,12 +40,12 @@ static int server(void *user)
 
     bench_bound_child(bench->plan.ms);
     bench_pin(bench->plan.cpu_server);
-    return bench_echo_v1_EchoService_serve(&(struct bench_echo_v1_EchoService){.echo = echo});
+    return echo_serve(bench->shared);
 }
 
 static uint64_t all_allocations(const struct client *c)
 {
-    return own_allocations() + c->bench->shared->server_allocations;
+    return echo_allocations() + c->bench->shared->allocations;
 }
 
 /* Ends the time of one call; false when no other is to begin. */
@@ -95,29 +60,13 @@ static bool note(struct client *c, uint64_t begun, uint64_t ended)
     return more;
 }
 
-static bool is_good(const struct client *c, const struct slot *s, int status)
-{
-    if (status == ATOLL_OK && s->out.payload.len == c->in.payload.len) {
-        return true;
-    }
-    (void)fprintf(stderr, "call: status %d: %s\n", status, atoll_call_reason(s->call));
-    return false;
-}
-
-static void prepare(struct slot *s)
-{
-    atoll_call_reset(s->call);
-    atoll_call_set_timeout(s->call, TIMEOUT_NS);
-}
-
 static bool one_by_one(struct client *c, struct slot *s)
 {
     uint64_t ended = bench_now();
 
     do {
         s->begun = ended;
-        prepare(s);
-        if (!is_good(c, s, bench_echo_v1_EchoService_echo(s->call, &c->in, &s->out))) {
+        if (!echo_caller_call(&s->caller)) {
             return false;
         }
         ended = bench_now();
@@ -134,7 +83,7 @@ static void on_done(void *user, struct atoll_call *call, int status)
 
     (void)call;
     c->outstanding--;
-    if (!is_good(c, s, status)) {
+    if (!echo_caller_judge(&s->caller, status)) {
         c->failed = true;
         c->going = false;
     }
@@ -152,10 +101,11 @@ static void begin_one(struct slot *s)
     int status;
 
     s->begun = bench_now();
-    prepare(s);
-    status = bench_echo_v1_EchoService_echo_async(s->call, &c->in, &s->out, on_done, s);
+    echo_caller_prepare(&s->caller);
+    status = bench_echo_v1_EchoService_echo_async(s->caller.call, &s->caller.in, &s->caller.out,
+                                                  on_done, s);
     if (status != ATOLL_OK) {
-        (void)is_good(c, s, status);
+        (void)echo_caller_judge(&s->caller, status);
         c->failed = true;
         c->going = false;
         return;
@@ -165,7 +115,7 @@ static void begin_one(struct slot *s)
 
 static bool many_at_once(struct client *c, struct slot *slots, size_t n)
 {
-    c->going = atoll_poll_fd() >= 0;
+    c->going = true;
     for (size_t i = 0; i < n && c->going; i++) {
         begin_one(&slots[i]);
     }
@@ -175,21 +125,22 @@ static bool many_at_once(struct client *c, struct slot *slots, size_t n)
     return !c->failed;
 }
 
-static bool run_client(struct client *c, struct slot *slots, size_t flight)
+static bool run_client(struct client *c, struct slot *slots, const char *payload)
 {
+    const struct bench_plan *plan = &c->bench->plan;
     bool good;
 
-    for (size_t i = 0; i < flight; i++) {
-        slots[i] = (struct slot){.client = c, .call = atoll_call_new()};
-        if (slots[i].call == NULL) {
+    for (size_t i = 0; i < plan->flight; i++) {
+        slots[i].client = c;
+        if (!echo_caller_init(&slots[i].caller, payload, plan->bytes)) {
             return false;
         }
     }
     bench_meter_also(&c->meter, c->bench->server);
-    bench_meter_start(&c->meter, c->bench->plan.ms);
-    good = flight == 1 ? one_by_one(c, slots) : many_at_once(c, slots, flight);
-    for (size_t i = 0; i < flight; i++) {
-        atoll_call_free(slots[i].call);
+    bench_meter_start(&c->meter, plan->ms);
+    good = plan->flight == 1 ? one_by_one(c, slots) : many_at_once(c, slots, plan->flight);
+    for (size_t i = 0; i < plan->flight; i++) {
+        echo_caller_deinit(&slots[i].caller);
     }
     return good;
 }
@@ -205,16 +156,15 @@ static int client(void *user)
     bench_bound_child(plan->ms);
     bench_pin(plan->cpu_client);
     if (slots == NULL || payload == NULL || !bench_meter_init(&c.meter)) {
-        return 1;
+        return 1; /* the process ends: nothing leaks */
     }
     memset(payload, 'x', plan->bytes);
-    c.in.payload = (struct atoll_str){.at = payload, .len = plan->bytes};
-    if (!run_client(&c, slots, plan->flight)) {
+    if (!run_client(&c, slots, payload)) {
         return 1;
     }
     allocations = all_allocations(&c) - c.allocations;
     bench_meter_report("call", &c.meter);
-    if (bench_allocations != NULL) {
+    if (echo_counts_allocations()) {
         printf(" allocations=%.4f", (double)allocations / (double)c.meter.calls);
     }
     printf("\n");
@@ -226,7 +176,7 @@ static int client(void *user)
 int main(int argc, char **argv)
 {
     struct tiny_supervisor *t = tiny_new();
-    struct bench bench = {0};
+    struct bench bench = {.shared = echo_share()};
     int server_fd;
     int client_fd;
     int status = 0;
@@ -235,13 +185,10 @@ int main(int argc, char **argv)
     if (!bench_plan_read(argc, argv, &bench.plan)) {
         return 2;
     }
-    bench.shared = mmap(NULL, sizeof(*bench.shared), PROT_READ | PROT_WRITE,
-                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (bench.shared == MAP_FAILED || t == NULL || tiny_add(t, "echo", "echo.1", &server_fd) < 0 ||
+    if (bench.shared == NULL || t == NULL || tiny_add(t, "echo", "echo.1", &server_fd) < 0 ||
         tiny_add(t, "asker", "asker.1", &client_fd) < 0) {
         return 1;
     }
-    server_shared = bench.shared;
     bench_bound(bench.plan.ms);
     bench.server = tiny_spawn(server_fd, server, &bench);
     client_pid = tiny_spawn(client_fd, client, &bench);

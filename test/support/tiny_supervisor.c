@@ -1,5 +1,6 @@
 #include "tiny_supervisor.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -45,6 +46,21 @@ int tiny_add(struct tiny_supervisor *t, const char *service, const char *name, i
     return t->instance_count++;
 }
 
+/* Waits a little for who does not read: with a thousand clients a server falls behind. */
+static void say(int fd, const struct at_message_kind *kind, const void *message, const int *fds,
+                size_t n)
+{
+    enum { TRIES = 50, TRY_MS = 100 };
+    struct pollfd room = {.fd = fd, .events = POLLOUT};
+
+    for (int i = 0; i < TRIES; i++) {
+        if (at_message_send(fd, kind, message, fds, n) != -EAGAIN) {
+            return;
+        }
+        (void)poll(&room, 1, TRY_MS);
+    }
+}
+
 static bool serves(const struct tiny_instance *in, const char *contract)
 {
     struct at_bytes rest = at_bytes_of(in->contracts);
@@ -64,7 +80,7 @@ static void say_apart(const struct tiny_instance *client, uint64_t request)
                                    .state = AT_EDGE_FAILED,
                                    .reason = AT_LIT("they speak no common channel layout")};
 
-    (void)at_message_send(client->fd, &at_service_edge_kind, &edge, NULL, 0);
+    say(client->fd, &at_service_edge_kind, &edge, NULL, 0);
 }
 
 static bool is_joined(const struct tiny_supervisor *t, const struct tiny_want *want, int server)
@@ -108,15 +124,13 @@ static void introduce(struct tiny_supervisor *t, const struct tiny_want *want, i
     if (at_socket_pair(life) < 0 || t->channel_count == TINY_CHANNELS) {
         abort();
     }
-    (void)at_message_send(c->fd, &at_service_open_kind, &open, (int[]){life[0], bells[0], bells[1]},
-                          3);
+    say(c->fd, &at_service_open_kind, &open, (int[]){life[0], bells[0], bells[1]}, 3);
     open.side = AT_SIDE_SERVER;
     open.request = 0;
     open.peer_service = at_bytes_of(c->service);
     open.peer_instance = at_bytes_of(c->name);
     open.flags = strcmp(c->service, "door") == 0 ? AT_OPEN_MAY_STATE_CALLER : 0;
-    (void)at_message_send(s->fd, &at_service_open_kind, &open, (int[]){life[1], bells[1], bells[0]},
-                          3);
+    say(s->fd, &at_service_open_kind, &open, (int[]){life[1], bells[1], bells[0]}, 3);
     t->channels[t->channel_count++] = (struct tiny_channel){
         .id = open.channel, .request = want->request, .client = want->instance, .server = server};
     at_fd_close_all(life, 2);
@@ -141,7 +155,7 @@ static void on_hello(struct tiny_supervisor *t, int i)
     in->layout_max = hello.layout_max == 0 ? 1 : hello.layout_max;
     (void)snprintf(in->contracts, sizeof(in->contracts), "%.*s", (int)hello.contracts.len,
                    hello.contracts.at == NULL ? "" : (const char *)hello.contracts.at);
-    (void)at_message_send(in->fd, &at_service_welcome_kind, &welcome, NULL, 0);
+    say(in->fd, &at_service_welcome_kind, &welcome, NULL, 0);
 }
 
 static void on_ready(struct tiny_supervisor *t, int i)
@@ -191,7 +205,7 @@ static void on_want(struct tiny_supervisor *t, int i)
                                        .state = AT_EDGE_WAITING,
                                        .reason = AT_LIT("no instance is ready yet")};
 
-        (void)at_message_send(t->instances[i].fd, &at_service_edge_kind, &edge, NULL, 0);
+        say(t->instances[i].fd, &at_service_edge_kind, &edge, NULL, 0);
     }
 }
 
@@ -208,7 +222,7 @@ static void on_end(struct tiny_supervisor *t, int i)
 
         if (t->channels[k].id != 0 && (t->channels[k].client == i || t->channels[k].server == i) &&
             t->instances[other].fd >= 0) {
-            (void)at_message_send(t->instances[other].fd, &at_service_gone_kind, &gone, NULL, 0);
+            say(t->instances[other].fd, &at_service_gone_kind, &gone, NULL, 0);
         }
         if (t->channels[k].client == i || t->channels[k].server == i) {
             t->channels[k].id = 0;
@@ -226,7 +240,7 @@ static void end_channel(struct tiny_supervisor *t, int i, const struct at_servic
         if (c->id == broken->channel && (c->client == i || c->server == i)) {
             int other = c->client == i ? c->server : c->client;
 
-            (void)at_message_send(t->instances[other].fd, &at_service_gone_kind, &gone, NULL, 0);
+            say(t->instances[other].fd, &at_service_gone_kind, &gone, NULL, 0);
             c->id = 0;
         }
     }
@@ -286,7 +300,7 @@ void tiny_stop(struct tiny_supervisor *t, int instance, uint64_t grace_ns)
 {
     struct at_service_stop stop = {.grace_ns = grace_ns};
 
-    (void)at_message_send(t->instances[instance].fd, &at_service_stop_kind, &stop, NULL, 0);
+    say(t->instances[instance].fd, &at_service_stop_kind, &stop, NULL, 0);
 }
 
 void tiny_resume(struct tiny_supervisor *t)
@@ -297,23 +311,19 @@ void tiny_resume(struct tiny_supervisor *t)
     for (int i = 0; i < t->instance_count; i++) {
         t->instances[i].ready = false;
         if (t->instances[i].fd >= 0) {
-            (void)at_message_send(t->instances[i].fd, &at_service_resume_kind, &resume, NULL, 0);
+            say(t->instances[i].fd, &at_service_resume_kind, &resume, NULL, 0);
         }
     }
 }
 
 static void become(int fd)
 {
-    char number[16];
-    int mine = dup(fd);
+    enum { CONTROL = 3 };
 
-    for (int i = 3; i < 256; i++) {
-        if (i != mine) {
-            (void)close(i);
-        }
-    }
-    (void)snprintf(number, sizeof(number), "%d", mine);
-    (void)setenv("ATOLL_CONTROL_FD", number, 1);
+    (void)dup2(fd, CONTROL);
+    (void)fcntl(CONTROL, F_SETFD, 0); /* it may have been there already */
+    (void)close_range(CONTROL + 1, ~0U, 0);
+    (void)setenv("ATOLL_CONTROL_FD", "3", 1);
 }
 
 pid_t tiny_spawn(int fd, int (*body)(void *user), void *user)

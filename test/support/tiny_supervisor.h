@@ -11,7 +11,8 @@
 
 #include "control/message.h"
 
-enum { TINY_INSTANCES = 32, TINY_WANTS = 128, TINY_CHANNELS = 256 };
+/* Enough for a bench with a thousand clients of one service. */
+enum { TINY_INSTANCES = 1024, TINY_WANTS = 1024, TINY_CHANNELS = 2048 };
 
 struct tiny_instance {
     char service[32];
