@@ -30,8 +30,8 @@
  *@ both fails  11  a bell is emptied after arming, not when it wakes
  *@ both fails  12  room: what arm compares with is loaded in arm, not where the ring was found full
  *@ both fails  14  the order of arm is load, then store
- *@ both passes 15  disarm happens after the drain instead of before it
- *@ both passes 13  a ring may come for nothing
+ *@ weak passes 15  disarm happens after the drain instead of before it
+ *@ tso  passes 13  a ring may come for nothing
  *@ tso  passes 20  tail is stored relaxed and fenced behind: x86-64 keeps stores in order
  *@ weak fails  20  tail is stored relaxed and fenced behind: the record is not visible yet
  *@ tso  passes 21  taken is stored relaxed and fenced behind: x86-64 keeps loads before stores

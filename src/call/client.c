@@ -87,6 +87,12 @@ static void release_slot(struct at_link *l, uint32_t slot)
     if (s->owes_cancel) {
         l->cancels_owed--;
     }
+    if (s->said_cancelled) {
+        /* Generations come round, at full speed in a tenth of a second: a word that was left would
+         * cancel another call. The next request is shown behind this. */
+        at_channel_set_cancelled(&l->channel, slot);
+        s->said_cancelled = false;
+    }
     s->used = false;
     s->owes_cancel = false;
     s->pending = NULL;
@@ -262,6 +268,7 @@ static void leave_slot(struct at_pending *p)
     if (l->state == AT_LINK_OPEN && p->reply_len == 0) {
         if (l->layout >= 2) {
             at_channel_set_cancelled(&l->channel, p->call_id);
+            l->slots[slot].said_cancelled = true;
         }
         at_link_small(l, AT_RECORD_CANCEL, p->call_id);
     }

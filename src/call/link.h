@@ -24,7 +24,8 @@ struct at_slot {
     uint32_t skip;                /* client, zombie: bytes of the reply still to come */
     uint16_t generation;
     bool used;
-    bool owes_cancel; /* client, zombie: CANCEL did not fit yet */
+    bool owes_cancel;    /* client, zombie: CANCEL did not fit yet */
+    bool said_cancelled; /* client, zombie: its cancel word stands */
 };
 
 /* at_link.seat_index without a seat; PROMISED: there is room for one. */

@@ -28,7 +28,7 @@ static struct at_record head_of(const struct at_outgoing *o)
     return r;
 }
 
-static void went(struct at_outgoing *o, uint32_t len, uint32_t start)
+static void went(struct at_outgoing *o, uint32_t len, uint64_t start)
 {
     o->begun = true;
     o->written += len;
@@ -42,7 +42,7 @@ static int write_record(struct at_link *l, struct at_outgoing *o)
     uint32_t len = at_outgoing_total(o) - o->written;
     struct at_bytes a = at_bytes_after(o->meta, o->written);
     struct at_bytes b;
-    uint32_t start = l->channel.tail;
+    uint64_t start = l->channel.written;
     int x;
 
     if (len > AT_RECORD_PAYLOAD_MAX) {
@@ -78,7 +78,7 @@ static int write_chunk(struct at_link *l, struct at_outgoing *o)
 {
     struct at_record r = head_of(o);
     uint32_t len = at_outgoing_total(o) - o->written;
-    uint32_t start = l->channel.tail;
+    uint64_t start = l->channel.written;
     uint8_t *to;
     int x = at_window_next(&l->channel, &to);
 

@@ -21,7 +21,7 @@ struct at_outgoing {
     struct at_bytes body;
     bool begun;          /* the first record is written */
     uint32_t written;    /* bytes of meta and body */
-    uint32_t last_start; /* ring position of the record written last */
+    uint64_t last_start; /* position (channel.written) of the record written last */
 };
 
 /* Bytes of meta and body. */

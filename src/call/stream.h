@@ -73,7 +73,7 @@ struct at_stream {
     uint8_t *copy;          /* malloc: what of out is no longer the owner's */
     uint8_t *metadata;      /* malloc, server: first metadata that wait for a message */
     uint32_t metadata_len;
-    uint32_t first_start;   /* client: ring position of the opening */
+    uint64_t first_start;   /* client: position (channel.written) of the opening */
     int64_t credit;         /* bytes that may still be sent */
     struct at_list starved; /* in streams->starved: waits for the channel's credit */
     /* receiving */

@@ -112,6 +112,7 @@ int at_channel_put(struct at_channel *ch, const struct at_record *r, struct at_b
     ring_write(ch, ch->tail + (uint32_t)sizeof(*r), a);
     ring_write(ch, ch->tail + (uint32_t)sizeof(*r) + (uint32_t)a.len, b);
     ch->tail += need;
+    ch->written += need;
     return 0;
 }
 
@@ -284,7 +285,7 @@ void at_channel_disarm(struct at_channel *ch)
     }
 }
 
-bool at_channel_is_untaken(const struct at_channel *ch, uint32_t start)
+bool at_channel_is_untaken(const struct at_channel *ch, uint64_t start)
 {
     uint32_t taken = load(&ch->peer->taken, memory_order_acquire);
 
@@ -293,7 +294,8 @@ bool at_channel_is_untaken(const struct at_channel *ch, uint32_t start)
     if (taken - ch->peer_taken > ch->published - ch->peer_taken) {
         return false;
     }
-    return (int32_t)(taken - start) <= 0;
+    /* By the position that never wraps: a call may be in work while gigabytes pass it. */
+    return start >= ch->written - (ch->tail - taken);
 }
 
 uint32_t at_channel_peer_cpu(const struct at_channel *ch)

@@ -67,7 +67,7 @@ struct at_region {
     _Atomic uint32_t window_taken; /* (2) chunks of the peer's window I have consumed */
     _Atomic uint32_t window_seen;  /* (2) number of the peer's window that I have mapped; 0: none */
     uint8_t gap2[232];
-    /* (2) client: the generation of the call in that slot that was cancelled; 0: none ever was */
+    /* (2) client: the generation of the call in that slot that was cancelled; 0: it was not */
     _Atomic uint16_t cancelled[AT_CHANNEL_SLOTS];
     uint8_t gap3[4096 - 1280];
     uint8_t ring[];
@@ -201,6 +201,7 @@ struct at_channel {
     uint32_t ring_bytes;      /* of mine */
     uint32_t peer_ring_bytes; /* of the peer's, as judged at accept */
     uint32_t tail;            /* written, perhaps not yet published */
+    uint64_t written;         /* the same, never wrapping: the position of the next record */
     uint32_t published;       /* what mine->tail says */
     uint32_t peer_taken;      /* last judged value */
     uint32_t head;            /* consumed of the peer's ring, perhaps not yet told */
@@ -261,14 +262,15 @@ bool at_channel_arm(struct at_channel *ch, uint32_t wait_for);
 void at_channel_disarm(struct at_channel *ch);
 /* Are there records? One load; never judges. */
 bool at_channel_has_records(const struct at_channel *ch);
-/* Has the peer provably not consumed what I wrote at tail position `start`? */
-bool at_channel_is_untaken(const struct at_channel *ch, uint32_t start);
+/* Has the peer provably not consumed what I wrote when ch->written was `start`? */
+bool at_channel_is_untaken(const struct at_channel *ch, uint64_t start);
 /* The CPU on which the peer ran when it last published or armed. */
 uint32_t at_channel_peer_cpu(const struct at_channel *ch);
 /* Server: sets the absolute number of calls admitted. Client: reads it. */
 void at_channel_set_credit(struct at_channel *ch, uint32_t credit);
 uint32_t at_channel_peer_credit(const struct at_channel *ch);
-/* Client: says that the call is cancelled; before the CANCEL record, which only wakes. Layout 2. */
+/* Client: says that the call is cancelled; before the CANCEL record, which only wakes. Layout 2.
+ * Generation 0 takes it back, when the server has finished with the call. */
 void at_channel_set_cancelled(struct at_channel *ch, uint32_t call_id);
 /*
  * Server: where the client says so, for one load by any thread while the peer's region is mapped:

@@ -206,13 +206,13 @@ TEST(what_the_peer_has_not_taken_is_known_and_what_it_took_too)
 {
     struct pair p;
     struct at_record r;
-    uint32_t first;
-    uint32_t second;
+    uint64_t first;
+    uint64_t second;
 
     pair_init(&p);
-    first = p.a.tail;
+    first = p.a.written;
     CHECK_INT(put(&p.a, 1, AT_LIT("x")), 0);
-    second = p.a.tail;
+    second = p.a.written;
     CHECK_INT(put(&p.a, 2, AT_LIT("y")), 0);
     at_channel_publish(&p.a);
     CHECK(at_channel_is_untaken(&p.a, first));
@@ -221,6 +221,34 @@ TEST(what_the_peer_has_not_taken_is_known_and_what_it_took_too)
     at_channel_tell(&p.b);
     CHECK(!at_channel_is_untaken(&p.a, first));
     CHECK(at_channel_is_untaken(&p.a, second));
+    pair_deinit(&p);
+}
+
+TEST(what_the_peer_took_stays_taken_however_much_passes_it)
+{
+    struct pair p;
+    uint64_t first;
+
+    pair_init(&p);
+    first = p.a.written;
+    CHECK_INT(put(&p.a, 1, AT_LIT("x")), 0);
+    at_channel_publish(&p.a);
+    for (int gib = 1; gib <= 9; gib++) { /* as if the ring had gone round so often */
+        struct at_record r;
+
+        while (at_channel_next(&p.b, &r) == 0) {
+            at_channel_consume(&p.b, &r);
+        }
+        at_channel_tell(&p.b);
+        CHECK_INT(at_channel_look_for_room(&p.a, AT_RECORD_PAYLOAD_MAX), 0);
+        CHECK(!at_channel_is_untaken(&p.a, first));
+        p.a.tail += 1U << 30;
+        p.a.written += UINT64_C(1) << 30;
+        p.a.published = p.a.tail;
+        p.a.peer_taken = p.a.tail;
+        atomic_store(&p.forge->taken, p.a.tail);
+        CHECK(!at_channel_is_untaken(&p.a, first));
+    }
     pair_deinit(&p);
 }
 
