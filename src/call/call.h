@@ -59,6 +59,10 @@ struct at_call_request {
     struct at_bytes contract; /* full name of the proto service */
     struct at_bytes method;   /* "GetItem" */
     struct at_bytes payload;  /* protobuf; copied before at_call_start() returns */
+    /* For owners of engines: the payload in pieces, borrowed until done runs; payload.at is NULL
+     * then, payload.len their sum. NULL: it is in one. */
+    const struct at_bytes *pieces;
+    size_t piece_count;
     struct at_bytes metadata; /* packed key/value pairs: at_metadata_* of call/metadata.h */
     struct at_bytes caller;   /* stated caller (gateways only), else empty */
     uint64_t deadline_ns;     /* absolute */

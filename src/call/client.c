@@ -128,7 +128,10 @@ static void send_over(struct at_link *l, struct at_pending *p)
     p->call_id = slot | (uint32_t)s->generation << 16;
     p->reply_len = 0;
     p->reply_got = 0;
-    p->out = (struct at_outgoing){.meta = p->request.metadata, .body = p->request.payload};
+    p->out = (struct at_outgoing){.meta = p->request.metadata,
+                                  .body = p->request.payload,
+                                  .pieces = p->request.pieces,
+                                  .piece_count = p->request.piece_count};
     p->out.record = (struct at_record){
         .kind = AT_RECORD_REQUEST,
         .call_id = p->call_id,

@@ -219,6 +219,21 @@ size_t at_engine_instances(const struct at_engine *e, struct at_bytes contract,
 /* Takes the call out without running done; fine on an idle one. */
 void at_engine_abandon(struct at_engine *e, struct at_pending *p);
 
+struct at_answer {
+    uint32_t status;
+    uint8_t flags; /* enum at_record_flags */
+    struct at_bytes meta;
+    struct at_bytes body;          /* its `at` is NULL when it stands in … */
+    const struct at_bytes *pieces; /* … these; NULL: it is in one */
+    size_t piece_count;
+};
+/*
+ * As at_engine_answer(), without a copy when it cannot be written at once: body and pieces must lie
+ * in the arena, in the buffers or in the request, and arena and buffers become the engine's then.
+ * True: they did, and are empty (the arena is to be initialised).
+ */
+bool at_engine_answer_with(struct at_engine *e, struct at_incoming *in, const struct at_answer *a,
+                           struct at_arena *arena, struct at_list *buffers);
 /*
  * Answers; the engine owns `in` again. meta is response metadata, or the reason when status is not
  * OK; body is then packed metadata, as at_call_result.metadata. flags: enum at_record_flags. Never

@@ -35,41 +35,62 @@ static void went(struct at_outgoing *o, uint32_t len, uint64_t start)
     o->last_start = start;
 }
 
-/* Writes the next record of o. 0, AT_CHANNEL_FULL, … */
+/* The piece of the body that has the byte `at`, from there on. at < o->body.len. */
+static struct at_bytes piece_from(struct at_outgoing *o, size_t at)
+{
+    if (at < o->piece_at) { /* a record that found no room is tried again */
+        o->piece = 0;
+        o->piece_at = 0;
+    }
+    while (at - o->piece_at >= o->pieces[o->piece].len) {
+        o->piece_at += o->pieces[o->piece].len;
+        o->piece++;
+    }
+    return at_bytes_after(o->pieces[o->piece], at - o->piece_at);
+}
+
+/* What stands in one place of the message from its byte `at` on; no more than max. */
+static struct at_bytes bytes_from(struct at_outgoing *o, size_t at, size_t max)
+{
+    struct at_bytes b;
+
+    if (at < o->meta.len) {
+        b = at_bytes_after(o->meta, at);
+    } else if (o->pieces == NULL) {
+        b = at_bytes_after(o->body, at - o->meta.len);
+    } else if (at - o->meta.len < o->body.len) {
+        b = piece_from(o, at - o->meta.len);
+    } else {
+        b = (struct at_bytes){0};
+    }
+    return at_bytes_before(b, max);
+}
+
+/* Writes the next record of o, which holds what stands in two places at most. 0, AT_CHANNEL_FULL, … */
 static int write_record(struct at_link *l, struct at_outgoing *o)
 {
     struct at_record r = head_of(o);
-    uint32_t len = at_outgoing_total(o) - o->written;
-    struct at_bytes a = at_bytes_after(o->meta, o->written);
-    struct at_bytes b;
+    struct at_bytes a = bytes_from(o, o->written, AT_RECORD_PAYLOAD_MAX);
+    struct at_bytes b = bytes_from(o, o->written + a.len, AT_RECORD_PAYLOAD_MAX - a.len);
     uint64_t start = l->channel.written;
     int x;
 
-    if (len > AT_RECORD_PAYLOAD_MAX) {
-        len = AT_RECORD_PAYLOAD_MAX;
-    }
-    a = at_bytes_before(a, len);
-    b = o->written > o->meta.len ? at_bytes_after(o->body, o->written - o->meta.len) : o->body;
-    b = at_bytes_before(b, len - a.len);
-    r.len = len;
+    r.len = (uint32_t)(a.len + b.len);
     x = at_channel_put(&l->channel, &r, a, b);
     if (x == 0) {
-        went(o, len, start);
+        went(o, r.len, start);
     }
     return x;
 }
 
-/* Copies the next len bytes of o. */
-static void copy_out(const struct at_outgoing *o, uint8_t *to, uint32_t len)
+/* Copies the next len bytes of o; so many are left. */
+static void copy_out(struct at_outgoing *o, uint8_t *to, uint32_t len)
 {
-    struct at_bytes meta = at_bytes_before(at_bytes_after(o->meta, o->written), len);
-    size_t from = o->written > o->meta.len ? o->written - o->meta.len : 0;
+    for (size_t done = 0; done < len;) {
+        struct at_bytes b = bytes_from(o, o->written + done, len - done);
 
-    if (meta.len > 0) {
-        memcpy(to, meta.at, meta.len);
-    }
-    if (len > meta.len) {
-        memcpy(to + meta.len, o->body.at + from, len - meta.len);
+        memcpy(to + done, b.at, b.len);
+        done += b.len;
     }
 }
 

@@ -18,7 +18,11 @@ struct at_outgoing {
     struct at_list entry;    /* in link->out while not all of it is written */
     struct at_record record; /* of the first record */
     struct at_bytes meta;
-    struct at_bytes body;
+    struct at_bytes body;          /* its `at` is NULL when it stands in … */
+    const struct at_bytes *pieces; /* … these; NULL: it is in one. Theirs is memory of the owner */
+    size_t piece_count;
+    size_t piece;        /* in work; it begins … */
+    size_t piece_at;     /* … here in the body */
     bool begun;          /* the first record is written */
     uint32_t written;    /* bytes of meta and body */
     uint64_t last_start; /* position (channel.written) of the record written last */

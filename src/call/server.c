@@ -181,43 +181,28 @@ static void answer_too_large(struct at_engine *e, struct at_incoming *in, struct
                      0);
 }
 
-void at_engine_answer(struct at_engine *e, struct at_incoming *in, uint32_t status,
-                      struct at_bytes meta, struct at_bytes body, uint8_t flags)
+/* What is not yet written cannot be kept: the channel ends in the next drain. */
+static void give_answer_up(struct at_link *l, struct at_incoming *in)
 {
-    struct at_link *l = in->link;
-    uint32_t total;
+    l->rule = AT_RULE_LAST;
+    in->out.meta = (struct at_bytes){0};
+    in->out.body = (struct at_bytes){0};
+    in->out.pieces = NULL;
+    in->out.begun = false;
+    at_list_remove(&in->out.entry);
+    at_link_heat(l);
+}
 
-    if (body.len > AT_CALL_MESSAGE_MAX || meta.len > AT_CALL_META_MAX) {
-        answer_too_large(e, in, meta, body);
-        return;
-    }
-    in->answered = true;
-    if (l == NULL) {
-        give_back(e, in);
-        return;
-    }
-    total = (uint32_t)(meta.len + body.len);
-    in->out = (struct at_outgoing){.meta = meta, .body = body};
-    in->out.record = (struct at_record){.kind = AT_RECORD_RESPONSE,
-                                        .flags = flags,
-                                        .call_id = in->call_id,
-                                        .code = (uint16_t)status,
-                                        .total_len = total,
-                                        .meta_len = (uint32_t)meta.len,
-                                        .span_id = in->span_id};
-    e->unsent++;
-    if (at_link_send(l, &in->out)) {
-        return; /* all in the ring; in is the engine's again */
-    }
-    /* The ring is full: keep what the owner's memory holds. */
+/* The ring is full: keeps what the owner's memory holds. */
+static void keep_copy(struct at_link *l, struct at_incoming *in)
+{
+    struct at_bytes meta = in->out.meta;
+    struct at_bytes body = in->out.body;
+    size_t total = meta.len + body.len;
+
     in->copy = malloc(total == 0 ? 1 : total);
     if (in->copy == NULL) {
-        l->rule = AT_RULE_LAST; /* cannot be answered: the channel ends in the next drain */
-        in->out.meta = (struct at_bytes){0};
-        in->out.body = (struct at_bytes){0};
-        in->out.begun = false;
-        at_list_remove(&in->out.entry);
-        at_link_heat(l);
+        give_answer_up(l, in);
         return;
     }
     if (meta.len > 0) {
@@ -228,6 +213,70 @@ void at_engine_answer(struct at_engine *e, struct at_incoming *in, uint32_t stat
     }
     in->out.meta = at_bytes_over(in->copy, meta.len);
     in->out.body = at_bytes_over(in->copy + meta.len, body.len);
+}
+
+/* The same by taking the memory over; only the metadata may lie elsewhere. */
+static void keep_memory(struct at_link *l, struct at_incoming *in, struct at_arena *arena,
+                        struct at_list *buffers)
+{
+    struct at_bytes meta = in->out.meta;
+
+    in->arena = *arena;
+    *arena = (struct at_arena){0};
+    at_buffers_move(buffers, &in->held);
+    if (meta.len > 0 && in->out.written < meta.len) {
+        in->out.meta.at = (const uint8_t *)at_arena_copy(&in->arena, meta);
+        if (in->out.meta.at == NULL) {
+            give_answer_up(l, in);
+        }
+    }
+}
+
+/* True: all of it is written, or goes nowhere; the engine owns `in` again. */
+static bool answer(struct at_engine *e, struct at_incoming *in, const struct at_answer *a)
+{
+    struct at_link *l = in->link;
+
+    if (a->body.len > AT_CALL_MESSAGE_MAX || a->meta.len > AT_CALL_META_MAX) {
+        answer_too_large(e, in, a->meta, a->body);
+        return true;
+    }
+    in->answered = true;
+    if (l == NULL) {
+        give_back(e, in);
+        return true;
+    }
+    in->out = (struct at_outgoing){
+        .meta = a->meta, .body = a->body, .pieces = a->pieces, .piece_count = a->piece_count};
+    in->out.record = (struct at_record){.kind = AT_RECORD_RESPONSE,
+                                        .flags = a->flags,
+                                        .call_id = in->call_id,
+                                        .code = (uint16_t)a->status,
+                                        .total_len = (uint32_t)(a->meta.len + a->body.len),
+                                        .meta_len = (uint32_t)a->meta.len,
+                                        .span_id = in->span_id};
+    e->unsent++;
+    return at_link_send(l, &in->out);
+}
+
+bool at_engine_answer_with(struct at_engine *e, struct at_incoming *in, const struct at_answer *a,
+                           struct at_arena *arena, struct at_list *buffers)
+{
+    if (answer(e, in, a)) {
+        return false;
+    }
+    keep_memory(in->link, in, arena, buffers);
+    return true;
+}
+
+void at_engine_answer(struct at_engine *e, struct at_incoming *in, uint32_t status,
+                      struct at_bytes meta, struct at_bytes body, uint8_t flags)
+{
+    struct at_answer a = {.status = status, .flags = flags, .meta = meta, .body = body};
+
+    if (!answer(e, in, &a)) {
+        keep_copy(in->link, in);
+    }
 }
 
 static void refuse(struct at_engine *e, struct at_incoming *in, uint32_t status, const char *reason,

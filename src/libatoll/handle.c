@@ -1,5 +1,6 @@
 /* One request through one handler: bytes in, bytes out. */
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -8,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/bytes.h"
+#include "call/buffers.h"
 #include "call/engine.h"
 #include "call/limits.h"
 #include "call/metadata.h"
@@ -61,20 +63,16 @@ int at_handle_decode(struct atoll_call *call, const struct at_method *m, struct 
     return ATOLL_OK;
 }
 
-int at_handle_encode(struct atoll_call *call, const struct at_method *m, const void *out,
-                     struct at_bytes *ret)
+/* What encoding the answer came to. A status. */
+static int judge(struct atoll_call *call, const struct at_method *m, const void *out, int r)
 {
     const struct atoll_message_desc *desc = m->desc->output;
-    int r = at_pb_encode(desc, out, call->room, sizeof(call->room), ret);
 
-    if (r == AT_PB_NO_ROOM) {
-        r = at_pb_encode_in_arena(desc, out, &call->arena, ret);
-    }
     if (r == -ENOMEM) {
         return at_context_fail(call, ATOLL_RESOURCE_EXHAUSTED, "no memory for the reply");
     }
     if (r != 0) {
-        struct at_pb_fault fault;
+        __attribute__((uninitialized)) struct at_pb_fault fault; /* 600 bytes, written on failure */
 
         at_pb_explain_encode(desc, out, r, &fault);
         return at_context_fail(call, ATOLL_INTERNAL,
@@ -85,7 +83,50 @@ int at_handle_encode(struct atoll_call *call, const struct at_method *m, const v
     return ATOLL_OK;
 }
 
-static int run(struct atoll_call *call, const struct at_method *m, struct at_bytes *ret)
+int at_handle_encode(struct atoll_call *call, const struct at_method *m, const void *out,
+                     struct at_bytes *ret)
+{
+    const struct atoll_message_desc *desc = m->desc->output;
+    int r = at_pb_encode(desc, out, call->room, sizeof(call->room), ret);
+
+    if (r == AT_PB_NO_ROOM) {
+        r = at_pb_encode_in_arena(desc, out, &call->arena, ret);
+    }
+    return judge(call, m, out, r);
+}
+
+/* Does it live as long as the context's memory, whatever becomes of what the handler owns? */
+static bool may_refer(void *user, const void *at, size_t len)
+{
+    const struct atoll_call *call = user;
+
+    return at_arena_holds(&call->arena, at, len) || at_buffers_hold(&call->held, at, len) ||
+           at_buffers_hold(&call->in->held, at, len);
+}
+
+/* What is long in the answer is referred to where it is, in the request or the context. */
+static int encode_pieces(struct atoll_call *call, const struct at_method *m, const void *out,
+                         struct at_answer *ret)
+{
+    const struct atoll_message_desc *desc = m->desc->output;
+    struct at_pb_pieces pieces;
+    int r = at_pb_encode(desc, out, call->room, sizeof(call->room), &ret->body);
+
+    if (r != AT_PB_NO_ROOM) {
+        return judge(call, m, out, r);
+    }
+    r = at_pb_encode_in_pieces(desc, out, &call->arena, may_refer, call, &pieces);
+    if (r == 0 && pieces.count > 1) {
+        ret->body = (struct at_bytes){.len = pieces.len};
+        ret->pieces = pieces.at;
+        ret->piece_count = pieces.count;
+    } else if (r == 0) {
+        ret->body = pieces.one;
+    }
+    return judge(call, m, out, r);
+}
+
+static int run(struct atoll_call *call, const struct at_method *m, struct at_answer *ret)
 {
     void *in = NULL;
     void *out;
@@ -105,19 +146,22 @@ static int run(struct atoll_call *call, const struct at_method *m, struct at_byt
         return at_context_fail(call, ATOLL_INTERNAL, "the handler of %s returned %d: no status",
                                m->desc->name, status);
     }
-    return status == ATOLL_OK ? at_handle_encode(call, m, out, ret) : status;
+    return status == ATOLL_OK ? encode_pieces(call, m, out, ret) : status;
 }
 
-void at_handle(struct atoll_call *call, const struct at_method *m, struct at_bytes *ret_meta,
-               struct at_bytes *ret_body)
+void at_handle(struct atoll_call *call, const struct at_method *m, struct at_answer *ret)
 {
+    struct at_bytes meta;
+
     at_handle_set_caller(call);
-    *ret_body = (struct at_bytes){0};
-    *ret_meta = (struct at_bytes){0};
-    call->status = run(call, m, ret_body);
-    *ret_meta = at_metadata_of_answer(call);
+    *ret = (struct at_answer){0};
+    call->status = run(call, m, ret);
+    meta = at_metadata_of_answer(call);
     if (call->status != ATOLL_OK) {
-        *ret_body = *ret_meta;
-        *ret_meta = at_bytes_before(at_bytes_of(call->reason), AT_CALL_REASON_MAX);
+        *ret = (struct at_answer){
+            .meta = at_bytes_before(at_bytes_of(call->reason), AT_CALL_REASON_MAX), .body = meta};
+    } else {
+        ret->meta = meta;
     }
+    ret->status = (uint32_t)call->status;
 }

@@ -64,34 +64,74 @@ static void on_reply(void *user, const struct at_call_result *result)
     }
 }
 
-int at_invoke_encode(struct atoll_call *call, const struct atoll_method_desc *m, const void *in,
-                     struct at_bytes *ret)
+/* What encoding came to, and whether the contract allows the length. A status. */
+static int judge_request(struct atoll_call *call, const struct atoll_method_desc *m, const void *in,
+                         int r, size_t len)
 {
     const struct atoll_message_desc *desc = m->input;
     uint32_t limit = at_method_max_request(m);
-    int r = at_pb_encode(desc, in, call->room, sizeof(call->room), ret);
 
-    if (r == AT_PB_NO_ROOM) {
-        r = at_pb_encode_in_arena(desc, in, &call->arena, ret);
-    }
     if (r == -ENOMEM) {
         return at_context_fail(call, ATOLL_RESOURCE_EXHAUSTED, "no memory for the request");
     }
     if (r != 0) {
-        struct at_pb_fault fault;
+        __attribute__((uninitialized)) struct at_pb_fault fault; /* 600 bytes, written on failure */
 
         at_pb_explain_encode(desc, in, r, &fault);
         return at_context_fail(call, ATOLL_INVALID_ARGUMENT,
                                "this process made a request %s that cannot be sent: %s",
                                desc->full_name, fault.what);
     }
-    if (limit != 0 && ret->len > limit) {
+    if (limit != 0 && len > limit) {
         return at_context_fail(call, ATOLL_RESOURCE_EXHAUSTED,
                                "the request has %zu bytes; the contract of %s allows %u "
                                "(max_request_bytes)",
-                               ret->len, m->name, limit);
+                               len, m->name, limit);
     }
     return ATOLL_OK;
+}
+
+int at_invoke_encode(struct atoll_call *call, const struct atoll_method_desc *m, const void *in,
+                     struct at_bytes *ret)
+{
+    int r = at_pb_encode(m->input, in, call->room, sizeof(call->room), ret);
+
+    if (r == AT_PB_NO_ROOM) {
+        r = at_pb_encode_in_arena(m->input, in, &call->arena, ret);
+    }
+    return judge_request(call, m, in, r, r == 0 ? ret->len : 0);
+}
+
+int at_invoke_encode_pieces(struct atoll_call *call, const struct atoll_method_desc *m,
+                            const void *in, struct at_pb_pieces *ret)
+{
+    int r = at_pb_encode(m->input, in, call->room, sizeof(call->room), &ret->one);
+
+    if (r == AT_PB_NO_ROOM) {
+        r = at_pb_encode_in_pieces(m->input, in, &call->arena, NULL, NULL, ret);
+    } else {
+        ret->at = &ret->one;
+        ret->count = 1;
+        ret->len = ret->one.len;
+    }
+    return judge_request(call, m, in, r, r == 0 ? ret->len : 0);
+}
+
+static struct at_pb_pieces one_piece(struct at_bytes b)
+{
+    return (struct at_pb_pieces){.one = b, .count = 1, .len = b.len};
+}
+
+static void set_payload(struct at_call_request *r, const struct at_pb_pieces *payload)
+{
+    if (payload->count > 1) {
+        r->payload = (struct at_bytes){.len = payload->len};
+        r->pieces = payload->at;
+        r->piece_count = payload->count;
+    } else {
+        r->payload = payload->count == 1 ? payload->one : (struct at_bytes){0};
+        r->pieces = NULL;
+    }
 }
 
 /* When a call ends that is made now and whose method has this default; absolute. */
@@ -138,7 +178,7 @@ void at_invoke_request(const struct atoll_call *call, const struct atoll_service
 }
 
 /* Puts call->pending.request in. Lock held. A status; then, when OK, done will be told. */
-static int start(struct atoll_call *call, struct at_bytes payload)
+static int start(struct atoll_call *call, const struct at_pb_pieces *payload)
 {
     struct at_process *process = call->process;
     struct at_pending *p = &call->pending;
@@ -150,7 +190,7 @@ static int start(struct atoll_call *call, struct at_bytes payload)
     p->done = on_reply;
     p->reply_room = reply_room;
     p->user = call;
-    p->request.payload = payload;
+    set_payload(&p->request, payload);
     p->request.metadata = at_metadata_sent(call, ATOLL_METADATA);
     call->got_initial = (struct at_bytes){0};
     call->got_trailers = (struct at_bytes){0};
@@ -186,7 +226,7 @@ static void wait_for_reply(struct at_process *p, struct atoll_call *call)
 }
 
 /* What call->pending.request says, with this payload; waits. */
-static int invoke(struct atoll_call *call, struct at_bytes payload)
+static int invoke(struct atoll_call *call, const struct at_pb_pieces *payload)
 {
     struct at_process *p = call->process;
     int status;
@@ -260,17 +300,17 @@ int atoll_invoke(struct atoll_call *call, const struct atoll_service_desc *servi
                  const void *in, void *out)
 {
     const struct atoll_method_desc *m;
-    struct at_bytes payload;
+    struct at_pb_pieces payload;
     int status = at_invoke_check(call, service, method, &m);
 
     if (status != ATOLL_OK) {
         return status;
     }
-    status = at_invoke_encode(call, m, in, &payload);
+    status = at_invoke_encode_pieces(call, m, in, &payload);
     if (status == ATOLL_OK) {
         at_invoke_request(call, service, m, &call->pending.request);
         call->pending.request.key_message = in;
-        status = invoke(call, payload);
+        status = invoke(call, &payload);
     }
     return status == ATOLL_OK ? decode(call, m, out) : status;
 }
@@ -278,6 +318,7 @@ int atoll_invoke(struct atoll_call *call, const struct atoll_service_desc *servi
 int atoll_invoke_bytes(struct atoll_call *call, const char *service, const char *method,
                        const void *in, size_t in_len, const void **ret_out, size_t *ret_len)
 {
+    struct at_pb_pieces payload = one_piece(at_bytes_over(in, in_len));
     int status;
 
     if (call == NULL || service == NULL || method == NULL || ret_out == NULL || ret_len == NULL) {
@@ -292,7 +333,7 @@ int atoll_invoke_bytes(struct atoll_call *call, const char *service, const char 
                                                      .deadline_ns = deadline_of(call, 0),
                                                      .span_id = call->span_id};
     memcpy(call->pending.request.trace_id, call->trace_id, sizeof(call->trace_id));
-    status = invoke(call, at_bytes_over(in, in_len));
+    status = invoke(call, &payload);
     if (status == ATOLL_OK) {
         *ret_out = call->reply.at;
         *ret_len = call->reply.len;
@@ -323,14 +364,14 @@ int atoll_invoke_async(struct atoll_call *call, const struct atoll_service_desc 
                        size_t method, const void *in, void *out, atoll_done *done, void *user)
 {
     struct at_process *p;
-    struct at_bytes payload;
+    struct at_pb_pieces payload;
     int status;
 
     status = at_invoke_check(call, service, method, &call->method);
     if (status != ATOLL_OK) {
         return status;
     }
-    status = at_invoke_encode(call, call->method, in, &payload);
+    status = at_invoke_encode_pieces(call, call->method, in, &payload);
     if (status != ATOLL_OK) {
         return status;
     }
@@ -343,7 +384,7 @@ int atoll_invoke_async(struct atoll_call *call, const struct atoll_service_desc 
     at_process_lock(p);
     at_invoke_request(call, service, call->method, &call->pending.request);
     call->pending.request.key_message = in;
-    status = start(call, payload);
+    status = start(call, &payload);
     if (status == ATOLL_OK) {
         at_complete_begun(p);
     }

@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "call/call.h"
+#include "pb/codec.h"
 
 /* May the context be used now? A status, and a reason unless the context is in use. */
 int at_invoke_check_use(struct atoll_call *call);
@@ -19,6 +20,9 @@ int at_invoke_check(struct atoll_call *call, const struct atoll_service_desc *se
 /* Into the context's memory, within the method's limit. A status. */
 int at_invoke_encode(struct atoll_call *call, const struct atoll_method_desc *m, const void *in,
                      struct at_bytes *ret);
+/* The same in pieces, for which the message's own memory must live as long as the call. */
+int at_invoke_encode_pieces(struct atoll_call *call, const struct atoll_method_desc *m,
+                            const void *in, struct at_pb_pieces *ret);
 /* Names, deadline, trace and whether it may be repeated; not payload and metadata. */
 void at_invoke_request(const struct atoll_call *call, const struct atoll_service_desc *service,
                        const struct atoll_method_desc *m, struct at_call_request *ret);

@@ -68,8 +68,8 @@ int at_handle_decode(struct atoll_call *call, const struct at_method *m, struct 
                      void **ret);
 int at_handle_encode(struct atoll_call *call, const struct at_method *m, const void *out,
                      struct at_bytes *ret);
-/* Decodes, calls the handler, encodes. Without the lock; *ret_answer lives in the context. */
-void at_handle(struct atoll_call *call, const struct at_method *m, struct at_bytes *ret_meta,
-               struct at_bytes *ret_body);
+/* Decodes, calls the handler, encodes. Without the lock; what *ret points to lives in the context
+ * and in its request. */
+void at_handle(struct atoll_call *call, const struct at_method *m, struct at_answer *ret);
 
 #endif

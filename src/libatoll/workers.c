@@ -345,6 +345,19 @@ static bool may_hold_back(const struct at_process *p, const struct at_method *la
     return true;
 }
 
+/* A large answer is written out of the context's memory, which the engine then has. */
+static void give_answer(struct at_process *p, struct atoll_call *call, struct at_incoming *in,
+                        const struct at_answer *answer)
+{
+    bool in_arena = answer->status == ATOLL_OK && answer->body.len > sizeof(call->room);
+
+    if (!in_arena) {
+        at_engine_answer(p->engine, in, answer->status, answer->meta, answer->body, 0);
+    } else if (at_engine_answer_with(p->engine, in, answer, &call->arena, &call->held)) {
+        at_arena_init(&call->arena, AT_LIB_ARENA_FIRST, AT_LIB_ARENA_MAX);
+    }
+}
+
 /* The first request of the queue, in place. */
 static void run_first(struct at_process *p, struct at_worker *w)
 {
@@ -352,8 +365,7 @@ static void run_first(struct at_process *p, struct at_worker *w)
     struct at_incoming *in = at_container_of(s->queue.next, struct at_incoming, entry);
     struct at_method *m = &s->methods[in->method];
     struct atoll_call *call = &w->call;
-    struct at_bytes meta;
-    struct at_bytes body;
+    struct at_answer answer;
     struct timing timing = begin_run(p, m);
 
     at_list_remove(&in->entry);
@@ -379,11 +391,11 @@ static void run_first(struct at_process *p, struct at_worker *w)
     memcpy(call->trace_id, in->trace_id, sizeof(call->trace_id));
     call->span_id = in->span_id;
     at_process_unlock(p);
-    at_handle(call, m, &meta, &body);
+    at_handle(call, m, &answer);
     at_process_lock(p);
     call->in = NULL;
     call->caller = "";
-    at_engine_answer(p->engine, in, (uint32_t)call->status, meta, body, 0);
+    give_answer(p, call, in, &answer);
     if (!may_hold_back(p, m)) {
         at_process_changed(p);
     }

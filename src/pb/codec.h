@@ -85,7 +85,8 @@ int at_pb_encode_in_arena(const struct atoll_message_desc *desc, const void *mes
  */
 enum { AT_PB_REFER_MIN = 16384 };
 struct at_pb_pieces {
-    struct at_bytes *at; /* in the arena; none of them is empty */
+    struct at_bytes *at; /* none of them is empty; in the arena, or … */
+    struct at_bytes one; /* … this, when there is one: the struct stays where it is */
     size_t count;        /* 0: the message is empty */
     size_t len;          /* sum */
 };

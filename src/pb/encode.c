@@ -762,11 +762,8 @@ int at_pb_encode_in_pieces(const struct atoll_message_desc *desc, const void *me
     if (r != AT_PB_OK || one.len == 0) {
         return r;
     }
-    ret->at = at_arena_alloc(arena, sizeof(*ret->at), 8);
-    if (ret->at == NULL) {
-        return -ENOMEM;
-    }
-    *ret->at = one;
+    ret->one = one;
+    ret->at = &ret->one;
     ret->count = 1;
     ret->len = one.len;
     return 0;
