@@ -333,6 +333,37 @@ void at_engine_show(struct at_engine *e)
     }
 }
 
+static bool has_work(const struct at_link *l)
+{
+    return l->rule != AT_RULE_NONE || (!l->paused && at_channel_has_records(&l->channel));
+}
+
+bool at_engine_has_work(const struct at_engine *e)
+{
+    at_list_foreach (it, &e->hot) {
+        if (has_work(at_container_of(it, struct at_link, entry))) {
+            return true;
+        }
+    }
+    return !at_list_is_empty(&e->due);
+}
+
+bool at_engine_is_apart(const struct at_engine *e)
+{
+    bool apart = false;
+    int n = 0;
+
+    at_list_foreach (it, &e->hot) {
+        const struct at_link *l = at_container_of(it, struct at_link, entry);
+
+        if (++n > AT_CALL_LOOKED_AT_MAX || at_link_owes(l)) {
+            return false;
+        }
+        apart = apart || at_channel_is_apart(&l->channel);
+    }
+    return apart;
+}
+
 bool at_engine_arm(struct at_engine *e)
 {
     bool quiet = at_list_is_empty(&e->due);
@@ -346,7 +377,7 @@ bool at_engine_arm(struct at_engine *e)
         if (at_link_owes(l)) {
             bits |= AT_WAIT_ROOM;
         }
-        if (l->rule == AT_RULE_NONE && at_channel_arm(&l->channel, bits)) {
+        if (!has_work(l) && at_channel_arm(&l->channel, bits)) {
             at_list_remove(&l->entry);
         } else {
             quiet = false;

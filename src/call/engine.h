@@ -183,6 +183,13 @@ bool at_engine_run(struct at_engine *e, uint64_t now_ns);
 void at_engine_cork(struct at_engine *e);
 /* Shows what was written since. Costs nothing when there is nothing. */
 void at_engine_show(struct at_engine *e);
+/* Are there records or results to run, on channels that are not armed? A few loads. */
+bool at_engine_has_work(const struct at_engine *e);
+/*
+ * May what the process waits for come from another CPU: are there channels that are not armed, few
+ * enough to be looked at again and again, and does a peer of theirs run elsewhere, as it says?
+ */
+bool at_engine_is_apart(const struct at_engine *e);
 /* Announces sleep on every channel. False: something came meanwhile, run again. */
 bool at_engine_arm(struct at_engine *e);
 /* As at_buffers_take(), of this process. */

@@ -28,9 +28,10 @@ enum {
                                          * channel: a message larger than a window is let in whole,
                                          * others wait for theirs. So streams of one channel make us
                                          * hold no more than all windows and this */
+    AT_CALL_LOOKED_AT_MAX = 4,     /* channels watched by looking: more would take too long */
     AT_CALL_IDLE_RINGS_MAX = 1000, /* rings in a row for nothing: it would keep us awake */
-    AT_CALL_KEPT_BYTES = 8 << 20, /* buffers of large messages that a process keeps to use again */
-    AT_CALL_SMALL_BYTES = 16384,  /* a message that is longer gets a buffer of those */
+    AT_CALL_KEPT_BYTES = 8 << 20,  /* buffers of large messages that a process keeps to use again */
+    AT_CALL_SMALL_BYTES = 16384,   /* a message that is longer gets a buffer of those */
     AT_CALL_WINDOWS_MAX = 16, /* windows that one process writes into: 4 MiB; the other channels'
                                  large messages go through their rings */
 };

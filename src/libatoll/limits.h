@@ -20,9 +20,13 @@ enum {
     AT_LIB_ONEWAYS_MAX = 4096,    /* calls nobody waits for: a loop of them must not eat memory */
     AT_LIB_RUNS_A_LOOK = 16,      /* turns without sleep before the clock is read again */
     AT_LIB_TIMED = 16,            /* of so many runs of a fast handler one is timed */
-    AT_LIB_BRISK_ROW = 16, /* ends told in a row before what they start may be shown at once */
-    AT_LIB_BATCH_MAX = 64, /* calls started, or answered, before they are shown */
-    AT_LIB_IDLE_TICKS = 8, /* quiet ticks before the standby thread sleeps deeply */
+    AT_LIB_BRISK_ROW = 16,   /* ends told in a row before what they start may be shown at once */
+    AT_LIB_BATCH_MAX = 64,   /* calls started, or answered, before they are shown */
+    AT_LIB_AWAKE_TURNS = 64, /* turns without sleep before epoll is asked what else there is */
+    AT_LIB_SPIN_REST_FIRST = 64,  /* sleeps between two attempts to do without, and … */
+    AT_LIB_SPIN_REST_LAST = 4096, /* … doubling up to this: a guess that fails costs nothing */
+    AT_LIB_SPIN_LOOKS = 8,        /* at the rings between two at the clock */
+    AT_LIB_IDLE_TICKS = 8,        /* quiet ticks before the standby thread sleeps deeply */
 };
 
 #define AT_LIB_DEADLINE_NS UINT64_C(10000000000) /* of a call that sets none */
@@ -31,6 +35,10 @@ enum {
 #define AT_LIB_TICK_NS UINT64_C(2000000)         /* a handler that runs longer loses the watch */
 #define AT_LIB_RETIRE_NS UINT64_C(5000000000)    /* a thread that nobody needed for so long ends */
 #define AT_LIB_STALL_NS UINT64_C(1000000000)     /* all threads in nested calls, no sign of life */
+#define AT_LIB_SPIN_MAX_NS UINT64_C(50000)       /* spent awake before a sleep, at most */
+#define AT_LIB_SPIN_MIN_NS UINT64_C(500)         /* shorter looks are not worth their start */
+#define AT_LIB_SPIN_STOLEN_NS UINT64_C(50000)    /* so much over the budget: others had the CPU */
+#define AT_LIB_SPIN_FAR_NS UINT64_C(200000)      /* waits beyond this all count the same */
 #define AT_LIB_FAST_NS UINT64_C(2000)            /* a handler this fast is not timed each time */
 #define AT_LIB_BATCH_NS                                                                            \
     UINT64_C(20000) /* handlers' usual time for which answers may be held back */

@@ -33,7 +33,12 @@ static uint8_t *_Atomic the_mark;
 
 void at_process_lock(struct at_process *p)
 {
+    if (pthread_mutex_trylock(&p->lock) == 0) {
+        return;
+    }
+    atomic_fetch_add_explicit(&p->wanted, 1, memory_order_relaxed);
     (void)pthread_mutex_lock(&p->lock);
+    atomic_fetch_sub_explicit(&p->wanted, 1, memory_order_relaxed);
 }
 
 void at_process_unlock(struct at_process *p)
@@ -282,6 +287,7 @@ static int make(const char *contracts, struct at_process **ret)
     p->timer_fd = -1;
     p->outer = -1;
     p->contracts = contracts;
+    p->cpus = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
     at_list_init(&p->waiting);
     at_list_init(&p->done);
     at_list_init(&p->events);
@@ -394,32 +400,100 @@ static void run(struct at_process *p, uint64_t now_ns)
     at_engine_show(p->engine);
 }
 
-void at_process_watch(struct at_process *p, uint64_t limit_ns)
+/* Takes what epoll has; sleeps for it until `until` (0: without limit) when `sleep` says so. */
+static void take_events(struct at_process *p, uint64_t until, bool sleep)
 {
     struct epoll_event events[AT_LIB_EVENTS_PER_WAIT];
-    uint64_t until = limit_ns;
-    uint64_t next;
+    int wait_ms = 0;
     int n;
 
+    p->awake_turns = 0;
+    p->watched = true;
+    p->watch_until_ns = until;
+    at_process_unlock(p);
+    if (sleep) {
+        wait_ms = until == 0 ? -1 : at_until_ms(until, at_now_ns());
+    }
+    n = epoll_wait(p->epoll, events, AT_LIB_EVENTS_PER_WAIT, wait_ms);
+    at_process_lock(p);
+    p->watched = false;
+    at_engine_tell_time(p->engine, at_process_now(p)); /* we may have slept for long */
+    for (int i = 0; i < n; i++) {
+        take_event(p, &events[i]);
+    }
+}
+
+/* May this thread burn a moment? Not where a peer or a thread of ours could use it. */
+static bool may_look_around(const struct at_process *p)
+{
+    return p->cpus > 1 && at_serve_busy(p) < p->cpus && at_engine_is_apart(p->engine);
+}
+
+/*
+ * Looks at the rings for a moment, for a peer that answers sooner than we could fall asleep and be
+ * woken. True: something came. The lock is held: who wants it ends the look.
+ */
+static bool look_around(struct at_process *p)
+{
+    uint64_t begun_ns = at_process_now(p);
+
+    for (;;) {
+        for (int i = 0; i < AT_LIB_SPIN_LOOKS; i++) {
+            if (at_engine_has_work(p->engine)) {
+                at_spin_hit(&p->spin);
+                return true;
+            }
+            at_spin_relax();
+        }
+        if (atomic_load_explicit(&p->wanted, memory_order_relaxed) > 0) {
+            return false;
+        }
+        if (at_process_now(p) - begun_ns >= p->spin.budget_ns) {
+            at_spin_missed(&p->spin, p->now_ns - begun_ns);
+            return false;
+        }
+    }
+}
+
+/* There is something to do at once. */
+static void stay_awake(struct at_process *p)
+{
+    if (++p->awake_turns >= AT_LIB_AWAKE_TURNS) {
+        take_events(p, 0, false); /* the busy must not keep us from hearing the others */
+    }
+    /* A reply that is here already needs no clock; but time may not stand still for ever. */
+    run(p, ++p->runs % AT_LIB_RUNS_A_LOOK == 0 ? at_process_now(p) : p->now_ns);
+}
+
+void at_process_watch(struct at_process *p, uint64_t limit_ns)
+{
+    uint64_t until = limit_ns;
+    uint64_t next;
+    uint64_t begun_ns = 0;
+
+    at_engine_show(p->engine);
+    if (at_engine_has_work(p->engine)) {
+        stay_awake(p);
+        return;
+    }
+    if (may_look_around(p)) {
+        if (p->spin.budget_ns > 0 && look_around(p)) {
+            stay_awake(p);
+            return;
+        }
+        begun_ns = at_process_now(p);
+    }
     if (!at_engine_arm(p->engine)) {
-        /* A reply that is here already needs no clock; but time may not stand still for ever. */
-        run(p, ++p->runs % AT_LIB_RUNS_A_LOOK == 0 ? at_process_now(p) : p->now_ns);
+        stay_awake(p);
         return;
     }
     next = at_engine_next_deadline(p->engine);
     if (next != 0 && (until == 0 || next < until)) {
         until = next;
     }
-    p->watched = true;
-    p->watch_until_ns = until;
-    at_process_unlock(p);
-    n = epoll_wait(p->epoll, events, AT_LIB_EVENTS_PER_WAIT,
-                   until == 0 ? -1 : at_until_ms(until, at_now_ns()));
-    at_process_lock(p);
-    p->watched = false;
-    at_engine_tell_time(p->engine, at_process_now(p)); /* we may have slept for long */
-    for (int i = 0; i < n; i++) {
-        take_event(p, &events[i]);
+    take_events(p, until, true);
+    if (begun_ns != 0) {
+        at_spin_slept(&p->spin, p->now_ns - begun_ns);
     }
     run(p, p->now_ns);
 }

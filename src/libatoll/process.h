@@ -22,6 +22,7 @@
 #include "base/list.h"
 #include "call/engine.h"
 #include "libatoll/limits.h"
+#include "libatoll/spin.h"
 
 struct at_serve;
 struct at_worker;
@@ -66,6 +67,10 @@ struct at_process {
     uint32_t brisk_row;      /* how many were told within one tick of the coarse clock … */
     uint64_t brisk_tick_ns;  /* … this one */
     uint32_t unshown;        /* calls started since what was started was shown */
+    struct at_spin spin;     /* see look_around() */
+    uint32_t awake_turns;    /* turns since epoll was asked last */
+    uint32_t cpus;           /* of the machine */
+    _Atomic uint32_t wanted; /* threads that found the lock taken */
     size_t pollers;          /* threads in atoll_poll() and atoll_next() */
     size_t oneways;          /* one-way calls under way */
     bool welcomed;
@@ -214,6 +219,8 @@ void at_serve_request(struct at_process *p, struct at_incoming *in);
 void at_serve_cancelled(struct at_process *p, struct at_incoming *in);
 /* There may be work or a free watch: wake or make a worker. */
 void at_serve_kick(struct at_process *p);
+/* Handlers that run and do not wait in a nested call. */
+uint32_t at_serve_busy(const struct at_process *p);
 /* How long a waiting caller may watch before it kicks again. */
 uint64_t at_serve_watch_limit(const struct at_process *p, uint64_t limit_ns);
 /* A nested wait of a handler ended (or begins): it counts as a sign of life. */

@@ -86,6 +86,11 @@ void at_serve_kick(struct at_process *p)
     }
 }
 
+uint32_t at_serve_busy(const struct at_process *p)
+{
+    return p->serve == NULL ? 0 : p->serve->running - p->serve->nested;
+}
+
 uint64_t at_serve_watch_limit(const struct at_process *p, uint64_t limit_ns)
 {
     const struct at_serve *s = p->serve;
