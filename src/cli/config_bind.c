@@ -438,6 +438,43 @@ static void bind_services(struct binder *b, const struct value *v)
     }
 }
 
+static void bind_weights(struct binder *b, const struct value *v)
+{
+    struct at_config_weights *weights = v->field;
+
+    if (v->node->kind != AT_YAML_LIST) {
+        wrong_type(b, v);
+        return;
+    }
+    weights->node = v->node;
+    weights->numbers.at =
+        at_arena_zalloc(&b->config->arena, v->node->count + 1, sizeof(*weights->numbers.at));
+    if (weights->numbers.at == NULL) {
+        b->failed = true;
+        return;
+    }
+    for (size_t i = 0; i < v->node->count; i++) {
+        const char *path = at_arena_printf(&b->config->arena, "%s[%zu]", v->path, i);
+        const struct at_config_key each = {
+            .type = AT_TYPE_COUNT, .min = v->key->min, .max = v->key->max};
+        struct value one = {.key = &each,
+                            .key_node = v->key_node,
+                            .node = v->node->items[i],
+                            .field = &weights->numbers.at[i],
+                            .path = path == NULL ? v->path : path};
+
+        if (!one.node->wrong) {
+            bind_count(b, &one);
+        }
+    }
+    weights->numbers.count = v->node->count;
+}
+
+static void bind_balance(struct binder *b, const struct value *v)
+{
+    at_config_read_balance(b->config, v->node, v->path, v->field);
+}
+
 static void bind_listeners(struct binder *b, const struct value *v)
 {
     struct at_config *c = b->config;
@@ -531,6 +568,7 @@ static void (*const binders[AT_TYPES])(struct binder *b, const struct value *v) 
     [AT_TYPE_SIGNAL] = bind_signal,     [AT_TYPE_RESTART] = bind_restart,
     [AT_TYPE_ONLY] = bind_only,         [AT_TYPE_TABLE] = bind_table,
     [AT_TYPE_MAP_OF] = bind_services,   [AT_TYPE_LIST_OF] = bind_listeners,
+    [AT_TYPE_WEIGHTS] = bind_weights,   [AT_TYPE_BALANCE] = bind_balance,
     [AT_TYPE_LOCKS] = bind_locks,       [AT_TYPE_IGNORED] = bind_ignored,
     [AT_TYPE_REFUSED] = bind_refused,
 };
@@ -543,7 +581,7 @@ static const char *nearest_key(const struct at_config_table *table, struct at_by
     size_t n = 0;
 
     for (size_t i = 0; i < table->count && n < TABLE_KEYS_MAX; i++) {
-        if (table->keys[i].type != AT_TYPE_REFUSED) {
+        if (table->keys[i].type != AT_TYPE_REFUSED && table->keys[i].type != AT_TYPE_POLICY) {
             names[n++] = table->keys[i].name;
         }
     }
@@ -575,6 +613,37 @@ static void unknown_key(struct binder *b, const struct job *job, const struct at
     }
 }
 
+/* A name that stands for itself: "stock" or "order -> stock" in policies. */
+static void bind_named(struct binder *b, const struct job *job, const struct at_config_key *named,
+                       const struct at_yaml_pair *pair, const char *path)
+{
+    struct at_config *c = b->config;
+    struct at_config_policy *p;
+
+    if (at_config_refuse_method(c, pair->key, path)) {
+        return;
+    }
+    if (c->policies == NULL) {
+        c->policies = at_arena_zalloc(&c->arena, job->map->count, sizeof(*c->policies));
+    }
+    if (c->policies == NULL) {
+        b->failed = true;
+        return;
+    }
+    p = &c->policies[c->policy_count++];
+    *p = (struct at_config_policy){
+        .key = pair->key, .path = path, .slow_start_ns = AT_CONFIG_NO_SLOW_START};
+    if (pair->value->kind == AT_YAML_MAP) {
+        push(b, (struct job){named->table, pair->value, p, path, pair->key->place});
+    } else if (!at_yaml_is_null(pair->value)) {
+        at_config_hint(c->errors,
+                       at_config_say(c->errors, AT_CONFIG_TYPE, pair->value->place, path,
+                                     "%s must be a map, not %s", path,
+                                     at_yaml_kind_name(pair->value)),
+                       "for example: {balance: round-robin}");
+    }
+}
+
 static void bind_pair(struct binder *b, const struct job *job, const struct at_yaml_pair *pair)
 {
     const struct at_config_key *key = at_config_find_key(job->table, pair->key->text);
@@ -584,6 +653,10 @@ static void bind_pair(struct binder *b, const struct job *job, const struct at_y
         return;
     }
     v.path = path_of(b, job->path, pair->key->text);
+    if (key == NULL && at_config_find_named(job->table) != NULL) {
+        bind_named(b, job, at_config_find_named(job->table), pair, v.path);
+        return;
+    }
     if (key == NULL) {
         unknown_key(b, job, pair->key, v.path);
         return;
@@ -631,6 +704,7 @@ int at_config_bind(struct at_config *config)
     const struct at_yaml_node *root = config->root;
 
     config->deadline_ns = UINT64_C(30000000000);
+    config->defaults = (struct at_config_policy){.path = "policies.defaults"};
     if (root->kind != AT_YAML_MAP) {
         (void)at_config_say(config->errors, AT_CONFIG_TYPE, root->place, "",
                             "the file must be a map with the key services, not %s",

@@ -368,7 +368,7 @@ static int judge(struct gathering *g)
     find_twice(g);
     find_versions(g);
     find_silent(g);
-    return 0;
+    return at_config_judge_hashes(g->config, at_text_bytes(&g->contracts));
 }
 
 static int say_too_big(struct at_config *c)

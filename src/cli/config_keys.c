@@ -11,6 +11,7 @@
 #define SERVICE(field) .offset = offsetof(struct at_config_service, field)
 #define LISTENER(field) .offset = offsetof(struct at_config_listener, field)
 #define LOCK(field) .offset = offsetof(struct at_config_lock, field)
+#define POLICY(field) .offset = offsetof(struct at_config_policy, field)
 #define SYSTEM(field) .offset = offsetof(struct at_config, field)
 #define REFUSE(key, why, instead)                                                                  \
     {.name = (key), .type = AT_TYPE_REFUSED, .doc = (why), .more = (instead)}
@@ -77,6 +78,16 @@ static const struct at_config_key deploy_keys[] = {
      .example = "replicas: 2",
      .min = 0,
      .max = AT_PLAN_REPLICAS_MAX},
+    {.name = "weights",
+     .type = AT_TYPE_WEIGHTS,
+     SERVICE(weights),
+     .doc = "What part of the calls each instance takes as compared with the others, in their "
+            "order: with [3, 1, 1] the first takes three of five. Instances that are not named "
+            "weigh 1. They hold for every way of balancing.",
+     .more = "1 for each",
+     .example = "weights: [3, 1, 1]",
+     .min = 1,
+     .max = AT_PLAN_WEIGHT_MAX},
     {.name = "resources", .type = AT_TYPE_TABLE, .table = &resources_table, .doc = "Holds limits."},
     REFUSE("mode", "one machine has one mode", "delete the key and set replicas"),
     REFUSE("endpoint_mode", "calls go to each instance directly", delete_it),
@@ -376,6 +387,22 @@ static const struct at_config_key gateway_keys[] = {
 static const struct at_config_table gateway_table = {"gateway", gateway_keys,
                                                      COUNT_OF(gateway_keys), NULL};
 
+#define BALANCE_DOC                                                                                \
+    "Which instance gets a call. least-requests: the one with the fewest calls under way for its " \
+    "weight, among equals in turn. round-robin: in turn, as often as their weights say. p2c: the " \
+    "better of two by chance, by calls under way and, where they differ clearly, latency. {hash: " \
+    "FIELD}: requests with the same value in that field of theirs (cart_id, cart.id) go to the "   \
+    "same instance while it is there, and few move when the set changes; bound says what part of " \
+    "the calls under way one instance may have as compared with its share (default 125%), so "     \
+    "that one hot key cannot drown it. A request without the field goes by least-requests."
+#define SLOW_START_DOC                                                                             \
+    "A new or restarted instance begins with a tenth of its share, which grows to the whole over " \
+    "this time. When all are new, nobody is slow. 0s: none."
+#define NO_OTHER_POLICIES                                                                          \
+    REFUSE("retry", not_yet, "calls that are safe to send again are sent again already"),          \
+        REFUSE("breaker", not_yet, delete_it), REFUSE("limit", not_yet, delete_it),                \
+        REFUSE("fallback", not_yet, delete_it)
+
 static const struct at_config_key defaults_keys[] = {
     {.name = "deadline",
      .type = AT_TYPE_DURATION,
@@ -387,23 +414,55 @@ static const struct at_config_key defaults_keys[] = {
      .more = "30s",
      .min = 1000000,
      .example = "policies: {defaults: {deadline: 2s}}"},
-    REFUSE("retry", not_yet, "calls that are safe to send again are sent again already"),
-    REFUSE("breaker", not_yet, delete_it),
-    REFUSE("limit", not_yet, delete_it),
-    REFUSE("fallback", not_yet, delete_it),
+    {.name = "balance",
+     .type = AT_TYPE_BALANCE,
+     SYSTEM(defaults.balance),
+     .doc = BALANCE_DOC,
+     .more = "least-requests",
+     .example = "policies: {defaults: {balance: p2c}}"},
+    {.name = "slow-start",
+     .type = AT_TYPE_DURATION,
+     SYSTEM(defaults.slow_start_ns),
+     .doc = SLOW_START_DOC,
+     .more = "0s"},
+    NO_OTHER_POLICIES,
 };
 static const struct at_config_table defaults_table = {"policies.defaults", defaults_keys,
                                                       COUNT_OF(defaults_keys), NULL};
+
+static const struct at_config_key policy_keys[] = {
+    {.name = "balance",
+     .type = AT_TYPE_BALANCE,
+     POLICY(balance),
+     .doc = "As in policies.defaults, which holds when it is absent here.",
+     .example = "policies: {\"order -> stock\": {balance: {hash: item_id}}}"},
+    {.name = "slow-start",
+     .type = AT_TYPE_DURATION,
+     POLICY(slow_start_ns),
+     .doc = "As in policies.defaults.",
+     .example = "policies: {stock: {balance: p2c, slow-start: 10s}}"},
+    REFUSE("deadline", "policies of one service or edge are balance and slow-start so far",
+           "policies.defaults.deadline is what there is"),
+    NO_OTHER_POLICIES,
+};
+static const struct at_config_table policy_table = {"a policy", policy_keys, COUNT_OF(policy_keys),
+                                                    NULL};
 
 static const struct at_config_key policies_keys[] = {
     {.name = "defaults",
      .type = AT_TYPE_TABLE,
      .table = &defaults_table,
-     .doc = "Policies of every call. Policies of one method or edge are not there yet."},
+     .doc = "Policies of every call."},
+    {.name = "SERVICE, SERVICE -> SERVICE",
+     .type = AT_TYPE_POLICY,
+     .table = &policy_table,
+     .doc = "Policies of calls to a service from everybody (stock), or from one service "
+            "(\"order -> stock\"; \"door -> stock\" for what comes through the gateway). Each key "
+            "is taken from the edge, else from the service, else from the defaults. Policies of "
+            "one method are not there yet."},
 };
-static const struct at_config_table policies_table = {
-    "policies", policies_keys, COUNT_OF(policies_keys),
-    "policies of one method, service or edge are not there yet"};
+static const struct at_config_table policies_table = {"policies", policies_keys,
+                                                      COUNT_OF(policies_keys), NULL};
 
 static const struct at_config_key lock_keys[] = {
     {.name = "permits",
@@ -490,6 +549,16 @@ const struct at_config_key *at_config_find_key(const struct at_config_table *tab
     return NULL;
 }
 
+const struct at_config_key *at_config_find_named(const struct at_config_table *table)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        if (table->keys[i].type == AT_TYPE_POLICY) {
+            return &table->keys[i];
+        }
+    }
+    return NULL;
+}
+
 bool at_config_is_extension(struct at_bytes name)
 {
     return at_bytes_start_with(name, AT_LIT("x-"));
@@ -510,6 +579,9 @@ const char *at_config_type_words(enum at_config_type type)
         [AT_TYPE_COUNT] = "a whole number",
         [AT_TYPE_SIGNAL] = "a signal such as SIGTERM",
         [AT_TYPE_RESTART] = "no, on-failure, on-failure:N, always or unless-stopped",
+        [AT_TYPE_WEIGHTS] = "a list of whole numbers",
+        [AT_TYPE_BALANCE] = "least-requests, round-robin, p2c or {hash: FIELD}",
+        [AT_TYPE_POLICY] = "a map",
         [AT_TYPE_ONLY] = "text",
         [AT_TYPE_TABLE] = "a map",
         [AT_TYPE_MAP_OF] = "a map of names",

@@ -24,6 +24,10 @@ enum at_config_type {
     AT_TYPE_COUNT,     /* uint32_t between min and max */
     AT_TYPE_SIGNAL,    /* uint32_t */
     AT_TYPE_RESTART,   /* struct at_config_restart */
+    AT_TYPE_WEIGHTS,   /* struct at_config_weights: a list of whole numbers */
+    AT_TYPE_BALANCE,   /* struct at_config_balance: a word, or a map with `hash` */
+    AT_TYPE_POLICY,    /* any other name in its table is that of a service or an edge: a map of
+                          `table`; target struct at_config_policy */
     AT_TYPE_ONLY,      /* the one text that `more` holds */
     AT_TYPE_TABLE,     /* a map whose keys are in `table`; same target */
     AT_TYPE_MAP_OF,    /* name → map of `table`: services */
@@ -60,6 +64,8 @@ const struct at_config_table *at_config_root_table(void);
 /* NULL when there is none. */
 const struct at_config_key *at_config_find_key(const struct at_config_table *table,
                                                struct at_bytes name);
+/* The key that stands for all names that the table does not have, or NULL: they are unknown. */
+const struct at_config_key *at_config_find_named(const struct at_config_table *table);
 /* What people call a value of that type: "a duration such as 30s". */
 const char *at_config_type_words(enum at_config_type type);
 /* Keys that begin with x- are the user's own and mean nothing. */

@@ -138,7 +138,8 @@ static void add_roff(struct at_text *out, const char *text)
 static bool is_map(const struct at_config_key *key)
 {
     return key->type == AT_TYPE_TABLE || key->type == AT_TYPE_MAP_OF ||
-           key->type == AT_TYPE_LIST_OF || key->type == AT_TYPE_LOCKS;
+           key->type == AT_TYPE_LIST_OF || key->type == AT_TYPE_LOCKS ||
+           key->type == AT_TYPE_POLICY;
 }
 
 /* Tables are described behind the one that names them: their path is made here. */
@@ -154,7 +155,8 @@ static void later(struct man *m, const struct at_config_key *key, const char *pa
         return;
     }
     at_text_init(&path);
-    at_text_addf(&path, "%s%s%s%s", parent, parent[0] == '\0' ? "" : ".", key->name, form);
+    at_text_addf(&path, "%s%s%s%s", parent, parent[0] == '\0' ? "" : ".",
+                 key->type == AT_TYPE_POLICY ? "NAME" : key->name, form);
     m->tables[m->count] = key;
     for (size_t i = 0; i < path.len && i + 1 < sizeof(m->paths[0]); i++) {
         m->paths[m->count][i] = path.at[i];

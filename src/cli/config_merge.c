@@ -193,7 +193,8 @@ static struct at_yaml_node *combine(struct merging *m, const struct at_config_ke
         base = as_list(m, base);
         over = as_list(m, over);
     }
-    if (base == NULL || over == NULL || base->kind != over->kind || type == AT_TYPE_COMMAND) {
+    if (base == NULL || over == NULL || base->kind != over->kind || type == AT_TYPE_COMMAND ||
+        type == AT_TYPE_WEIGHTS) {
         return over;
     }
     if (base->kind == AT_YAML_MAP) {

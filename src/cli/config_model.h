@@ -24,6 +24,30 @@ struct at_config_restart {
     uint32_t max;
 };
 
+struct at_config_weights {
+    const struct at_yaml_node *node;
+    struct at_plan_numbers numbers;
+};
+
+struct at_config_balance {
+    uint32_t kind;                  /* enum at_plan_balance; 0: not given */
+    uint32_t bound;                 /* HASH: percent; 0: not given */
+    const struct at_yaml_node *key; /* HASH: the field */
+};
+
+#define AT_CONFIG_NO_SLOW_START UINT64_MAX /* slow-start is not given */
+
+/* An entry of `policies`. */
+struct at_config_policy {
+    const struct at_yaml_node *key; /* "stock", "order -> stock"; NULL: defaults */
+    const char *path;
+    struct at_config_balance balance;
+    uint64_t slow_start_ns;
+    const struct at_config_service *from; /* NULL: everybody, or the door */
+    const struct at_config_service *to;   /* NULL: it named none, which was said */
+    bool from_door;
+};
+
 /* One service as bound; nodes are NULL when their key is absent. */
 struct at_config_service {
     struct at_yaml_node *key;
@@ -45,6 +69,7 @@ struct at_config_service {
     uint32_t stop_signal;
     uint64_t stop_grace_ns;
     uint32_t replicas;
+    struct at_config_weights weights;
     uint64_t memory_bytes;
     uint32_t cpu_milli;
     uint32_t pids;
@@ -84,6 +109,9 @@ struct at_config {
     size_t service_count;
     struct at_config_listener *listeners;
     size_t listener_count;
+    struct at_config_policy defaults;
+    struct at_config_policy *policies;
+    size_t policy_count;
     struct at_config_lock *locks;
     size_t lock_count;
     struct at_plan plan;
@@ -102,6 +130,19 @@ int at_config_resolve_program(struct at_config *config, const struct at_config_s
 int at_config_resolve_environment(struct at_config *config, const struct at_config_service *s,
                                   struct at_plan_service *plan);
 int at_config_resolve_gateway(struct at_config *config);
+/* Judges the value of `balance`; what is wrong is said. */
+void at_config_read_balance(struct at_config *config, const struct at_yaml_node *node,
+                            const char *path, struct at_config_balance *ret);
+/* Does the entry of policies name a method? Then that was said. */
+bool at_config_refuse_method(struct at_config *config, const struct at_yaml_node *key,
+                             const char *path);
+/* Who is meant by the policies → the plan's. Needs all services in the plan, roles too. */
+int at_config_resolve_policies(struct at_config *config);
+/*
+ * Do the requests have the fields by which they are hashed? contracts: where the offsets in the plan
+ * lead to. 0 or -ENOMEM; mistakes are said.
+ */
+int at_config_judge_hashes(struct at_config *config, struct at_bytes contracts);
 /* Judges the locks, and puts them into the plan, so far without services. */
 int at_config_resolve_locks(struct at_config *config);
 /* Is the entry of `uses` a "lock:NAME"? Then it is judged, and the service may use the lock. */

@@ -266,10 +266,23 @@ static void put_backoff(struct printer *p, const struct at_plan_service *s)
     close_map(p);
 }
 
+static void put_weights(struct printer *p, const struct at_plan_numbers *weights)
+{
+    put_key(p, AT_LIT("weights"));
+    at_text_add_str(p->out, " [");
+    for (size_t i = 0; i < weights->count; i++) {
+        at_text_addf(p->out, "%s%u", i == 0 ? "" : ", ", weights->at[i]);
+    }
+    at_text_add_char(p->out, ']');
+}
+
 static void put_deploy(struct printer *p, const struct at_plan_service *s)
 {
     open_map(p, "deploy");
     put_number(p, "replicas", s->replicas);
+    if (s->weights.count > 0) {
+        put_weights(p, &s->weights);
+    }
     if (s->cpu_milli > 0 || s->memory_bytes > 0 || s->pids > 0) {
         open_map(p, "resources");
         open_map(p, "limits");
@@ -372,6 +385,44 @@ static void put_service(struct printer *p, const struct at_config *c,
     close_map(p);
 }
 
+static void put_balance(struct printer *p, const struct at_plan_policy *policy)
+{
+    static const char *const names[] = {[AT_PLAN_LEAST_REQUESTS] = "least-requests",
+                                        [AT_PLAN_ROUND_ROBIN] = "round-robin",
+                                        [AT_PLAN_P2C] = "p2c"};
+
+    if (policy->balance != AT_PLAN_HASH) {
+        put_text(p, "balance", names[policy->balance]);
+        return;
+    }
+    open_map(p, "balance");
+    put_text(p, "hash", policy->key);
+    if (policy->bound != 0) {
+        put_number(p, "bound", policy->bound);
+    }
+    close_map(p);
+}
+
+/* As the plan has them: what the defaults gave stands with each service. */
+static void put_policies(struct printer *p, const struct at_plan *plan)
+{
+    for (size_t i = 0; i < plan->policy_count; i++) {
+        const struct at_plan_policy *policy = &plan->policies[i];
+        struct at_text name;
+
+        at_text_init(&name);
+        if (policy->from != AT_PLAN_ANYBODY) {
+            at_text_addf(&name, "%s -> ", plan->services[policy->from].name);
+        }
+        at_text_add_str(&name, plan->services[policy->to].name);
+        open_map(p, at_text_str(&name));
+        put_balance(p, policy);
+        put_duration(p, "slow-start", policy->slow_start_ns);
+        close_map(p);
+        at_text_deinit(&name);
+    }
+}
+
 /* Listeners are flow maps in both forms: a short list reads best on lines. */
 static void put_listeners(struct printer *p, const struct at_plan *plan)
 {
@@ -415,6 +466,7 @@ static void print(const struct at_config *c, struct at_text *out, bool json)
     open_map(&p, "defaults");
     put_duration(&p, "deadline", c->deadline_ns);
     close_map(&p);
+    put_policies(&p, &c->plan);
     close_map(&p);
     at_text_add_str(out, json ? "\n}\n" : "\n");
 }

@@ -101,6 +101,19 @@ static int resolve_system(struct at_config *c, const struct at_config_options *o
     return c->name == NULL ? -ENOMEM : 0;
 }
 
+static void judge_weights(struct at_config *c, const struct at_config_service *s)
+{
+    const struct at_config_weights *w = &s->weights;
+
+    if (w->numbers.count > s->replicas) {
+        at_config_hint(c->errors,
+                       at_config_say(c->errors, AT_CONFIG_VALUE, w->node->place, s->path,
+                                     "%s has %zu weights and %u instance%s", s->name,
+                                     w->numbers.count, s->replicas, s->replicas == 1 ? "" : "s"),
+                       "one weight for each of deploy.replicas; those left out are 1");
+    }
+}
+
 static void judge_services(struct at_config *c)
 {
     size_t instances = 0;
@@ -117,6 +130,7 @@ static void judge_services(struct at_config *c)
                                          s->name),
                            "perhaps my-%s", s->name);
         }
+        judge_weights(c, s);
         instances += s->enabled ? s->replicas : 0;
         if (s->backoff_min_ns > s->backoff_max_ns) {
             (void)at_config_say(c->errors, AT_CONFIG_VALUE, s->key->place, s->path,
@@ -162,6 +176,7 @@ static struct at_plan_service plan_of(const struct at_config_service *s)
         .line = (uint32_t)s->key->place.line,
         .command_line = s->command == NULL ? 0 : (uint32_t)s->command->place.line,
         .command_col = s->command == NULL ? 0 : (uint32_t)s->command->place.col,
+        .weights = s->weights.numbers,
     };
 }
 
@@ -282,6 +297,9 @@ static int resolve_rest(struct at_config *c)
     }
     if (r == 0) {
         r = add_roles(c);
+    }
+    if (r == 0) {
+        r = at_config_resolve_policies(c);
     }
     return r;
 }

@@ -43,9 +43,21 @@ static const char *const shapes[AT_TYPES] = {
     [AT_TYPE_CPUS] = "\"anyOf\": [{\"type\": \"number\", \"exclusiveMinimum\": 0}, {\"type\": "
                      "\"string\", \"pattern\": \"^[0-9]+([.][0-9]{1,3})?$|[$]\"}]",
     [AT_TYPE_SIGNAL] = "\"type\": [\"string\", \"integer\"]",
+    [AT_TYPE_BALANCE] =
+        "\"anyOf\": [{\"enum\": [\"least-requests\", \"round-robin\", \"p2c\"]}, {\"type\": "
+        "\"string\", \"pattern\": \"[$]\"}, {\"type\": \"object\", \"required\": [\"hash\"], "
+        "\"properties\": {\"hash\": {\"type\": \"string\", \"pattern\": "
+        "\"^[A-Za-z_][A-Za-z0-9_]*([.][A-Za-z_][A-Za-z0-9_]*)*$|[$]\"}, \"bound\": {\"type\": "
+        "[\"string\", \"integer\"]}}, \"additionalProperties\": false}]",
     [AT_TYPE_RESTART] = "\"anyOf\": [{\"const\": false}, {\"type\": \"string\", \"pattern\": "
                         "\"^(no|on-failure(:[1-9][0-9]*)?|always|unless-stopped)$|[$]\"}]",
 };
+
+/* Of the definition of its table. */
+static const char *name_of(const struct at_config_key *key)
+{
+    return key->type == AT_TYPE_POLICY ? "policy" : key->name;
+}
 
 static const char *id_of(struct schema *s, const struct at_config_key *key)
 {
@@ -57,7 +69,7 @@ static const char *id_of(struct schema *s, const struct at_config_key *key)
     if (s->tables[i] == NULL) {
         s->tables[i] = key;
     }
-    return s->tables[i]->name;
+    return name_of(s->tables[i]);
 }
 
 static void add_shape(struct schema *s, const struct at_config_key *key)
@@ -65,6 +77,7 @@ static void add_shape(struct schema *s, const struct at_config_key *key)
     struct at_text *out = s->out;
 
     switch (key->type) {
+    case AT_TYPE_POLICY:
     case AT_TYPE_TABLE: at_text_addf(out, "\"$ref\": \"#/$defs/%s\"", id_of(s, key)); break;
     case AT_TYPE_LIST_OF:
         at_text_addf(out, "\"type\": \"array\", \"items\": {\"$ref\": \"#/$defs/%s\"}",
@@ -90,6 +103,14 @@ static void add_shape(struct schema *s, const struct at_config_key *key)
                      "{\"type\": \"string\", \"pattern\": \"^[0-9]+$|[$]\"}]",
                      (unsigned long long)key->min, (unsigned long long)key->max);
         break;
+    case AT_TYPE_WEIGHTS:
+        at_text_addf(out,
+                     "\"type\": \"array\", \"maxItems\": %d, \"items\": {\"anyOf\": [{\"type\": "
+                     "\"integer\", \"minimum\": %llu, \"maximum\": %llu}, {\"type\": \"string\", "
+                     "\"pattern\": \"^[0-9]+$|[$]\"}]}",
+                     AT_PLAN_REPLICAS_MAX, (unsigned long long)key->min,
+                     (unsigned long long)key->max);
+        break;
     case AT_TYPE_ONLY: at_text_addf(out, "\"enum\": [\"%s\"]", key->more); break;
     case AT_TYPE_TEXT:
     case AT_TYPE_WORDS:
@@ -100,6 +121,7 @@ static void add_shape(struct schema *s, const struct at_config_key *key)
     case AT_TYPE_DURATION:
     case AT_TYPE_SIZE:
     case AT_TYPE_CPUS:
+    case AT_TYPE_BALANCE:
     case AT_TYPE_SIGNAL:
     case AT_TYPE_RESTART:
     case AT_TYPE_IGNORED:
@@ -136,8 +158,20 @@ static void add_table(struct schema *s, const struct at_config_table *table)
 {
     const char *comma = "";
 
+    const struct at_config_key *named = at_config_find_named(table);
+
     at_text_add_str(s->out, "\"type\": \"object\",\n      \"additionalProperties\": false,\n"
-                            "      \"patternProperties\": {\"^x-\": {}},\n      \"required\": [");
+                            "      \"patternProperties\": {\"^x-\": {}");
+    if (named != NULL) {
+        at_text_addf(s->out,
+                     ",\n        \"^(?!x-|defaults$)[a-z][a-z0-9-]*( *-> *[a-z][a-z0-9-]*)?$\": "
+                     "{\"description\": ");
+        at_config_add_json(s->out, at_bytes_of(named->doc));
+        at_text_add_str(s->out, ", ");
+        add_shape(s, named);
+        at_text_add_char(s->out, '}');
+    }
+    at_text_add_str(s->out, "},\n      \"required\": [");
     for (size_t i = 0; i < table->count; i++) {
         if (table->keys[i].required) {
             at_text_addf(s->out, "%s\"%s\"", comma, table->keys[i].name);
@@ -147,7 +181,7 @@ static void add_table(struct schema *s, const struct at_config_table *table)
     at_text_add_str(s->out, "],\n      \"properties\": {");
     comma = "";
     for (size_t i = 0; i < table->count; i++) {
-        if (table->keys[i].type != AT_TYPE_REFUSED) {
+        if (table->keys[i].type != AT_TYPE_REFUSED && table->keys[i].type != AT_TYPE_POLICY) {
             at_text_add_str(s->out, comma);
             add_property(s, &table->keys[i]);
             comma = ",";
@@ -170,7 +204,7 @@ void at_config_schema(struct at_text *out)
     at_text_add_str(out, "\n    }");
     for (size_t i = 0; i < TABLES_MAX && s.tables[i] != NULL;
          i++) { /* grows while definitions name further ones */
-        at_text_addf(out, ",\n    \"%s\": {\n      ", s.tables[i]->name);
+        at_text_addf(out, ",\n    \"%s\": {\n      ", name_of(s.tables[i]));
         add_table(&s, s.tables[i]->table);
         at_text_add_str(out, "\n    }");
     }

@@ -491,7 +491,11 @@ static const char full[] =
     "    stop_signal: 34\n"
     "    stop_grace_period: 1500ms\n"
     "    deploy: {replicas: 0, resources: {limits: {cpus: 1.25, memory: 5000001, pids: 7}}}\n"
-    "  stock: {command: /bin/true}\n"
+    "  stock: {command: /bin/true, deploy: {replicas: 3, weights: [3, 1]}}\n"
+    "policies:\n"
+    "  defaults: {slow-start: 5s}\n"
+    "  \"cart -> stock\": {balance: {hash: cart.id, bound: 150%}}\n"
+    "  stock: {balance: p2c, slow-start: 0s}\n"
     "gateway: {listen: [{address: \"[::1]:0\", services: [cart]}]}\n";
 
 static struct at_text packed(const struct project *p)
@@ -501,6 +505,55 @@ static struct at_text packed(const struct project *p)
     at_text_init(&t);
     CHECK_INT(at_plan_pack(at_config_plan_view(p->config), &t), 0);
     return t;
+}
+
+TEST(a_policy_is_taken_from_the_edge_else_the_service_else_the_defaults_key_by_key)
+{
+    struct project p;
+    const struct at_plan *plan;
+    const struct at_plan_policy *edge;
+
+    new_project(&p);
+    ck_assert_msg(load_text(&p, "services:\n"
+                                "  a: {command: /bin/true, uses: [c]}\n"
+                                "  b: {command: /bin/true, uses: [c]}\n"
+                                "  c: {command: /bin/true, deploy: {replicas: 2, weights: [2]}}\n"
+                                "  d: {command: /bin/true}\n"
+                                "policies:\n"
+                                "  defaults: {balance: round-robin, slow-start: 5s}\n"
+                                "  c: {balance: p2c}\n"
+                                "  \"a->c\": {slow-start: 1s}\n"
+                                "  \"b -> c\": {balance: {hash: id}}\n"
+                                "  \"door -> c\": {balance: least-requests}\n"
+                                "gateway: {listen: [{address: 8080, services: [c]}]}\n") == 0,
+                  "%s", all_errors(&p));
+    plan = at_config_plan_view(p.config);
+    edge = at_plan_policy_of(plan, 0, 2);
+    CHECK(edge->balance == AT_PLAN_P2C && edge->slow_start_ns == SECONDS(1));
+    edge = at_plan_policy_of(plan, 1, 2);
+    CHECK(edge->balance == AT_PLAN_HASH && edge->slow_start_ns == SECONDS(5));
+    CHECK_STR(edge->key, "id");
+    edge = at_plan_policy_of(plan, (uint32_t)at_plan_role(plan, AT_PLAN_GATEWAY), 2);
+    CHECK(edge->balance == AT_PLAN_LEAST_REQUESTS && edge->slow_start_ns == SECONDS(5));
+    edge = at_plan_policy_of(plan, AT_PLAN_ANYBODY, 2);
+    CHECK(edge->balance == AT_PLAN_P2C && edge->slow_start_ns == SECONDS(5));
+    edge = at_plan_policy_of(plan, 0, 3);
+    CHECK(edge->balance == AT_PLAN_ROUND_ROBIN && edge->from == AT_PLAN_ANYBODY);
+    CHECK_INT(plan->services[2].weights.count, 1);
+    CHECK_INT(plan->services[2].weights.at[0], 2);
+    end_project(&p);
+}
+
+TEST(a_policy_over_an_edge_that_is_not_used_is_warned_of)
+{
+    struct project p;
+
+    new_project(&p);
+    CHECK_INT(load_text(&p, "services: {a: {command: /bin/true}, c: {command: /bin/true}}\n"
+                            "policies: {\"a -> c\": {balance: p2c}}\n"),
+              0);
+    CHECK(strstr(all_errors(&p), "a does not use c: the policy has no effect") != NULL);
+    end_project(&p);
 }
 
 TEST(what_is_printed_is_a_configuration_that_prints_the_same)

@@ -19,6 +19,9 @@ RIGHT = [
     {"services": {"a": {"command": "x", "depends_on": {"b": {"condition": "service_healthy"}}},
                   "b": {"command": "x", "x-own": 1}}},
     {"services": {"a": {"command": "x"}}, "gateway": {"listen": [{"address": "127.0.0.1:80", "services": ["a"]}]}},
+    {"services": {"a": {"command": "x", "deploy": {"replicas": 3, "weights": [3, 1, "${W}"]}}},
+     "policies": {"defaults": {"balance": "p2c", "slow-start": "0s"}, "a": {"balance": "round-robin", "slow-start": "10s"},
+                  "door -> a": {"balance": {"hash": "cart.id", "bound": "150%"}}, "x-own": 1}},
 ]
 WRONG = [
     [],
@@ -33,6 +36,10 @@ WRONG = [
     {"services": {"a": {"command": "x", "restart": "sometimes"}}},
     {"services": {"a": {"command": "x", "deploy": {"replicas": 65}}}},
     {"services": {"a": {"command": "x", "uses": "b"}}},
+    {"services": {"a": {"command": "x", "deploy": {"weights": [0]}}}},
+    {"services": {"a": {"command": "x"}}, "policies": {"a": {"balance": "maglev"}}},
+    {"services": {"a": {"command": "x"}}, "policies": {"a": {"balance": {"bound": 150}}}},
+    {"services": {"a": {"command": "x"}}, "policies": {"a.Get": {"balance": "p2c"}}},
     {"services": {"a": {"command": "x"}}, "gateway": {"listen": [{"services": ["a"]}]}},
     {"services": {"a": {"command": "x", "depends_on": {"b": {"condition": "service_completed_successfully"}}}}},
 ]
