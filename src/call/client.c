@@ -22,6 +22,7 @@
 #include "call/engine.h"
 #include "call/limits.h"
 #include "call/link.h"
+#include "call/streams.h"
 #include "call/target.h"
 #include "policy/resend.h"
 #include "shm/channel.h"
@@ -33,6 +34,9 @@ static void finish(struct at_engine *e, struct at_pending *p, const struct at_ca
     p->state = AT_PENDING_IDLE;
     p->link = NULL;
     p->target = NULL;
+    if (p->stream != NULL) {
+        at_stream_finish(p->stream);
+    }
     p->done(p->user, result);
 }
 
@@ -50,6 +54,9 @@ void at_client_finish_later(struct at_engine *e, struct at_pending *p, uint32_t 
     p->reason = at_text_take(&text);
     p->status = status;
     p->state = AT_PENDING_DUE;
+    if (p->stream != NULL) {
+        at_stream_finish(p->stream);
+    }
     p->link = NULL;
     at_deadlines_remove(&e->deadlines, &p->deadline);
     at_list_remove(&p->entry);
@@ -95,25 +102,47 @@ static void release_slot(struct at_link *l, uint32_t slot)
     }
     s->used = false;
     s->owes_cancel = false;
+    s->stream = false;
     s->pending = NULL;
     s->skip = 0;
     l->free_slots[l->free_count++] = (uint16_t)slot;
     l->seat.load--;
 }
 
-static void send_over(struct at_link *l, struct at_pending *p)
+/* The link has no number for the method. */
+static void no_method(struct at_link *l, struct at_pending *p, int number)
 {
     struct at_engine *e = l->engine;
-    int number = at_methods_number(&l->methods, p->request.contract, p->request.method);
+    bool streams = p->stream != NULL;
+
+    if (streams && number == -ENOMEM) {
+        at_client_finish_later(e, p, AT_STATUS_RESOURCE_EXHAUSTED, "no memory for a stream to %s",
+                               l->peer_instance);
+    } else if (streams && l->layout < 2) {
+        at_client_finish_later(e, p, AT_STATUS_UNIMPLEMENTED,
+                               "the channel to %s carries no streams: one end has an older atoll "
+                               "library; build it anew",
+                               l->peer_instance);
+    } else {
+        at_client_finish_later(
+            e, p, AT_STATUS_UNIMPLEMENTED,
+            "%s has no %smethod %.*s of %.*s: the caller knows another version of it",
+            l->peer_instance, streams ? "streaming " : "", (int)p->request.method.len,
+            (const char *)p->request.method.at, (int)p->request.contract.len,
+            (const char *)p->request.contract.at);
+    }
+}
+
+static void send_over(struct at_link *l, struct at_pending *p)
+{
+    int number = p->stream == NULL
+                     ? at_methods_number(&l->methods, p->request.contract, p->request.method)
+                     : at_stream_number(l, p);
     uint32_t slot;
     struct at_slot *s;
 
     if (number < 0) {
-        at_client_finish_later(
-            e, p, AT_STATUS_UNIMPLEMENTED,
-            "%s has no method %.*s of %.*s: the caller knows another version of it",
-            l->peer_instance, (int)p->request.method.len, (const char *)p->request.method.at,
-            (int)p->request.contract.len, (const char *)p->request.contract.at);
+        no_method(l, p, number);
         return;
     }
     slot = l->free_slots[--l->free_count];
@@ -128,6 +157,12 @@ static void send_over(struct at_link *l, struct at_pending *p)
     p->call_id = slot | (uint32_t)s->generation << 16;
     p->reply_len = 0;
     p->reply_got = 0;
+    if (p->stream != NULL) {
+        s->stream = true;
+        at_stream_begin(l, p->stream, number);
+        at_link_heat(l);
+        return;
+    }
     p->out = (struct at_outgoing){.meta = p->request.metadata,
                                   .body = p->request.payload,
                                   .pieces = p->request.pieces,
@@ -221,7 +256,7 @@ int at_engine_start(struct at_engine *e, struct at_pending *p, uint64_t now_ns)
     }
     p->deadline =
         (struct at_deadline){.at_ns = p->request.deadline_ns, .kind = AT_DEADLINE_PENDING};
-    if (at_deadlines_add(&e->deadlines, &p->deadline) < 0) {
+    if (p->request.deadline_ns != 0 && at_deadlines_add(&e->deadlines, &p->deadline) < 0) {
         return -ENOMEM;
     }
     p->target = t;
@@ -259,7 +294,12 @@ static void leave_slot(struct at_pending *p)
     struct at_link *l = p->link;
     uint32_t slot = p->call_id & UINT16_MAX;
 
-    if (!p->out.begun) {
+    bool shown = p->stream == NULL ? p->out.begun : p->stream->opened;
+
+    if (p->stream != NULL) {
+        at_stream_detach(p->stream);
+    }
+    if (!shown) {
         at_list_remove(&p->out.entry);
         l->started--; /* it never was shown to the server */
         release_slot(l, slot);
@@ -291,6 +331,9 @@ void at_engine_abandon(struct at_engine *e, struct at_pending *p)
     p->reason = NULL;
     p->state = AT_PENDING_IDLE;
     p->link = NULL;
+    if (p->stream != NULL) {
+        at_stream_finish(p->stream);
+    }
 }
 
 void at_client_expired(struct at_engine *e, struct at_pending *p)
@@ -341,7 +384,12 @@ static void again(struct at_pending *p)
 static bool was_never_taken(const struct at_link *l, const struct at_pending *p)
 {
     uint32_t total = p->out.record.total_len;
+    const struct at_stream *s = p->stream;
 
+    if (s != NULL) {
+        return !s->opened || (!s->committed && l->channel.mine != NULL &&
+                              at_channel_is_untaken(&l->channel, s->first_start));
+    }
     return !p->out.begun || p->out.written < total || l->channel.mine == NULL ||
            at_channel_is_untaken(&l->channel, p->out.last_start);
 }
@@ -356,6 +404,11 @@ static void lose(struct at_link *l, struct at_pending *p, bool taken)
                                .untaken_before = p->untaken_before};
 
     at_list_remove(&p->out.entry);
+    if (p->stream != NULL) {
+        c.may_repeat = c.may_repeat && !p->stream->committed;
+        at_stream_detach(p->stream);
+        at_stream_rewind(p->stream);
+    }
     if (e->closing) {
         at_client_finish_later(e, p, AT_STATUS_CANCELLED, "this process stops calling");
         return;
@@ -437,7 +490,8 @@ static void complete(struct at_link *l, struct at_pending *p, uint32_t status, u
         .status = status <= AT_STATUS_UNAUTHENTICATED ? status : (uint32_t)AT_STATUS_UNKNOWN};
     struct at_bytes meta = at_bytes_over(p->reply, p->reply_meta);
 
-    if ((flags & AT_RECORD_NOT_EXECUTED) != 0 && status == AT_STATUS_UNAVAILABLE) {
+    if ((flags & AT_RECORD_NOT_EXECUTED) != 0 && status == AT_STATUS_UNAVAILABLE &&
+        (p->stream == NULL || !p->stream->committed)) {
         lose(l, p, false);
         return;
     }
@@ -452,6 +506,9 @@ static void complete(struct at_link *l, struct at_pending *p, uint32_t status, u
         result.reason = meta;
         result.metadata = at_bytes_over(p->reply_len == 0 ? NULL : p->reply + p->reply_meta,
                                         p->reply_len - p->reply_meta);
+    }
+    if (p->stream != NULL) {
+        result.metadata = at_stream_trailers(p->stream, result.metadata);
     }
     finish(e, p, &result);
 }
@@ -483,8 +540,16 @@ int at_client_take(struct at_link *l, const struct at_record *r)
     if (r->total_len - r->meta_len > AT_CALL_MESSAGE_MAX) {
         return AT_RULE_MESSAGE_SIZE;
     }
+    if (s->stream) {
+        int rule = at_stream_judge_response(p == NULL ? NULL : p->stream, r);
+
+        if (rule != AT_RULE_NONE) {
+            return rule;
+        }
+    }
     if (p != NULL && r->total_len > 0) {
-        p->reply = p->reply_room(p->user, r->total_len);
+        p->reply = s->stream ? at_stream_response_room(p->stream, r->total_len)
+                             : p->reply_room(p->user, r->total_len);
         if (p->reply == NULL) {
             s->pending = NULL;
             at_client_finish_later(l->engine, p, AT_STATUS_RESOURCE_EXHAUSTED,
@@ -520,6 +585,9 @@ int at_client_take_data(struct at_link *l, const struct at_record *r)
     struct at_slot *s = slot_of(l, r->call_id);
     struct at_pending *p = s == NULL ? NULL : s->pending;
 
+    if (s != NULL && s->stream && s->skip == 0) {
+        return at_stream_take_data(l, r);
+    }
     if (s == NULL || s->skip == 0) {
         return AT_RULE_CALL_ID;
     }

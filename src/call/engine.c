@@ -12,6 +12,7 @@
 #include "base/map.h"
 #include "call/deadlines.h"
 #include "call/link.h"
+#include "call/streams.h"
 #include "call/target.h"
 #include "call/upkeep.h"
 #include "control/message.h"
@@ -24,7 +25,11 @@ void at_engine_serve(struct at_engine *e, struct at_bytes methods)
 {
     e->methods = methods;
     e->method_count = 0;
+    memset(e->streaming, 0, sizeof(e->streaming));
     for (size_t i = 0; i < methods.len; i++) {
+        if (methods.at[i] == ' ' && e->method_count < AT_CALL_METHODS_MAX) {
+            e->streaming[e->method_count / 8] |= (uint8_t)(1U << e->method_count % 8);
+        }
         e->method_count += methods.at[i] == '\n';
     }
 }
@@ -47,6 +52,7 @@ int at_engine_new(const struct at_engine_ops *ops, void *user, int control_fd,
     at_list_init(&e->due);
     at_list_init(&e->unshown);
     at_deadlines_init(&e->deadlines);
+    at_list_init(&e->news);
     at_list_init(&e->spare);
     at_buffers_init(&e->buffers);
     at_map_init(&e->targets, 0);
@@ -313,6 +319,7 @@ bool at_engine_run(struct at_engine *e, uint64_t now_ns)
     e->now_ns = now_ns;
     any = run_deadlines(e);
     any = run_hot(e) || any;
+    any = at_streams_run(e) || any;
     any = at_client_run_due(e) || any;
     free_dead(e);
     return any;
@@ -345,7 +352,7 @@ bool at_engine_has_work(const struct at_engine *e)
             return true;
         }
     }
-    return !at_list_is_empty(&e->due);
+    return !at_list_is_empty(&e->due) || !at_list_is_empty(&e->news);
 }
 
 bool at_engine_is_apart(const struct at_engine *e)
@@ -366,7 +373,7 @@ bool at_engine_is_apart(const struct at_engine *e)
 
 bool at_engine_arm(struct at_engine *e)
 {
-    bool quiet = at_list_is_empty(&e->due);
+    bool quiet = at_list_is_empty(&e->due) && at_list_is_empty(&e->news);
 
     at_engine_show(e);
 
@@ -400,7 +407,7 @@ uint64_t at_engine_next_deadline(const struct at_engine *e)
 {
     const struct at_deadline *d = at_deadlines_first(&e->deadlines);
 
-    if (!at_list_is_empty(&e->due)) {
+    if (!at_list_is_empty(&e->due) || !at_list_is_empty(&e->news)) {
         return 1; /* long past */
     }
     return d == NULL ? 0 : d->at_ns;

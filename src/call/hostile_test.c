@@ -23,11 +23,11 @@ enum { SLOT_BEYOND = AT_CALL_SLOTS, OVER = AT_CALL_MESSAGE_MAX + 1 };
 
 static const struct lie to_servers[] = {
     {"kind 0", {{.kind = 0}}, AT_RULE_KIND},
-    {"kind 10", {{.kind = 10}}, AT_RULE_KIND},
+    {"kind 11", {{.kind = AT_RECORD_KINDS}}, AT_RULE_KIND},
     {"kind 255", {{.kind = 255}}, AT_RULE_KIND},
     {"a response", {RESPONSE(.call_id = 1)}, AT_RULE_KIND},
     {"goaway", {{.kind = AT_RECORD_GOAWAY}}, AT_RULE_KIND},
-    {"streams are not spoken yet", {{.kind = AT_RECORD_WINDOW}}, AT_RULE_KIND},
+    {"credit for no stream", {{.kind = AT_RECORD_WINDOW, .total_len = 1}}, AT_RULE_CALL_ID},
     {"a slot beyond the table", {REQUEST(.call_id = SLOT_BEYOND)}, AT_RULE_CALL_ID},
     {"a slot in use", {REQUEST(.call_id = 3), REQUEST(.call_id = 3)}, AT_RULE_CALL_ID},
     {"a slot in use, next generation",

@@ -16,6 +16,7 @@
 #include "call/engine.h"
 #include "call/limits.h"
 #include "call/outgoing.h"
+#include "call/streams.h"
 #include "call/target.h"
 #include "call/upkeep.h"
 #include "control/message.h"
@@ -209,6 +210,7 @@ static void release(struct at_link *l)
         at_region_release(l->mine, l->mine_bytes);
     }
     free(l->slots);
+    free(l->streams);
     free(l);
 }
 
@@ -394,7 +396,8 @@ static void pay_cancels(struct at_link *l)
 
 bool at_link_owes(const struct at_link *l)
 {
-    return !at_list_is_empty(&l->out) || l->cancels_owed > 0 || l->owes_goaway || l->owes_return;
+    return !at_list_is_empty(&l->out) || l->cancels_owed > 0 || l->owes_goaway || l->owes_return ||
+           at_streams_owe(l);
 }
 
 /* Short debts first: the peer forgets a half message before the next one begins. */
@@ -409,6 +412,7 @@ static bool pay(struct at_link *l)
     if (l->owes_return) {
         at_upkeep_pay(l);
     }
+    at_streams_pay(l);
     return l->cancels_owed == 0 && !l->owes_goaway;
 }
 
@@ -419,6 +423,11 @@ void at_link_flush(struct at_link *l)
     } else {
         at_link_heat(l); /* so that the next sleep waits for room */
     }
+    at_link_show(l);
+}
+
+void at_link_show(struct at_link *l)
+{
     if (l->engine->corked) {
         if (!at_list_is_linked(&l->of_unshown)) {
             at_list_append(&l->engine->unshown, &l->of_unshown);
@@ -480,20 +489,25 @@ static int take_ping(struct at_link *l, const struct at_record *r)
 }
 
 /* What each side may send: [receiving side is the client][kind]. */
-static take_fn *const takers[2][AT_RECORD_PING + 1] = {
+static take_fn *const takers[2][AT_RECORD_KINDS] = {
     {
         [AT_RECORD_REQUEST] = at_server_take,
         [AT_RECORD_DATA] = at_server_take_data,
+        [AT_RECORD_END] = at_stream_take_end,
+        [AT_RECORD_WINDOW] = at_stream_take_window,
         [AT_RECORD_CANCEL] = take_cancel,
         [AT_RECORD_EXT_RETURN] = at_upkeep_returned,
         [AT_RECORD_PING] = take_ping,
+        [AT_RECORD_MESSAGE] = at_stream_take_message,
     },
     {
         [AT_RECORD_RESPONSE] = at_client_take,
         [AT_RECORD_DATA] = at_client_take_data,
+        [AT_RECORD_WINDOW] = at_stream_take_window,
         [AT_RECORD_GOAWAY] = take_goaway,
         [AT_RECORD_EXT_RETURN] = at_upkeep_returned,
         [AT_RECORD_PING] = take_ping,
+        [AT_RECORD_MESSAGE] = at_stream_take_message,
     },
 };
 
@@ -507,7 +521,7 @@ static int take_one(struct at_link *l)
     if (x != 0) {
         return x == AT_CHANNEL_EMPTY ? -1 : (int)l->channel.rule;
     }
-    take = r.kind <= AT_RECORD_PING ? takers[l->side == AT_SIDE_CLIENT][r.kind] : NULL;
+    take = r.kind < AT_RECORD_KINDS ? takers[l->side == AT_SIDE_CLIENT][r.kind] : NULL;
     return take == NULL ? AT_RULE_KIND : take(l, &r);
 }
 

@@ -23,9 +23,12 @@ struct at_slot {
     struct at_incoming *incoming; /* server */
     uint32_t skip;                /* client, zombie: bytes of the reply still to come */
     uint16_t generation;
-    bool used;
-    bool owes_cancel;    /* client, zombie: CANCEL did not fit yet */
-    bool said_cancelled; /* client, zombie: its cancel word stands */
+    bool used : 1;
+    bool owes_cancel : 1;    /* client, zombie: CANCEL did not fit yet */
+    bool said_cancelled : 1; /* client, zombie: its cancel word stands */
+    bool stream : 1;         /* client: what uses it is a stream */
+    bool late : 1;   /* server, unused: its last stream's client may not know yet that it is over */
+    bool closed : 1; /* … and has said END */
 };
 
 /* at_link.seat_index without a seat; PROMISED: there is room for one. */
@@ -60,8 +63,9 @@ struct at_link {
     struct at_region *mine; /* until attached */
     uint32_t mine_bytes;
     struct at_channel channel;
-    struct at_list out;  /* struct at_outgoing; in turn, but see let_small_pass() of outgoing.c */
-    struct at_list lost; /* pendings that wait for the cause */
+    struct at_list out; /* struct at_outgoing; in turn, but see let_small_pass() of outgoing.c */
+    struct at_streams *streams; /* NULL: there never was one */
+    struct at_list lost;        /* pendings that wait for the cause */
     struct at_deadline deadline;
     struct at_slot *slots; /* AT_CALL_SLOTS */
     uint16_t free_slots[AT_CALL_SLOTS];
@@ -92,12 +96,14 @@ struct at_engine {
     void *watch_control;
     struct at_bytes methods;
     uint32_t method_count;
-    struct at_link **links; /* by index; NULL: free */
-    uint32_t *generations;  /* of the index: a late event of a freed link is recognised */
+    uint8_t streaming[AT_CALL_METHODS_MAX / 8]; /* a bit for each method: it streams */
+    struct at_link **links;                     /* by index; NULL: free */
+    uint32_t *generations; /* of the index: a late event of a freed link is recognised */
     uint32_t link_cap;
     struct at_list hot;     /* links that are not armed */
     struct at_list dead;    /* links to be freed */
     struct at_list due;     /* pendings whose result stands */
+    struct at_list news;    /* streams with callbacks that are due */
     struct at_list unshown; /* links with records that their peers do not see yet */
     struct at_map targets;
     struct at_target *targets_lately[AT_ENGINE_TARGETS_LATELY]; /* by where the name lies */
@@ -147,6 +153,8 @@ void at_link_flush(struct at_link *l);
  * `out` is gone then.
  */
 bool at_link_send(struct at_link *l, struct at_outgoing *out);
+/* Shows what was written, at once or with all else of this turn. */
+void at_link_show(struct at_link *l);
 void at_link_heat(struct at_link *l);
 /* Our doorbell rang. */
 void at_link_rung(struct at_link *l);
@@ -181,6 +189,10 @@ int at_server_take_data(struct at_link *l, const struct at_record *r); /* DATA *
 void at_server_cancel(struct at_link *l, uint32_t call_id);
 void at_server_lost(struct at_link *l);
 void at_server_written(struct at_link *l, struct at_outgoing *out);
+/* The RESPONSE of a stream is in the ring; s is gone. */
+void at_server_stream_ended(struct at_stream *s);
+/* The owner is done with a stream that is on no link any more. */
+void at_server_give_back(struct at_engine *e, struct at_incoming *in);
 void at_server_free_spare(struct at_engine *e);
 
 /* attach.c */

@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/list.h"
 #include "call/link.h"
+#include "call/streams.h"
 #include "call/upkeep.h"
 #include "control/service.h"
 #include "shm/channel.h"
@@ -66,12 +67,17 @@ static struct at_bytes bytes_from(struct at_outgoing *o, size_t at, size_t max)
     return at_bytes_before(b, max);
 }
 
-/* Writes the next record of o, which holds what stands in two places at most. 0, AT_CHANNEL_FULL, … */
-static int write_record(struct at_link *l, struct at_outgoing *o)
+/*
+ * Writes the next record of o, which holds what stands in two places at most, and nothing from byte
+ * `until` on. 0, AT_CHANNEL_FULL, …
+ */
+static int write_record(struct at_link *l, struct at_outgoing *o, uint32_t until)
 {
     struct at_record r = head_of(o);
-    struct at_bytes a = bytes_from(o, o->written, AT_RECORD_PAYLOAD_MAX);
-    struct at_bytes b = bytes_from(o, o->written + a.len, AT_RECORD_PAYLOAD_MAX - a.len);
+    uint32_t left = until - o->written;
+    uint32_t most = left < AT_RECORD_PAYLOAD_MAX ? left : (uint32_t)AT_RECORD_PAYLOAD_MAX;
+    struct at_bytes a = bytes_from(o, o->written, most);
+    struct at_bytes b = bytes_from(o, o->written + a.len, most - a.len);
     uint64_t start = l->channel.written;
     int x;
 
@@ -95,10 +101,10 @@ static void copy_out(struct at_outgoing *o, uint8_t *to, uint32_t len)
 }
 
 /* The same by way of the window. */
-static int write_chunk(struct at_link *l, struct at_outgoing *o)
+static int write_chunk(struct at_link *l, struct at_outgoing *o, uint32_t until)
 {
     struct at_record r = head_of(o);
-    uint32_t len = at_outgoing_total(o) - o->written;
+    uint32_t len = until - o->written;
     uint64_t start = l->channel.written;
     uint8_t *to;
     int x = at_window_next(&l->channel, &to);
@@ -121,27 +127,27 @@ static int write_chunk(struct at_link *l, struct at_outgoing *o)
     return 0;
 }
 
-static int write_next(struct at_link *l, struct at_outgoing *o)
+static int write_next(struct at_link *l, struct at_outgoing *o, uint32_t until)
 {
-    if (at_outgoing_total(o) - o->written <= TAIL_BYTES ||
-        at_outgoing_total(o) <= AT_RECORD_PAYLOAD_MAX) {
-        return write_record(l, o);
+    if (until - o->written <= TAIL_BYTES || at_outgoing_total(o) <= AT_RECORD_PAYLOAD_MAX) {
+        return write_record(l, o, until);
     }
     if (!o->begun) {
         at_upkeep_want_window(l);
     }
-    return at_window_is_open(&l->channel) ? write_chunk(l, o) : write_record(l, o);
+    return at_window_is_open(&l->channel) ? write_chunk(l, o, until) : write_record(l, o, until);
 }
 
 /*
- * Between two records of a large message a message of one record may go. Only such a one: a peer
- * bounds how many it gets by halves.
+ * Between two records of a large message a message of one record may go, or a record of a stream.
+ * Only such ones: of others a peer bounds how many it gets by halves.
  */
 static void let_small_pass(struct at_link *l)
 {
     at_list_foreach (it, &l->out) {
-        if (at_outgoing_total(at_container_of(it, struct at_outgoing, entry)) <=
-            AT_RECORD_PAYLOAD_MAX) {
+        const struct at_outgoing *o = at_container_of(it, struct at_outgoing, entry);
+
+        if (o->stream != NULL || at_outgoing_total(o) <= AT_RECORD_PAYLOAD_MAX) {
             at_list_remove(it);
             at_list_insert_after(&l->out, it);
             return;
@@ -153,14 +159,25 @@ void at_outgoing_write(struct at_link *l)
 {
     while (!at_list_is_empty(&l->out)) {
         struct at_outgoing *o = at_container_of(l->out.next, struct at_outgoing, entry);
-        int x = write_next(l, o);
+        bool begun = o->begun;
+        uint32_t before = o->written;
+        uint32_t until = at_outgoing_total(o);
+        int x;
 
+        if (o->stream != NULL && !at_stream_may_write(o->stream, &until)) {
+            continue;
+        }
+        x = write_next(l, o, until);
         if (x != 0) {
             if (x != AT_CHANNEL_FULL) {
                 l->rule = (uint8_t)l->channel.rule;
             }
             at_link_heat(l); /* so that the next sleep waits for room, or the drain acts on rule */
             break;
+        }
+        if (o->stream != NULL) {
+            at_stream_wrote(o->stream, begun, before);
+            continue;
         }
         if (o->written < at_outgoing_total(o)) {
             let_small_pass(l);

@@ -13,10 +13,12 @@
 #include "shm/channel.h"
 
 struct at_link;
+struct at_stream;
 
 struct at_outgoing {
-    struct at_list entry;    /* in link->out while not all of it is written */
-    struct at_record record; /* of the first record */
+    struct at_list entry;     /* in link->out while not all of it is written */
+    struct at_stream *stream; /* NULL: a call or its answer */
+    struct at_record record;  /* of the first record */
     struct at_bytes meta;
     struct at_bytes body;          /* its `at` is NULL when it stands in … */
     const struct at_bytes *pieces; /* … these; NULL: it is in one. Theirs is memory of the owner */

@@ -21,6 +21,7 @@
 #include "call/engine.h"
 #include "call/limits.h"
 #include "call/link.h"
+#include "call/streams.h"
 #include "call/upkeep.h"
 #include "control/service.h"
 #include "shm/channel.h"
@@ -111,12 +112,26 @@ static struct at_incoming *take_incoming(struct at_engine *e, uint32_t bytes, ui
     return in;
 }
 
-static void give_back(struct at_engine *e, struct at_incoming *in)
+/* The client may not know yet that the stream is over: what is on its way is no lie. */
+static void leave_stream_slot(struct at_link *l, const struct at_incoming *in)
+{
+    struct at_slot *s = &l->slots[in->call_id & UINT16_MAX];
+
+    s->generation = (uint16_t)(in->call_id >> 16);
+    s->late = true;
+    s->closed = in->stream->peer_closed;
+    at_stream_detach(in->stream);
+}
+
+/* Its slot is free again. */
+static void leave_link(struct at_incoming *in)
 {
     struct at_link *l = in->link;
 
     if (l != NULL) {
-        if (in->complete) {
+        if (in->stream != NULL) {
+            leave_stream_slot(l, in);
+        } else if (in->complete) {
             l->held_bytes -= in->total_len;
         } else {
             l->part_bytes -= in->got;
@@ -132,6 +147,15 @@ static void give_back(struct at_engine *e, struct at_incoming *in)
             at_link_heat(l);
         }
         in->link = NULL;
+    }
+}
+
+static void give_back(struct at_engine *e, struct at_incoming *in)
+{
+    leave_link(in);
+    if (in->stream != NULL) {
+        at_stream_free(e, in->stream);
+        in->stream = NULL;
     }
     if (in->orphan_of != NULL) {
         at_link_unkeep(in->orphan_of);
@@ -167,6 +191,32 @@ void at_server_written(struct at_link *l, struct at_outgoing *out)
 
     l->engine->unsent--;
     give_back(l->engine, in);
+}
+
+void at_server_give_back(struct at_engine *e, struct at_incoming *in)
+{
+    give_back(e, in);
+}
+
+static void orphan(struct at_link *l, struct at_incoming *in)
+{
+    in->link = NULL;
+    in->orphan_of = l;
+    l->orphans++;
+}
+
+void at_server_stream_ended(struct at_stream *s)
+{
+    struct at_incoming *in = s->in;
+    struct at_link *l = in->link;
+
+    l->engine->unsent--;
+    if (in->answered) {
+        give_back(l->engine, in);
+    } else { /* at_engine_end_streams(): its owner has it still */
+        leave_link(in);
+        orphan(l, in);
+    }
 }
 
 static void answer_too_large(struct at_engine *e, struct at_incoming *in, struct at_bytes meta,
@@ -282,6 +332,10 @@ void at_engine_answer(struct at_engine *e, struct at_incoming *in, uint32_t stat
 static void refuse(struct at_engine *e, struct at_incoming *in, uint32_t status, const char *reason,
                    uint8_t flags)
 {
+    if (in->stream != NULL) {
+        at_stream_end_with(e, in, status, (struct at_bytes){0}, at_bytes_of(reason), flags);
+        return;
+    }
     at_engine_answer(e, in, status, at_bytes_of(reason), (struct at_bytes){0}, flags);
 }
 
@@ -295,14 +349,12 @@ static void end_part(struct at_link *l, struct at_incoming *in)
     l->held_bytes += in->got;
 }
 
-/* All of the request is here. */
-static void dispatch(struct at_link *l, struct at_incoming *in)
+/* May its owner have it? Else it was refused. */
+static bool admit(struct at_link *l, struct at_incoming *in, bool served)
 {
     struct at_engine *e = l->engine;
 
-    end_part(l, in);
-    l->paused = l->held_bytes > AT_CALL_HELD_MAX;
-    if (e->ops->request == NULL || in->method >= e->method_count) {
+    if (!served || in->method >= e->method_count) {
         refuse(e, in, AT_STATUS_UNIMPLEMENTED, "the method is not in this instance's table", 0);
     } else if (e->going_away) {
         refuse(e, in, AT_STATUS_UNAVAILABLE, "the instance is stopping", AT_RECORD_NOT_EXECUTED);
@@ -313,6 +365,19 @@ static void dispatch(struct at_link *l, struct at_incoming *in)
         memcpy(in->caller_service, l->peer_service, sizeof(in->caller_service));
         memcpy(in->caller_instance, l->peer_instance, sizeof(in->caller_instance));
         in->may_state_caller = (l->flags & AT_OPEN_MAY_STATE_CALLER) != 0;
+        return true;
+    }
+    return false;
+}
+
+/* All of the request is here. */
+static void dispatch(struct at_link *l, struct at_incoming *in)
+{
+    struct at_engine *e = l->engine;
+
+    end_part(l, in);
+    l->paused = l->held_bytes > AT_CALL_HELD_MAX;
+    if (admit(l, in, e->ops->request != NULL)) {
         e->ops->request(e->user, in);
     }
 }
@@ -340,12 +405,100 @@ static int more(struct at_link *l, struct at_incoming *in, uint32_t len)
     return AT_RULE_NONE;
 }
 
+static bool does_stream(const struct at_engine *e, uint16_t method)
+{
+    return method < AT_CALL_METHODS_MAX && (e->streaming[method / 8] >> method % 8 & 1) != 0;
+}
+
+/* What a request's first record says of it. */
+static void fill_in(struct at_link *l, struct at_incoming *in, const struct at_record *r)
+{
+    in->link = l;
+    in->call_id = r->call_id;
+    in->cancel_word = at_channel_cancel_word(&l->channel, r->call_id);
+    in->cancel_value = l->layout >= 2 ? r->call_id >> 16 : UINT32_MAX;
+    in->method = r->code;
+    in->deadline_ns = r->deadline_ns;
+    in->span_id = r->span_id;
+    memcpy(in->trace_id, r->trace_id, sizeof(in->trace_id));
+    in->meta_len = r->meta_len;
+    l->slots[r->call_id & UINT16_MAX].used = true;
+    l->slots[r->call_id & UINT16_MAX].late = false;
+    l->slots[r->call_id & UINT16_MAX].incoming = in;
+    l->seat.load++;
+}
+
+static int judge_opening(const struct at_link *l, const struct at_record *r)
+{
+    uint32_t slot = r->call_id & UINT16_MAX;
+    int rule = l->layout < 2 ? (int)AT_RULE_KIND : at_stream_judge(r);
+
+    if (rule != AT_RULE_NONE) {
+        return rule;
+    }
+    if (slot >= AT_CALL_SLOTS || l->slots[slot].used || r->call_id >> 16 == 0) {
+        return AT_RULE_CALL_ID;
+    }
+    return r->code < l->engine->method_count && !does_stream(l->engine, r->code) ? AT_RULE_STREAM
+                                                                                 : AT_RULE_NONE;
+}
+
+/* The link has taken the opening in. */
+static int take_stream(struct at_link *l, struct at_incoming *in, const struct at_record *r)
+{
+    struct at_engine *e = l->engine;
+    struct at_stream *s = in->stream;
+    int rule;
+
+    s->in = in;
+    s->link = l;
+    s->call_id = r->call_id;
+    s->credit = AT_STREAM_WINDOW;
+    s->window = AT_STREAM_WINDOW;
+    at_list_init(&s->blocks);
+    in->complete = true;
+    in->total_len = r->meta_len;
+    fill_in(l, in, r);
+    at_channel_copy(&l->channel, 0, in->room, r->meta_len);
+    rule = at_stream_take_first(s, r);
+    at_channel_consume(&l->channel, r);
+    /* Also when a rule was broken: the link ends with its requests, which the owner then knows. */
+    if (admit(l, in, e->ops->stream != NULL)) {
+        e->ops->stream(e->user, in);
+    }
+    return rule;
+}
+
+static int take_opening(struct at_link *l, const struct at_record *r)
+{
+    struct at_incoming *in;
+    int rule = judge_opening(l, r);
+
+    if (rule != AT_RULE_NONE) {
+        return rule;
+    }
+    in = at_streams_of(l) == NULL ? NULL : take_incoming(l->engine, r->meta_len, r->meta_len);
+    if (in == NULL) {
+        return AT_RULE_LAST; /* out of memory, as in at_server_take() */
+    }
+    in->stream = calloc(1, sizeof(*in->stream));
+    if (in->stream == NULL) {
+        free_incoming(l->engine, in);
+        return AT_RULE_LAST;
+    }
+    return take_stream(l, in, r);
+}
+
 int at_server_take(struct at_link *l, const struct at_record *r)
 {
     uint32_t slot = r->call_id & UINT16_MAX;
     struct at_incoming *in;
-    int rule = judge_request(r);
+    int rule;
 
+    if ((r->flags & AT_RECORD_STREAM) != 0) {
+        return take_opening(l, r);
+    }
+    rule = does_stream(l->engine, r->code) ? (int)AT_RULE_STREAM : judge_request(r);
     if (rule != AT_RULE_NONE) {
         return rule;
     }
@@ -359,21 +512,10 @@ int at_server_take(struct at_link *l, const struct at_record *r)
     if (in == NULL) {
         return AT_RULE_LAST; /* out of memory: end this channel, its other calls may be resent */
     }
-    in->link = l;
-    in->call_id = r->call_id;
-    in->cancel_word = at_channel_cancel_word(&l->channel, r->call_id);
-    in->cancel_value = l->layout >= 2 ? r->call_id >> 16 : UINT32_MAX;
-    in->method = r->code;
-    in->deadline_ns = r->deadline_ns;
-    in->span_id = r->span_id;
-    memcpy(in->trace_id, r->trace_id, sizeof(in->trace_id));
+    fill_in(l, in, r);
     in->total_len = r->total_len;
-    in->meta_len = r->meta_len;
     at_channel_copy(&l->channel, 0, in->room, r->len);
     at_channel_consume(&l->channel, r);
-    l->slots[slot].used = true;
-    l->slots[slot].incoming = in;
-    l->seat.load++;
     l->parts++;
     return more(l, in, r->len);
 }
@@ -391,8 +533,8 @@ int at_server_take_data(struct at_link *l, const struct at_record *r)
 {
     struct at_incoming *in = incoming_of(l, r->call_id);
 
-    if (in == NULL || in->complete) { /* or cancelled, which is as good */
-        return AT_RULE_CALL_ID;
+    if (in == NULL || in->complete) { /* a stream's, or cancelled, which is as good */
+        return at_stream_take_data(l, r);
     }
     if (r->len == 0 || r->offset != in->got || r->len > in->total_len - in->got) {
         return AT_RULE_MESSAGE;
@@ -417,9 +559,23 @@ void at_server_cancel(struct at_link *l, uint32_t call_id)
     if (!in->complete) {
         end_part(l, in);
         refuse(e, in, AT_STATUS_CANCELLED, "cancelled before it was whole", 0);
-    } else if (e->ops->cancelled != NULL) {
-        e->ops->cancelled(e->user, in);
+    } else {
+        if (in->stream != NULL) {
+            at_stream_cancelled(in->stream);
+        }
+        if (e->ops->cancelled != NULL) {
+            e->ops->cancelled(e->user, in);
+        }
     }
+}
+
+/* A stream whose peer is gone. */
+static void lose_stream(struct at_engine *e, struct at_incoming *in)
+{
+    struct at_stream *s = in->stream;
+
+    e->unsent -= s->end_wanted ? 1 : 0;
+    at_stream_finish(s);
 }
 
 void at_server_lost(struct at_link *l)
@@ -436,15 +592,18 @@ void at_server_lost(struct at_link *l)
         l->slots[i].used = false;
         l->seat.load--;
         in->link = NULL;
-        if (in->answered) {
+        if (in->stream != NULL) {
+            lose_stream(e, in);
+        } else if (in->answered) {
             at_list_remove(&in->out.entry);
             e->unsent--;
+        }
+        if (in->answered) {
             give_back(e, in);
         } else if (!in->complete) {
             give_back(e, in);
         } else {
-            in->orphan_of = l;
-            l->orphans++;
+            orphan(l, in);
             atomic_store_explicit(&in->cancelled, true, memory_order_relaxed);
             if (e->ops->cancelled != NULL) {
                 e->ops->cancelled(e->user, in);

@@ -4,7 +4,7 @@
  *
  *   client                                        server
  *   at_stream_open()   metadata, first message    ops->stream(in), in->stream
- *   at_stream_send()   … at_stream_close_send()   readable(); peek, consumed; is_closed
+ *   at_stream_send()   … at_stream_close_send()   readable(); peek, consumed; is_drained
  *   readable(); peek, consumed                    at_stream_send() …
  *   done(result)       status, trailers, reason   at_stream_end()
  *   at_stream_release()
@@ -43,8 +43,8 @@
 /* All may be NULL: then the owner looks by itself. */
 struct at_stream_ops {
     /*
-     * There is something new to read: a whole message, the server's first metadata, or the client
-     * has closed. Once for each of them, also when the owner has not yet read what came before.
+     * There is something new: whole messages, the server's first metadata, or the client has closed.
+     * Once for all that is new since it ran last; not after done, which tells the rest.
      */
     void (*readable)(void *user, struct at_stream *s);
     /* The message that was queued is written, its memory the owner's. The next one may be sent. */
@@ -60,37 +60,53 @@ struct at_stream {
     struct at_link *link;       /* NULL: on no channel (any more) */
     struct at_pending *pending; /* client */
     struct at_incoming *in;     /* server */
+    bool *freed;                /* set when this is freed; NULL: nobody asks */
     uint32_t call_id;
     bool over;         /* nothing more can be sent, nothing more will come */
-    bool close_wanted; /* close_send() was called */
+    bool opened;       /* client: the opening has been shown to the server */
+    bool committed;    /* something came or was given back as sent: it goes to no other instance */
+    bool close_wanted; /* client: close_send() was called */
     bool close_said;   /* … and written */
     bool peer_closed;  /* the client has said END */
-    bool committed;    /* something was read or given back as sent: it goes to no other instance */
+    bool expelled;     /* server: at_engine_end_streams() ended it before its owner did */
+    struct at_list news; /* in engine->news while callbacks are due */
+    uint8_t news_bits;   /* enum at_stream_news */
     /* sending */
-    struct at_outgoing out; /* the opening, a message or the end; linked while it can be written */
-    uint8_t writing;        /* enum at_stream_writing, what out holds */
-    bool first_is_message;  /* client: the opening has a message */
-    uint8_t *copy;          /* malloc: what of out is no longer the owner's */
-    uint8_t *metadata;      /* malloc, server: first metadata that wait for a message */
-    uint32_t metadata_len;
-    uint64_t first_start;   /* client: position (channel.written) of the opening */
-    int64_t credit;         /* bytes that may still be sent */
+    struct at_outgoing out;  /* what is being written; linked while it can be */
+    uint8_t writing;         /* enum at_stream_writing, what out holds */
+    uint8_t open_flags;      /* enum at_stream_flags */
+    bool has_message;        /* one is queued: */
+    bool at_once;            /* at_stream_send() is writing it: no sent() is due */
+    struct at_bytes message; /* the owner's, or … */
+    uint8_t *copy;           /* … malloc: the stream was ended before it was written */
+    uint8_t *first;          /* malloc: metadata that go, or came, before the first message */
+    uint32_t first_len;
+    bool first_now;         /* server: they do not wait for a message */
+    bool first_done;        /* they went, or came, or it is too late for them */
+    uint64_t credit;        /* bytes that may still be sent */
     struct at_list starved; /* in streams->starved: waits for the channel's credit */
+    uint64_t first_start;   /* client: position (channel.written) of the opening */
+    /* the end */
+    bool end_wanted; /* server: at_stream_end() was called */
+    uint8_t end_flags;
+    uint16_t end_status;
+    struct at_bytes end_meta; /* of the RESPONSE */
+    struct at_bytes end_body;
+    uint8_t *end_copy; /* malloc: both; client: the RESPONSE as it comes */
     /* receiving */
     struct at_list blocks; /* struct at_stream_block: whole messages, then the one that comes */
     uint32_t whole;        /* messages that can be read */
-    uint8_t *first;        /* malloc: metadata that came first */
-    uint32_t first_len;
-    uint32_t first_got;
-    uint32_t coming_len; /* of the message that comes */
-    uint32_t coming_got;
     bool coming;           /* a message has begun and is not whole */
     bool coming_last;      /* END is meant behind it */
+    uint32_t coming_left;  /* bytes of it */
+    uint32_t coming_offset;
     uint32_t window;       /* credit that the peer has left */
     uint32_t held;         /* framed bytes that are here and not consumed */
     uint32_t whole_held;   /* of those: of whole messages */
     uint32_t share;        /* of the pool */
     struct at_list hungry; /* in streams->hungry: its message waits for the pool */
+    struct at_list owing;  /* in streams->owing: WINDOW did not fit */
+    uint32_t owed_window;
 };
 
 enum at_stream_flags {
@@ -102,8 +118,8 @@ enum { AT_STREAM_QUEUED = 1 };
 
 /*
  * Client: opens. p is filled in as for at_engine_start(); its bytes are borrowed until done runs,
- * reply_room() is not used. deadline_ns may be 0 here: none. done's result has neither payload nor
- * first metadata (see at_stream_metadata()); its metadata are the trailers. 0, -ENOMEM, -EMSGSIZE,
+ * reply_room() is not used. deadline_ns may be 0 here: none. done's result has no payload, and its
+ * metadata are the trailers alone: for the first ones see at_stream_metadata(). 0, -ENOMEM, -EMSGSIZE,
  * -ESHUTDOWN: done will not run.
  *
  * Like any call it waits for an instance, and messages may be sent meanwhile: the first is queued.
@@ -116,7 +132,7 @@ enum { AT_STREAM_QUEUED = 1 };
  */
 int at_stream_open(struct at_engine *e, struct at_pending *p, struct at_stream *s, uint32_t flags,
                    uint64_t now_ns);
-/* Client, after the end: frees what is left to read. Fine on a zeroed one, and more than once. */
+/* Client, after done or at_engine_abandon(): frees what is left. Fine on a zeroed one, and twice. */
 void at_stream_release(struct at_engine *e, struct at_stream *s);
 
 /*
@@ -156,7 +172,7 @@ struct at_bytes at_stream_metadata(const struct at_stream *s);
 void at_stream_end(struct at_engine *e, struct at_incoming *in, uint32_t status,
                    struct at_bytes trailers, struct at_bytes reason);
 /* Server, when the grace of a drain is over: every running stream ends UNAVAILABLE with this reason;
- * to its owner it is as if it had been cancelled. */
+ * to its owner it is as if it had been cancelled, and ops->cancelled() runs in here. */
 void at_engine_end_streams(struct at_engine *e, struct at_bytes reason);
 
 #endif

@@ -23,7 +23,8 @@ struct test_owner {
     int control;    /* the engine's end */
     int supervisor; /* our end */
     void (*on_request)(struct test_owner *o, struct at_incoming *in);
-    struct at_list requests; /* when there is no on_request */
+    void (*on_stream)(struct test_owner *o, struct at_incoming *in);
+    struct at_list requests; /* when there is no on_request, or no on_stream */
     int others;
     int cancelled;
     uint64_t skew_ns;              /* added to the clock */
@@ -58,6 +59,17 @@ static inline void test_request(void *user, struct at_incoming *in)
     }
 }
 
+static inline void test_stream(void *user, struct at_incoming *in)
+{
+    struct test_owner *o = user;
+
+    if (o->on_stream != NULL) {
+        o->on_stream(o, in);
+    } else {
+        at_list_append(&o->requests, &in->entry);
+    }
+}
+
 static inline void test_cancelled(void *user, struct at_incoming *in)
 {
     struct test_owner *o = user;
@@ -84,6 +96,7 @@ static inline int test_owner_init(struct test_owner *o, const char *methods)
     static const struct at_engine_ops ops = {.watch = test_watch,
                                              .unwatch = test_unwatch,
                                              .request = test_request,
+                                             .stream = test_stream,
                                              .cancelled = test_cancelled,
                                              .other = test_other};
     int pair[2];
@@ -142,11 +155,12 @@ static inline int test_say_open(struct test_owner *o, const struct at_service_op
     return at_message_send(o->supervisor, &at_service_open_kind, open, fds, 3);
 }
 
-/* Hands both sides a channel, as a supervisor does. Of a side that is NULL the
+/* Hands both sides a channel of this layout, as a supervisor does. Of a side that is NULL the
  * lifeline and the bells stay in *ret. */
-static inline int test_introduce(struct test_owner *client, uint64_t request,
-                                 struct test_owner *server, uint64_t channel,
-                                 const char *server_name, struct test_channel *ret)
+static inline int test_introduce_with(struct test_owner *client, uint64_t request,
+                                      struct test_owner *server, uint64_t channel,
+                                      const char *server_name, struct test_channel *ret,
+                                      uint32_t layout)
 {
     struct test_channel c;
     char service[32];
@@ -170,7 +184,7 @@ static inline int test_introduce(struct test_owner *client, uint64_t request,
                                                     .weight = client->policy.weight,
                                                     .replicas = client->policy.replicas,
                                                     .ready_ns = client->policy.ready_ns,
-                                                    .layout = AT_LAYOUT_VERSION},
+                                                    .layout = layout},
                           (int[]){c.lifeline[0], c.bell[0], c.bell[1]});
     }
     if (r == 0 && server != NULL) {
@@ -179,7 +193,7 @@ static inline int test_introduce(struct test_owner *client, uint64_t request,
                                                     .side = AT_SIDE_SERVER,
                                                     .peer_service = AT_LIT("order"),
                                                     .peer_instance = AT_LIT("order.1"),
-                                                    .layout = AT_LAYOUT_VERSION},
+                                                    .layout = layout},
                           (int[]){c.lifeline[1], c.bell[1], c.bell[0]});
     }
     if (ret != NULL && (client == NULL || server == NULL)) {
@@ -192,6 +206,14 @@ static inline int test_introduce(struct test_owner *client, uint64_t request,
     at_close(&c.bell[0]);
     at_close(&c.bell[1]);
     return r;
+}
+
+static inline int test_introduce(struct test_owner *client, uint64_t request,
+                                 struct test_owner *server, uint64_t channel,
+                                 const char *server_name, struct test_channel *ret)
+{
+    return test_introduce_with(client, request, server, channel, server_name, ret,
+                               AT_LAYOUT_VERSION);
 }
 
 #endif
