@@ -35,7 +35,7 @@ static void finish(struct at_engine *e, struct at_pending *p, const struct at_ca
     p->link = NULL;
     p->target = NULL;
     if (p->stream != NULL) {
-        at_stream_finish(p->stream);
+        at_stream_retire(p->stream);
     }
     p->done(p->user, result);
 }
@@ -55,7 +55,7 @@ void at_client_finish_later(struct at_engine *e, struct at_pending *p, uint32_t 
     p->status = status;
     p->state = AT_PENDING_DUE;
     if (p->stream != NULL) {
-        at_stream_finish(p->stream);
+        at_stream_retire(p->stream);
     }
     p->link = NULL;
     at_deadlines_remove(&e->deadlines, &p->deadline);
@@ -332,7 +332,7 @@ void at_engine_abandon(struct at_engine *e, struct at_pending *p)
     p->state = AT_PENDING_IDLE;
     p->link = NULL;
     if (p->stream != NULL) {
-        at_stream_finish(p->stream);
+        at_stream_retire(p->stream);
     }
 }
 

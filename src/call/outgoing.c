@@ -176,7 +176,7 @@ void at_outgoing_write(struct at_link *l)
             break;
         }
         if (o->stream != NULL) {
-            at_stream_wrote(o->stream, begun, before);
+            at_stream_written(o->stream, begun, before);
             continue;
         }
         if (o->written < at_outgoing_total(o)) {

@@ -575,7 +575,7 @@ static void lose_stream(struct at_engine *e, struct at_incoming *in)
     struct at_stream *s = in->stream;
 
     e->unsent -= s->end_wanted ? 1 : 0;
-    at_stream_finish(s);
+    at_stream_retire(s);
 }
 
 void at_server_lost(struct at_link *l)

@@ -166,7 +166,7 @@ void at_stream_rewind(struct at_stream *s)
     s->close_said = false;
 }
 
-void at_stream_finish(struct at_stream *s)
+void at_stream_retire(struct at_stream *s)
 {
     at_stream_detach(s);
     at_list_remove(&s->news);
@@ -196,7 +196,7 @@ void at_stream_free(struct at_engine *e, struct at_stream *s)
     if (s->freed != NULL) {
         *s->freed = true;
     }
-    at_stream_finish(s);
+    at_stream_retire(s);
     at_stream_release(e, s);
     free(s);
 }

@@ -155,7 +155,7 @@ static void wrote_all(struct at_stream *s)
     (void)at_stream_next(s);
 }
 
-void at_stream_wrote(struct at_stream *s, bool begun, uint32_t before)
+void at_stream_written(struct at_stream *s, bool begun, uint32_t before)
 {
     if (s->writing == AT_WRITING_OPENING && !begun) {
         s->opened = true;

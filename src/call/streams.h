@@ -71,7 +71,7 @@ void at_stream_rewind(struct at_stream *s);
 /* Off its link, for good or to be opened again: nothing is written or counted there any more. */
 void at_stream_detach(struct at_stream *s);
 /* Detached, and nothing more can be sent; what came whole can still be read. */
-void at_stream_finish(struct at_stream *s);
+void at_stream_retire(struct at_stream *s);
 /* Server: the client has lost interest, and the link is still there for the RESPONSE. */
 void at_stream_cancelled(struct at_stream *s);
 /* Server: frees the stream of an incoming. */
@@ -91,7 +91,7 @@ bool at_stream_next(struct at_stream *s);
 /* May its next record be written, and up to which byte? False: it is out of link->out. */
 bool at_stream_may_write(struct at_stream *s, uint32_t *ret_until);
 /* A record was, from byte `before` on (begun: it was not the first). s may be gone. */
-void at_stream_wrote(struct at_stream *s, bool begun, uint32_t before);
+void at_stream_written(struct at_stream *s, bool begun, uint32_t before);
 int at_stream_take_window(struct at_link *l, const struct at_record *r);
 
 /* stream_recv.c */
