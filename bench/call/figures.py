@@ -99,6 +99,13 @@ def binned_difference(trials, setting, one, other, key="median_ns"):
     return sorted(found, key=lambda f: -f[1])
 
 
+def together(found):
+    """What several programs said, as one: CPU time weighs by their calls. No median: none is it."""
+    calls = sum(one["calls"] for one in found)
+    return {"calls": calls, "rate": sum(one["rate"] for one in found),
+            "cpu_ns": sum(one["cpu_ns"] * one["calls"] for one in found) / calls if calls else 0}
+
+
 def bar(name, value, unit, limit, at_least=False):
     """The line that bench/run collects. It knows no sign: less than nothing is nothing."""
     value = max(value, 0)

@@ -2,12 +2,17 @@
 """Promises of figures.py, as sentences."""
 import os
 import re
+import subprocess
 import sys
+import time
 import unittest
+import xml.etree.ElementTree
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import figures  # noqa: E402
+import idle  # noqa: E402
+import table  # noqa: E402
 
 GOOD = {"spin_ns": 100, "eventfd_ns": 1000, "pingpong_ns": 200}
 
@@ -80,6 +85,63 @@ class Figures(unittest.TestCase):
 
     def test_a_verdict_judges_the_value_that_is_printed(self):
         self.assertEqual(figures.bar("a", 1.351, "x", 1.35), "bar a 1.35 x 1.35 ok")
+
+    def test_programs_together_share_their_cpu_by_calls(self):
+        found = figures.together([{"calls": 1, "rate": 10, "cpu_ns": 400},
+                                  {"calls": 3, "rate": 30, "cpu_ns": 200}])
+        self.assertEqual(found, {"calls": 4, "rate": 40, "cpu_ns": 250})
+
+
+class Table(unittest.TestCase):
+    TRIALS = [trial("call", 5000), trial("cell3", 4000), trial("grpc", 50000),
+              trial("call", 800, setting="pipelined")]
+
+    def test_who_was_not_measured_has_no_row(self):
+        self.assertEqual([name for name, *_ in table.rows(self.TRIALS)], ["call", "cell3", "grpc"])
+
+    def test_three_digits_are_enough(self):
+        self.assertEqual([table.short(v) for v in (None, 0.1234, 5.678, 99.96, 1234, 56789, 2.5e6)],
+                         ["-", "0.123", "5.68", "100", "1234", "56.8k", "2.5M"])
+
+    def test_the_axis_holds_every_value(self):
+        self.assertEqual(table.axis([5, 50]), (0, 2))
+        self.assertEqual(table.axis([10, 10]), (1, 2))
+        self.assertEqual(table.along(10, 0, 2), 0.5)
+
+    def test_the_plot_is_well_formed_and_names_everybody(self):
+        plot = table.svg(table.rows(self.TRIALS), "a machine with 2 < 3 CPUs")
+        words = "".join(xml.etree.ElementTree.fromstring(plot).itertext())
+        for label in ("atoll", "raw: futex", "gRPC C++", "2 < 3"):
+            self.assertIn(label, words)
+
+    def test_the_table_tells_versions_and_what_is_missing(self):
+        lines = table.text(table.rows(self.TRIALS), {"grpc": "1.51"})
+        self.assertTrue(lines[-1].endswith("1.51"))
+        self.assertIn("50", lines[-1].split())
+        self.assertIn("-", lines[-1].split())
+
+
+class Idle(unittest.TestCase):
+    def test_a_process_that_wakes_is_seen_and_one_that_sleeps_is_not(self):
+        waker = [sys.executable, "-c", "import time\nwhile True: time.sleep(0.01)"]
+        with subprocess.Popen(waker) as busy, subprocess.Popen(["sleep", "60"]) as quiet:
+            try:
+                time.sleep(0.5)
+                before = [idle.look_at(p.pid) for p in (busy, quiet)]
+                time.sleep(0.3)
+                after = [idle.look_at(p.pid) for p in (busy, quiet)]
+            finally:
+                busy.kill()
+                quiet.kill()
+        seen = idle.difference(before[0], after[0])
+        self.assertGreater(seen["voluntary"], 0)
+        self.assertGreater(seen["run_ns"], 0)
+        self.assertEqual(idle.difference(before[1], after[1]),
+                         {"run_ns": 0, "voluntary": 0, "involuntary": 0})
+
+    def test_a_new_thread_counts_from_its_beginning(self):
+        self.assertEqual(idle.difference({"a": (5, 1, 1)}, {"a": (7, 1, 1), "b": (3, 2, 0)}),
+                         {"run_ns": 5, "voluntary": 2, "involuntary": 0})
 
 
 if __name__ == "__main__":

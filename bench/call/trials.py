@@ -1,4 +1,5 @@
 """Runs the programs of this folder: one trial at a time, a canary before each, every wait bounded."""
+import concurrent.futures
 import signal
 import subprocess
 import sys
@@ -97,6 +98,21 @@ class Trials:
         self.trials.append({"setting": setting, "name": name, "round": turn, "canary": canary,
                             "marked": marked, **found})
         return found
+
+    def run_many(self, setting, name, turn, argvs, ms):
+        """Programs at once, as one trial: their calls together, CPU time by call."""
+        if (setting, name) in self.failures:
+            return
+        canary, marked = self.canary()
+        try:
+            with concurrent.futures.ThreadPoolExecutor(len(argvs)) as pool:
+                found = list(pool.map(lambda argv: said(argv, ms / 1000 + GRACE_SECONDS), argvs))
+        except Failed as why:
+            self.failures[(setting, name)] = str(why)
+            self.say(f"call: {name} ({setting}) failed: {why}")
+            return
+        self.trials.append({"setting": setting, "name": name, "round": turn, "canary": canary,
+                            "marked": marked, **figures.together(found)})
 
     def start_hog(self, ms):
         hog = subprocess.Popen([self.hog_program, str(self.cpus[0]), str(ms + 10000)],
