@@ -81,6 +81,19 @@ static struct buffer *find(struct at_buffers *b, size_t len)
     return best;
 }
 
+/* Before so much more is mapped: together with it no more is kept than the bound. */
+static void make_way(struct at_buffers *b, size_t len)
+{
+    while (!at_list_is_empty(&b->kept) &&
+           (len > AT_CALL_KEPT_BYTES || b->kept_bytes > AT_CALL_KEPT_BYTES - len)) {
+        struct buffer *m = buffer_of(b->kept.prev);
+
+        at_list_remove(&m->entry);
+        b->kept_bytes -= m->bytes;
+        unmap(m);
+    }
+}
+
 void *at_buffers_take(struct at_buffers *b, size_t len, struct at_list *holder)
 {
     struct buffer *m;
@@ -88,6 +101,9 @@ void *at_buffers_take(struct at_buffers *b, size_t len, struct at_list *holder)
     (void)pthread_mutex_lock(&b->lock);
     b->keeps = true;
     m = find(b, len);
+    if (m == NULL) {
+        make_way(b, len);
+    }
     (void)pthread_mutex_unlock(&b->lock);
     if (m == NULL) {
         m = make(len);

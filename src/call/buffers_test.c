@@ -47,6 +47,25 @@ TEST(no_more_is_kept_than_the_bound)
     at_buffers_deinit(&b);
 }
 
+TEST(what_is_kept_makes_way_for_what_is_too_large_for_it)
+{
+    struct at_buffers b;
+    struct at_list holder;
+
+    at_buffers_init(&b);
+    at_list_init(&holder);
+    for (int i = 0; i < 7; i++) {
+        CHECK(at_buffers_take(&b, 1 << 20, &holder) != NULL);
+    }
+    at_buffers_give(&b, &holder);
+    CHECK(at_buffers_take(&b, AT_CALL_KEPT_BYTES / 2, &holder) != NULL);
+    CHECK(b.kept_bytes <= AT_CALL_KEPT_BYTES / 2 && b.kept_bytes > 0);
+    CHECK(at_buffers_take(&b, AT_CALL_KEPT_BYTES + 1, &holder) != NULL);
+    CHECK_INT(b.kept_bytes, 0);
+    at_buffers_give(&b, &holder);
+    at_buffers_deinit(&b);
+}
+
 TEST(what_was_not_used_between_two_looks_goes_back_to_the_system)
 {
     struct at_buffers b;

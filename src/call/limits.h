@@ -32,8 +32,8 @@ enum {
     AT_CALL_IDLE_RINGS_MAX = 1000, /* rings in a row for nothing: it would keep us awake */
     AT_CALL_KEPT_BYTES = 8 << 20,  /* buffers of large messages that a process keeps to use again */
     AT_CALL_SMALL_BYTES = 16384,   /* a message that is longer gets a buffer of those */
-    AT_CALL_WINDOWS_MAX = 16, /* windows that one process writes into: 4 MiB; the other channels'
-                                 large messages go through their rings */
+    AT_CALL_WINDOWS_MAX = 8, /* windows that one process writes into: 4 MiB; the other channels'
+                                large messages go through their rings */
 };
 
 #define AT_CALL_LAST_WORDS_NS UINT64_C(100000000)  /* wait so long for the cause of a death */

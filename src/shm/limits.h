@@ -14,7 +14,7 @@ enum {
                                           * 1 MiB for credit on its way, so that slow readers never
                                           * take from others what those were promised */
     AT_WINDOW_CHUNK = 32768,             /* of a window for large messages: bounds one copy */
-    AT_WINDOW_CHUNKS = 8,                /* a peer may fill so many before we have read one */
+    AT_WINDOW_CHUNKS = 16,               /* a peer may fill so many before we have read one */
     AT_WINDOW_BYTES = AT_WINDOW_CHUNK * AT_WINDOW_CHUNKS, /* the only size: no peer makes us map
                                                            * more */
 };

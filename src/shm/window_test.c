@@ -73,6 +73,7 @@ static int put(struct at_channel *ch, uint32_t i, uint32_t len)
 static void take(struct at_channel *ch, uint32_t i, uint32_t len)
 {
     static uint8_t got[AT_WINDOW_CHUNK];
+    static uint8_t expected[AT_WINDOW_CHUNK];
     struct at_record r;
 
     CHECK_INT(at_channel_next(ch, &r), 0);
@@ -80,9 +81,8 @@ static void take(struct at_channel *ch, uint32_t i, uint32_t len)
     CHECK_INT(r.len, len);
     at_channel_copy(ch, 0, got, len / 2);
     at_channel_copy(ch, len / 2, got + len / 2, len - len / 2);
-    for (uint32_t k = 0; k < len; k++) {
-        ck_assert(got[k] == i % 251);
-    }
+    memset(expected, (int)(i % 251), len);
+    CHECK(memcmp(got, expected, len) == 0);
     at_channel_consume(ch, &r);
 }
 
@@ -125,12 +125,12 @@ TEST(a_full_window_says_so_and_takes_again_what_was_consumed)
     for (uint32_t i = 0; i < AT_WINDOW_CHUNKS; i++) {
         CHECK_INT(put(&p.a, i, AT_WINDOW_CHUNK), 0);
     }
-    CHECK_INT(put(&p.a, 8, 1), AT_CHANNEL_FULL);
+    CHECK_INT(put(&p.a, AT_WINDOW_CHUNKS, 1), AT_CHANNEL_FULL);
     at_channel_publish(&p.a);
     CHECK(at_channel_arm(&p.a, AT_WAIT_ROOM)); /* full, and the peer has not moved: it may sleep */
     take(&p.b, 0, AT_WINDOW_CHUNK);
     at_channel_tell(&p.b);
-    CHECK_INT(put(&p.a, 8, 1), 0);
+    CHECK_INT(put(&p.a, AT_WINDOW_CHUNKS, 1), 0);
     CHECK_INT(at_window_is_consumed(&p.a), AT_CHANNEL_FULL);
     pair_deinit(&p);
 }
@@ -147,8 +147,8 @@ TEST(who_waits_for_a_chunk_does_not_sleep_when_one_became_free_meanwhile)
     at_channel_publish(&p.a);
     take(&p.b, 0, 1);
     at_channel_tell(&p.b);
-    CHECK_INT(put(&p.a, 8, 1), 0);
-    CHECK_INT(put(&p.a, 9, 1), AT_CHANNEL_FULL);
+    CHECK_INT(put(&p.a, AT_WINDOW_CHUNKS, 1), 0);
+    CHECK_INT(put(&p.a, AT_WINDOW_CHUNKS + 1, 1), AT_CHANNEL_FULL);
     CHECK(at_channel_arm(&p.a, AT_WAIT_ROOM)); /* not kept awake by what it has used up */
     at_channel_disarm(&p.a);
     take(&p.b, 1, 1);
@@ -266,7 +266,7 @@ TEST(random_extents_never_lead_out_of_the_window)
     uint32_t seed = 1;
     int accepted = 0;
 
-    for (int round = 0; round < 200; round++) {
+    for (int round = 0; round < 25; round++) {
         struct pair p;
         int x = 0;
 
@@ -290,7 +290,7 @@ TEST(random_extents_never_lead_out_of_the_window)
         }
         pair_deinit(&p);
     }
-    CHECK(accepted > 200);
+    CHECK(accepted > 30);
 }
 
 TEST(a_reader_that_says_it_consumed_what_was_never_written_breaks_the_channel)
