@@ -70,6 +70,12 @@ ATOLL_EXPORT const char *atoll_version(void);
 struct atoll_serve_options {
     size_t size;          /* sizeof(struct atoll_serve_options) */
     uint32_t threads_max; /* handlers that may run at once; 0: 16 */
+    /*
+     * Not 0: handlers may block, all of them. Each is given to another thread at once, instead of
+     * running where its request was read; costs one more change of threads per call. For some
+     * methods alone: (atoll.method).pooled in the contract.
+     */
+    uint32_t pooled;
 };
 ATOLL_EXPORT int atoll_serve(const struct atoll_service *services, size_t count,
                              const struct atoll_serve_options *options);

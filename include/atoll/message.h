@@ -179,6 +179,7 @@ enum atoll_method_flags {
     ATOLL_METHOD_CLIENT_STREAMS = 1,
     ATOLL_METHOD_SERVER_STREAMS = 2,
     ATOLL_METHOD_DEPRECATED = 4,
+    ATOLL_METHOD_POOLED = 8, /* (atoll.method).pooled: the handler may block */
 };
 
 struct atoll_method_desc {

@@ -34,7 +34,7 @@ TEST(a_timeout_and_a_limit_reach_the_generated_table)
     CHECK_INT((int)m[0].max_request_bytes, 4096);
     CHECK_INT((int)m[0].idempotency, ATOLL_IDEMPOTENT);
     CHECK(m[1].timeout_ns == 250000000 && m[1].max_request_bytes == 0);
-    CHECK_INT((int)m[1].flags, ATOLL_METHOD_DEPRECATED);
+    CHECK_INT((int)m[1].flags, ATOLL_METHOD_DEPRECATED | ATOLL_METHOD_POOLED);
     CHECK(m[2].timeout_ns == 0 && m[2].max_request_bytes == 0 && m[2].flags == 0);
 }
 

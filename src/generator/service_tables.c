@@ -68,6 +68,7 @@ static void emit_flags(const struct at_gen_method *m, struct at_text *out)
         {m->client_streams, "CLIENT_STREAMS"},
         {m->server_streams, "SERVER_STREAMS"},
         {m->is_deprecated, "DEPRECATED"},
+        {at_proto_is_pooled(m->proto), "POOLED"},
     };
     const char *between = "";
 

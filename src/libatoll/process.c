@@ -22,6 +22,7 @@
 #include "control/message.h"
 #include "control/service.h"
 #include "libatoll/limits.h"
+#include "libatoll/serve.h"
 
 enum { TAG_BELL = 3, TAG_SIGNAL = 7 }; /* engine tags never end in binary 11 */
 
@@ -404,13 +405,16 @@ static void run(struct at_process *p, uint64_t now_ns)
 static void take_events(struct at_process *p, uint64_t until, bool sleep)
 {
     struct epoll_event events[AT_LIB_EVENTS_PER_WAIT];
+    struct at_worker *handoff;
     int wait_ms = 0;
     int n;
 
     p->awake_turns = 0;
     p->watched = true;
     p->watch_until_ns = until;
+    handoff = at_workers_take_handoff(p);
     at_process_unlock(p);
+    at_workers_wake(handoff);
     if (sleep) {
         wait_ms = until == 0 ? -1 : at_until_ms(until, at_now_ns());
     }
@@ -458,6 +462,7 @@ static bool look_around(struct at_process *p)
 /* There is something to do at once. */
 static void stay_awake(struct at_process *p)
 {
+    at_workers_wake(at_workers_take_handoff(p));
     if (++p->awake_turns >= AT_LIB_AWAKE_TURNS) {
         take_events(p, 0, false); /* the busy must not keep us from hearing the others */
     }
@@ -477,6 +482,7 @@ void at_process_watch(struct at_process *p, uint64_t limit_ns)
         return;
     }
     if (may_look_around(p)) {
+        at_workers_wake(at_workers_take_handoff(p));
         if (p->spin.budget_ns > 0 && look_around(p)) {
             stay_awake(p);
             return;

@@ -56,7 +56,8 @@ void at_serve_request(struct at_process *p, struct at_incoming *in)
                          AT_LIT("the process does not serve"), (struct at_bytes){0}, 0);
         return;
     }
-    at_list_append(&p->serve->queue, &in->entry);
+    at_list_append(p->serve->methods[in->method].pooled ? &p->serve->pooled : &p->serve->queue,
+                   &in->entry);
 }
 
 void at_serve_cancelled(struct at_process *p, struct at_incoming *in)
@@ -96,7 +97,7 @@ uint64_t at_serve_watch_limit(const struct at_process *p, uint64_t limit_ns)
     const struct at_serve *s = p->serve;
     uint64_t look_again;
 
-    if (s == NULL || at_list_is_empty(&s->queue) || s->nested < s->running) {
+    if (s == NULL || !at_workers_queued(s) || s->nested < s->running) {
         return limit_ns;
     }
     look_again = at_now_ns() + AT_LIB_STALL_NS / 4;
@@ -169,8 +170,11 @@ static int set_methods(struct at_serve *s, const struct atoll_service *services,
             const struct atoll_method_desc *m = at_method_at(desc, k);
 
             at_text_addf(&names, "%s/%s%s\n", desc->full_name, m->name, how_it_streams(m));
-            s->methods[s->method_count++] =
-                (struct at_method){.desc = m, .service = desc, .handlers = services[i].handlers};
+            s->methods[s->method_count++] = (struct at_method){
+                .desc = m,
+                .service = desc,
+                .handlers = services[i].handlers,
+                .pooled = s->all_pooled || (m->flags & ATOLL_METHOD_POOLED) != 0};
         }
     }
     at_text_add_str(&names, "");
@@ -297,6 +301,7 @@ static struct at_serve *new_serve(const struct atoll_serve_options *options)
         return NULL;
     }
     at_list_init(&s->queue);
+    at_list_init(&s->pooled);
     at_list_init(&s->idle);
     at_list_init(&s->workers);
     at_list_init(&s->kept);
@@ -309,6 +314,10 @@ static struct at_serve *new_serve(const struct atoll_serve_options *options)
         s->threads_max =
             options->threads_max > AT_LIB_THREADS_MAX ? AT_LIB_THREADS_MAX : options->threads_max;
     }
+    s->all_pooled =
+        options != NULL &&
+        options->size >= offsetof(struct atoll_serve_options, pooled) + sizeof(uint32_t) &&
+        options->pooled != 0;
     s->signal_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     return s;
 }

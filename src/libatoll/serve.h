@@ -10,6 +10,7 @@ struct at_method {
     const void *handlers;
     uint64_t usual_ns; /* moving average of its own time, nested waits not counted; 0: not known */
     uint32_t runs;
+    bool pooled; /* always by another thread than the one that watches */
 };
 
 struct at_worker {
@@ -29,10 +30,14 @@ struct at_serve {
     char *names;     /* "full.Service/Method" lines */
     char *contracts; /* full names, one a line */
     uint32_t threads_max;
-    uint32_t threads;         /* that exist, this one too */
-    uint32_t running;         /* handlers */
-    uint32_t nested;          /* of those: in nested calls */
-    struct at_list queue;     /* at_incoming.entry: whole requests, first come first served */
+    uint32_t threads;          /* that exist, this one too */
+    uint32_t running;          /* handlers */
+    uint32_t nested;           /* of those: in nested calls */
+    struct at_list queue;      /* at_incoming.entry: whole requests, first come first served */
+    struct at_list pooled;     /* the same, of pooled methods */
+    struct at_worker *handoff; /* to be woken for those as soon as the lock is free */
+    bool all_pooled;
+    bool alone;               /* another thread could not be made */
     struct at_list idle;      /* at_worker.entry: parked; the first is the standby */
     struct at_list workers;   /* at_worker.all */
     struct at_list kept;      /* atoll_stream.entry: streams without a thread */
@@ -57,6 +62,15 @@ void at_workers_run(struct at_process *p, struct at_worker *w);
 void at_workers_add(struct at_process *p);
 /* Somebody for what is queued. False: nothing is, or it must wait for a handler to end. */
 bool at_workers_kick(struct at_process *p);
+/* Is there a request that no thread has taken? */
+bool at_workers_queued(const struct at_serve *s);
+/*
+ * Chooses a thread for the first pooled request. It is to be woken without the lock, which it would
+ * only run into: at_workers_take_handoff() before the lock is given back, at_workers_wake() behind.
+ */
+void at_workers_hand_off(struct at_process *p);
+struct at_worker *at_workers_take_handoff(struct at_process *p);
+void at_workers_wake(struct at_worker *w); /* NULL is fine */
 /* While a handler runs and nobody watches, somebody looks whether it runs for long. */
 void at_workers_standby(struct at_process *p);
 /* Waits for the threads that are not stuck in a handler. Lock held, given back meanwhile. */

@@ -2,10 +2,11 @@
  * Threads of a server.
  *
  * A handler runs in place on the thread that took its request from the ring, and meanwhile nobody
- * watches: for a short handler that costs nothing. Three rules keep others from waiting for it:
+ * watches: for a short handler that costs nothing. Four rules keep others from waiting for it:
  *   - before a handler whose method is usually slow, the watch is given to another thread;
  *   - while handlers run, one parked thread, the standby, looks every 2 ms; when the same handler
  *     still runs, it takes the watch over;
+ *   - a handler of a pooled method never runs on the thread that watches;
  *   - a handler that waits for a nested call watches by itself, and wakes another thread for the
  *     requests that it finds meanwhile. So A calling B calling A goes on below threads_max.
  */
@@ -57,6 +58,7 @@ void at_workers_add(struct at_process *p)
     }
     w = malloc(sizeof(*w));
     if (w == NULL) {
+        s->alone = s->threads == 1;
         return;
     }
     memset(w, 0, offsetof(struct at_worker, call));
@@ -69,9 +71,11 @@ void at_workers_add(struct at_process *p)
     }
     (void)pthread_attr_setstacksize(&attr, AT_LIB_STACK_BYTES);
     s->threads++;
+    s->alone = false;
     at_list_append(&s->workers, &w->all);
     if (pthread_create(&w->thread, &attr, thread_main, w) != 0) {
         s->threads--;
+        s->alone = s->threads == 1;
         at_list_remove(&w->all);
         free(w);
     }
@@ -95,12 +99,53 @@ static void wake_or_add(struct at_process *p)
     at_workers_add(p);
 }
 
+bool at_workers_queued(const struct at_serve *s)
+{
+    return !at_list_is_empty(&s->queue) || !at_list_is_empty(&s->pooled);
+}
+
+void at_workers_hand_off(struct at_process *p)
+{
+    struct at_serve *s = p->serve;
+
+    if (at_list_is_empty(&s->pooled) || s->handoff != NULL || s->running >= s->threads_max) {
+        return;
+    }
+    at_list_foreach (it, &s->idle) {
+        struct at_worker *w = at_container_of(it, struct at_worker, entry);
+
+        if (!w->wanted) {
+            w->wanted = true;
+            s->handoff = w;
+            return;
+        }
+    }
+    at_workers_add(p);
+}
+
+struct at_worker *at_workers_take_handoff(struct at_process *p)
+{
+    struct at_worker *w = p->serve == NULL ? NULL : p->serve->handoff;
+
+    if (w != NULL) {
+        p->serve->handoff = NULL;
+    }
+    return w;
+}
+
+void at_workers_wake(struct at_worker *w)
+{
+    if (w != NULL) {
+        at_park_wake(&w->park);
+    }
+}
+
 bool at_workers_kick(struct at_process *p)
 {
     struct at_serve *s = p->serve;
 
     /* At the limit with all in nested calls: somebody must judge whether it is a circle. */
-    if (!at_list_is_empty(&s->queue) && (s->running < s->threads_max || s->nested >= s->running)) {
+    if (at_workers_queued(s) && (s->running < s->threads_max || s->nested >= s->running)) {
         wake_or_add(p);
         return true;
     }
@@ -267,6 +312,7 @@ static bool is_stalled(struct at_serve *s, uint64_t now)
 static void sweep(struct at_process *p, uint64_t now)
 {
     struct at_serve *s = p->serve;
+    struct at_list *const queues[2] = {&s->queue, &s->pooled};
     bool stalled = is_stalled(s, now);
     char text[160];
 
@@ -275,11 +321,13 @@ static void sweep(struct at_process *p, uint64_t now)
         "all %u threads have been waiting in nested calls for a second; raise threads_max "
         "or break the circle of services",
         s->threads_max);
-    at_list_foreach_safe (it, &s->queue) {
-        struct at_incoming *in = at_container_of(it, struct at_incoming, entry);
+    for (int i = 0; i < 2; i++) {
+        at_list_foreach_safe (it, queues[i]) {
+            struct at_incoming *in = at_container_of(it, struct at_incoming, entry);
 
-        if (!drop_hopeless(p, in, now) && stalled) {
-            refuse(p, in, AT_STATUS_RESOURCE_EXHAUSTED, text, 0);
+            if (!drop_hopeless(p, in, now) && stalled) {
+                refuse(p, in, AT_STATUS_RESOURCE_EXHAUSTED, text, 0);
+            }
         }
     }
 }
@@ -358,27 +406,39 @@ static void give_answer(struct at_process *p, struct atoll_call *call, struct at
     }
 }
 
-/* The first request of the queue, in place. */
-static void run_first(struct at_process *p, struct at_worker *w)
+/* Before a handler runs in place: who watches meanwhile, should it take long? */
+static void see_to_watch(struct at_process *p, const struct at_method *m)
+{
+    if (at_process_pass_watch(p)) {
+        return;
+    }
+    if (m->usual_ns > AT_LIB_SLOW_NS && !p->watched) {
+        wake_or_add(p);
+    } else {
+        at_workers_standby(p);
+    }
+}
+
+/* The first request of a queue. */
+static void run_first(struct at_process *p, struct at_worker *w, struct at_list *queue)
 {
     struct at_serve *s = p->serve;
-    struct at_incoming *in = at_container_of(s->queue.next, struct at_incoming, entry);
+    struct at_incoming *in = at_container_of(queue->next, struct at_incoming, entry);
     struct at_method *m = &s->methods[in->method];
     struct atoll_call *call = &w->call;
+    struct at_worker *handoff;
     struct at_answer answer;
     struct timing timing = begin_run(p, m);
 
     at_list_remove(&in->entry);
     s->running++;
     s->signs++;
-    if (!at_process_pass_watch(p)) {
-        if (m->usual_ns > AT_LIB_SLOW_NS && !p->watched) {
-            wake_or_add(p);
-        } else {
-            at_workers_standby(p);
-        }
+    at_workers_hand_off(p); /* more of them: each thread wakes the next */
+    if (!p->watched) {
+        see_to_watch(p, m);
     }
     if (in->stream != NULL) {
+        at_workers_wake(at_workers_take_handoff(p));
         at_streaming_run(p, w, in);
         s->stale = true;
         s->running--;
@@ -390,13 +450,15 @@ static void run_first(struct at_process *p, struct at_worker *w)
     call->deadline_ns = in->deadline_ns;
     memcpy(call->trace_id, in->trace_id, sizeof(call->trace_id));
     call->span_id = in->span_id;
+    handoff = at_workers_take_handoff(p);
     at_process_unlock(p);
+    at_workers_wake(handoff);
     at_handle(call, m, &answer);
     at_process_lock(p);
     call->in = NULL;
     call->caller = "";
     give_answer(p, call, in, &answer);
-    if (!may_hold_back(p, m)) {
+    if (m->pooled || !may_hold_back(p, m)) {
         at_process_changed(p);
     }
     end_run(p, m, timing, call->waited_ns);
@@ -410,7 +472,7 @@ static bool is_over(struct at_process *p)
     struct at_serve *s = p->serve;
 
     if (s->stopping && !s->over &&
-        ((s->running == 0 && at_list_is_empty(&s->queue) && at_list_is_empty(&s->kept) &&
+        ((s->running == 0 && !at_workers_queued(s) && at_list_is_empty(&s->kept) &&
           at_engine_unsent(p->engine) == 0) ||
          at_now_ns() >= s->stop_by_ns)) {
         s->over = true;
@@ -422,22 +484,39 @@ static bool is_over(struct at_process *p)
     return s->over;
 }
 
+/* Of which requests a thread may run the first now; NULL: of none. */
+static struct at_list *next_queue(const struct at_process *p)
+{
+    struct at_serve *s = p->serve;
+
+    if (!at_list_is_empty(&s->queue)) {
+        return &s->queue;
+    }
+    /* A pooled one while somebody watches; or when there is no memory for another thread. */
+    return !at_list_is_empty(&s->pooled) && (p->watched || s->alone) ? &s->pooled : NULL;
+}
+
 void at_workers_run(struct at_process *p, struct at_worker *w)
 {
     struct at_serve *s = p->serve;
 
     (void)at_process_now(p);
     while (!is_over(p) && !w->retired) {
-        struct at_incoming *in = at_container_of(s->queue.next, struct at_incoming, entry);
+        struct at_list *queue = next_queue(p);
+        bool full = s->running >= s->threads_max;
 
-        if (s->running >= s->threads_max || s->stopping) {
+        if (full || s->stopping) {
             sweep(p, at_process_now(p));
-        } else if (!at_list_is_empty(&s->queue) && drop_hopeless(p, in, p->now_ns)) {
+            queue = next_queue(p);
+        } else if (queue != NULL &&
+                   drop_hopeless(p, at_container_of(queue->next, struct at_incoming, entry),
+                                 p->now_ns)) {
             continue;
         }
-        if (!at_list_is_empty(&s->queue) && s->running < s->threads_max) {
-            run_first(p, w);
+        if (queue != NULL && !full) {
+            run_first(p, w, queue);
         } else if (!p->watched) {
+            at_workers_hand_off(p);
             at_process_watch(p, s->stopping ? s->stop_by_ns : 0);
         } else {
             park(p, w);

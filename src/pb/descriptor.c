@@ -120,10 +120,11 @@ static const struct atoll_message_desc atoll_field =
 
 #define ATOLL_METHOD_FIELDS(F, S) \
     F(S, PLAIN, STRING, 1, timeout, NONE, "timeout") \
-    F(S, PLAIN, UINT32, 2, max_request_bytes, NONE, "max_request_bytes")
+    F(S, PLAIN, UINT32, 2, max_request_bytes, NONE, "max_request_bytes") \
+    F(S, PLAIN, BOOL, 3, pooled, NONE, "pooled")
 PARTS(atoll_method, at_proto_atoll_method, ATOLL_METHOD_FIELDS);
 static const struct atoll_message_desc atoll_method =
-    MESSAGE(atoll_method, at_proto_atoll_method, "atoll.MethodOptions", 2);
+    MESSAGE(atoll_method, at_proto_atoll_method, "atoll.MethodOptions", 3);
 
 #define FIELD_OPTIONS_FIELDS(F, S) \
     F(S, HAS, BOOL, 2, packed, NONE, "packed") \

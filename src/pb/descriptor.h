@@ -154,6 +154,7 @@ struct at_proto_http_rule {
 struct at_proto_atoll_method {
     struct atoll_str timeout; /* "2s"; "" none; see at_proto_timeout() */
     uint32_t max_request_bytes;
+    bool pooled;
     struct atoll_unknown *unknown;
 };
 
@@ -278,6 +279,8 @@ uint32_t at_proto_tag(const struct at_proto_field *f, uint8_t form);
 bool at_proto_timeout(const struct at_proto_method *m, uint64_t *ret_ns);
 /* (atoll.method).max_request_bytes; 0: none. */
 uint32_t at_proto_max_request_bytes(const struct at_proto_method *m);
+/* (atoll.method).pooled. */
+bool at_proto_is_pooled(const struct at_proto_method *m);
 
 /*
  * What the default value of a field says, which has one and is no enum and no message; value has

@@ -100,3 +100,8 @@ uint32_t at_proto_max_request_bytes(const struct at_proto_method *m)
     return m->options == NULL || m->options->atoll == NULL ? 0
                                                            : m->options->atoll->max_request_bytes;
 }
+
+bool at_proto_is_pooled(const struct at_proto_method *m)
+{
+    return m->options != NULL && m->options->atoll != NULL && m->options->atoll->pooled;
+}

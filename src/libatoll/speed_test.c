@@ -1,0 +1,261 @@
+/*
+ * What a call must not do on its way: take memory, burn a CPU that others could use, run where it
+ * would hold others up. A child of this program serves.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "libatoll/test_stage.h"
+
+enum { WARM = 200, ROUNDS = 1000 };
+
+static int server_warm = WARM; /* the server's count begins behind so many */
+
+struct house {
+    struct stage stage;
+    pid_t server;
+};
+
+/* Behind the warm ones the next allocation fails; `handled` says whether there was one. */
+static int echo_counting(struct atoll_call *call, const struct test_call_v1_Request *in,
+                         struct test_call_v1_Reply *out)
+{
+    static int handled;
+
+    (void)call;
+    if (++handled == server_warm) {
+        fail_allocation(1);
+    }
+    out->payload = in->payload;
+    out->handled = handled > server_warm && allocation_failed();
+    return ATOLL_OK;
+}
+
+static int sleep_if_asked(struct atoll_call *call, const struct test_call_v1_Request *in,
+                          struct test_call_v1_Reply *out)
+{
+    struct timespec t = {.tv_nsec = in->sleep_ms * 1000000L};
+
+    (void)call;
+    out->pid = (int32_t)gettid();
+    if (in->sleep_ms > 0) {
+        (void)nanosleep(&t, NULL);
+    }
+    return ATOLL_OK;
+}
+
+static int serve_counting(void *user)
+{
+    (void)user;
+    return test_call_v1_Alpha_serve(&(struct test_call_v1_Alpha){.echo = echo_counting});
+}
+
+static int serve_pooled(void *user)
+{
+    const struct test_call_v1_Alpha handlers = {.echo = sleep_if_asked};
+    const struct atoll_service service = {.desc = &test_call_v1_Alpha_desc, .handlers = &handlers};
+    const struct atoll_serve_options options = {
+        .size = sizeof(options), .threads_max = *(const uint32_t *)user, .pooled = 1};
+
+    return atoll_serve(&service, 1, &options);
+}
+
+/* The child is made before this process has a library to inherit. */
+static void open_house(struct house *h, int (*body)(void *user), void *user)
+{
+    struct stage *s = &h->stage;
+    char number[16];
+    int fd = -1;
+
+    *s = (struct stage){.tiny = tiny_new()};
+    (void)pthread_mutex_init(&s->lock, NULL);
+    CHECK(tiny_add(s->tiny, "alpha", "alpha.1", &fd) >= 0);
+    h->server = tiny_spawn(fd, body, user);
+    CHECK(tiny_add(s->tiny, "asker", "asker.1", &s->client_fd) >= 0);
+    (void)snprintf(number, sizeof(number), "%d", s->client_fd);
+    (void)setenv("ATOLL_CONTROL_FD", number, 1);
+    CHECK(pthread_create(&s->thread, NULL, supervise, s) == 0);
+    s->call = atoll_call_new();
+    CHECK(s->call != NULL);
+}
+
+static void close_house(struct house *h)
+{
+    (void)kill(h->server, SIGKILL);
+    (void)waitpid(h->server, NULL, 0);
+    end(&h->stage);
+}
+
+TEST(a_call_in_steady_state_allocates_nothing_at_either_end)
+{
+    struct house h;
+    struct test_call_v1_Reply out;
+    bool server_allocated = false;
+
+    open_house(&h, serve_counting, NULL);
+    for (int i = 0; i < WARM + ROUNDS; i++) {
+        if (i == WARM) {
+            fail_allocation(1);
+        }
+        atoll_call_reset(h.stage.call);
+        atoll_call_set_timeout(h.stage.call, 5 * AT_SECOND_NS);
+        CHECK_INT(echo(h.stage.call, "sixty-four bytes or so", &out), ATOLL_OK);
+        server_allocated = server_allocated || out.handled != 0;
+    }
+    CHECK(!allocation_failed());
+    CHECK(!server_allocated);
+    fail_allocation(0);
+    close_house(&h);
+}
+
+struct flight {
+    struct atoll_call *call;
+    struct test_call_v1_Reply out;
+    int *left;
+    bool *server_allocated;
+};
+
+static void take_off(struct flight *f);
+
+static void landed(void *user, struct atoll_call *call, int status)
+{
+    struct flight *f = user;
+
+    (void)call;
+    CHECK_INT(status, ATOLL_OK);
+    *f->server_allocated = *f->server_allocated || f->out.handled != 0;
+    if (--*f->left > 0) {
+        take_off(f);
+    }
+}
+
+static void take_off(struct flight *f)
+{
+    struct test_call_v1_Request in = {0};
+
+    in.payload = (struct atoll_str){.at = "many at once", .len = 12};
+    atoll_call_reset(f->call);
+    CHECK_INT(test_call_v1_Alpha_echo_async(f->call, &in, &f->out, landed, f), 0);
+}
+
+TEST(many_calls_at_once_allocate_nothing_either)
+{
+    enum { FLIGHTS = 64 };
+    struct house h;
+    struct flight flights[FLIGHTS];
+    bool server_allocated = false;
+    int left = 100 * FLIGHTS;
+
+    server_warm = 40 * FLIGHTS; /* until as many as there are have come at once */
+    open_house(&h, serve_counting, NULL);
+    for (int i = 0; i < FLIGHTS; i++) {
+        flights[i] = (struct flight){
+            .call = atoll_call_new(), .left = &left, .server_allocated = &server_allocated};
+        take_off(&flights[i]);
+    }
+    while (left > 50 * FLIGHTS) {
+        (void)atoll_poll(-1);
+    }
+    fail_allocation(1);
+    while (left > 0) {
+        (void)atoll_poll(-1);
+    }
+    CHECK(!allocation_failed());
+    fail_allocation(0);
+    CHECK(!server_allocated);
+    for (int i = 0; i < FLIGHTS; i++) {
+        atoll_call_free(flights[i].call);
+    }
+    close_house(&h);
+}
+
+static void test_flag_done(void *user, struct atoll_call *call, int status)
+{
+    (void)call;
+    CHECK_INT(status, ATOLL_OK);
+    --*(int *)user;
+}
+
+TEST(on_one_cpu_nobody_looks_around_before_sleeping)
+{
+    cpu_set_t all;
+    cpu_set_t one;
+    struct house h;
+    struct test_call_v1_Reply out;
+
+    CHECK_INT(sched_getaffinity(0, sizeof(all), &all), 0);
+    CPU_ZERO(&one);
+    CPU_SET((size_t)sched_getcpu(), &one);
+    CHECK_INT(sched_setaffinity(0, sizeof(one), &one), 0);
+    open_house(&h, serve_counting, NULL);
+    for (int i = 0; i < ROUNDS; i++) {
+        CHECK_INT(echo(h.stage.call, "hello", &out), ATOLL_OK);
+        atoll_call_reset(h.stage.call);
+    }
+    CHECK_INT(h.stage.call->process->spin.budget_ns, 0);
+    CHECK_INT(h.stage.call->process->spin.wake_ns, 0); /* not even measured */
+    close_house(&h);
+    CHECK_INT(sched_setaffinity(0, sizeof(all), &all), 0);
+}
+
+TEST(a_pooled_handler_never_runs_where_requests_are_read_and_holds_nobody_up)
+{
+    struct house h;
+    struct atoll_call *slow;
+    struct test_call_v1_Request sleeps = {.sleep_ms = 400};
+    struct test_call_v1_Request quick = {0};
+    struct test_call_v1_Reply slow_out;
+    struct test_call_v1_Reply out;
+    uint32_t threads = 4;
+    int left = 1;
+    uint64_t begun;
+
+    open_house(&h, serve_pooled, &threads);
+    slow = atoll_call_new();
+    CHECK_INT(test_call_v1_Alpha_echo(h.stage.call, &quick, &out), ATOLL_OK);
+    CHECK(out.pid != h.server); /* the main thread watches */
+    CHECK_INT(test_call_v1_Alpha_echo_async(slow, &sleeps, &slow_out, test_flag_done, &left), 0);
+    begun = at_now_ns();
+    for (int i = 0; i < 20; i++) {
+        CHECK_INT(test_call_v1_Alpha_echo(h.stage.call, &quick, &out), ATOLL_OK);
+        CHECK(out.pid != h.server);
+    }
+    CHECK(at_now_ns() - begun < 300 * AT_MILLISECOND_NS);
+    while (left > 0) {
+        (void)atoll_poll(-1);
+    }
+    CHECK(slow_out.pid != h.server);
+    atoll_call_free(slow);
+    close_house(&h);
+}
+
+TEST(pooled_handlers_beyond_threads_max_take_turns)
+{
+    enum { CALLS = 12 };
+    struct house h;
+    struct atoll_call *calls[CALLS];
+    struct test_call_v1_Reply out[CALLS];
+    struct test_call_v1_Request in = {.sleep_ms = 5};
+    uint32_t threads = 2;
+    int left = CALLS;
+
+    open_house(&h, serve_pooled, &threads);
+    for (int i = 0; i < CALLS; i++) {
+        calls[i] = atoll_call_new();
+        CHECK_INT(test_call_v1_Alpha_echo_async(calls[i], &in, &out[i], test_flag_done, &left), 0);
+    }
+    while (left > 0) {
+        (void)atoll_poll(-1);
+    }
+    for (int i = 0; i < CALLS; i++) {
+        CHECK(out[i].pid != h.server);
+        atoll_call_free(calls[i]);
+    }
+    close_house(&h);
+}
+
+TEST_MAIN("libatoll/speed")
