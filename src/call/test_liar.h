@@ -15,23 +15,30 @@ struct liar {
     int lifeline;
     int bell_mine;   /* what the victim rings */
     int bell_victim; /* what wakes the victim */
+    uint32_t layout;
 };
 
 enum { LIAR_REGION = sizeof(struct at_region) + AT_RING_BYTES };
 
 /* The supervisor's part: the liar holds the other end of a channel that the victim has just got. */
-static inline int liar_meet(struct liar *l, struct test_owner *victim, bool victim_serves,
-                            uint64_t request, uint64_t channel)
+static inline int liar_meet_with(struct liar *l, struct test_owner *victim, bool victim_serves,
+                                 uint64_t request, uint64_t channel, uint32_t layout)
 {
     struct test_channel c;
-    int r = test_introduce(victim_serves ? NULL : victim, request, victim_serves ? victim : NULL,
-                           channel, "liar.1", &c);
+    int r = test_introduce_with(victim_serves ? NULL : victim, request,
+                                victim_serves ? victim : NULL, channel, "liar.1", &c, layout);
 
-    *l = (struct liar){.victim = victim};
+    *l = (struct liar){.victim = victim, .layout = layout};
     l->lifeline = c.lifeline[victim_serves ? 0 : 1];
     l->bell_mine = c.bell[victim_serves ? 0 : 1];
     l->bell_victim = c.bell[victim_serves ? 1 : 0];
     return r;
+}
+
+static inline int liar_meet(struct liar *l, struct test_owner *victim, bool victim_serves,
+                            uint64_t request, uint64_t channel)
+{
+    return liar_meet_with(l, victim, victim_serves, request, channel, AT_LAYOUT_VERSION);
 }
 
 static inline int liar_send_attach(struct liar *l, const struct at_attach *attach, int fd)
@@ -51,8 +58,8 @@ static inline int liar_attach(struct liar *l, uint64_t channel, const char *meth
     const struct at_region *peer = NULL;
     enum at_channel_rule rule;
     int fd;
-    int r = m == NULL ? -ENOMEM
-                      : at_region_create(AT_RING_BYTES, channel, AT_LAYOUT_VERSION, &l->mine, &fd);
+    int r =
+        m == NULL ? -ENOMEM : at_region_create(AT_RING_BYTES, channel, l->layout, &l->mine, &fd);
 
     if (r == 0) {
         atomic_store(&l->mine->credit, AT_CALL_SLOTS);
@@ -65,7 +72,7 @@ static inline int liar_attach(struct liar *l, uint64_t channel, const char *meth
         r = at_message_receive(l->lifeline, m);
     }
     if (r == 0) {
-        r = at_region_accept(m->fds[0], LIAR_REGION, channel, AT_LAYOUT_VERSION, &peer, &rule);
+        r = at_region_accept(m->fds[0], LIAR_REGION, channel, l->layout, &peer, &rule);
         at_message_clear(m);
     }
     if (r == 0) {
