@@ -354,6 +354,71 @@ ATOLL_EXPORT int atoll_stream_gone_async(struct atoll_stream *stream, atoll_stre
 /* The context that the stream belongs to; NULL for NULL. */
 ATOLL_EXPORT struct atoll_call *atoll_stream_call(const struct atoll_stream *stream);
 
+/*
+ * One request to all instances of a service: to ask each for its part, to tell each something, or to
+ * take the first answer. Generated S_m_to_many() is one line around it.
+ *
+ *   struct atoll_many how = {.size = sizeof(how), .rule = ATOLL_MANY_QUORUM};
+ *   const struct atoll_answers *answers;
+ *   int status = S_get_to_many(call, &request, &how, &answers);
+ *   for (size_t i = 0; answers != NULL && i < answers->count; i++) {
+ *       const struct GetReply *reply = answers->at[i]->reply;  // NULL when not OK
+ *   }
+ *
+ * Who is asked: the instances that take calls when the call begins; while there is none, it waits for
+ * the first, within its deadline. Instances that come later are not asked. Each instance gets the
+ * request once: one that dies with it, or before it took it, has failed for this call, UNAVAILABLE
+ * with the reason, and neither another instance nor the restarted one is asked in its place, also
+ * when the method may be repeated. How calls are balanced makes no difference.
+ *
+ * A call that is decided cancels what is still out; a handler may have run all the same, or run on
+ * until it looks (atoll_call_cancelled()). So ATOLL_MANY_FIRST is for methods without side effects.
+ */
+enum atoll_many_rule {
+    ATOLL_MANY_ALL = 1,    /* waits for every instance; OK when all answered OK */
+    ATOLL_MANY_FIRST = 2,  /* until the first that is OK; fails when all have failed */
+    ATOLL_MANY_QUORUM = 3, /* until so many are OK, or cannot be any more */
+};
+struct atoll_many {
+    size_t size;     /* sizeof(struct atoll_many) */
+    uint32_t rule;   /* enum atoll_many_rule */
+    uint32_t quorum; /* ATOLL_MANY_QUORUM: how many; 0: more than half of the instances that the
+                        configuration has, whether they run or not */
+};
+/* What one instance answered. */
+struct atoll_answer {
+    const char *instance; /* "stock.2" */
+    int status;           /* enum atoll_status; ATOLL_CANCELLED: decided without it */
+    const char *reason;   /* "" when OK */
+    const void *reply;    /* the reply's struct; NULL when not OK */
+};
+/* By name of the instance. In the context's memory, like the replies: until it is reset. */
+struct atoll_answers {
+    const struct atoll_answer *const *at;
+    size_t count; /* instances that were asked */
+    size_t ok;
+    size_t replicas; /* that the configuration has; at least count */
+};
+/*
+ * how: NULL for ATOLL_MANY_ALL. ATOLL_OK when the rule is met; UNAVAILABLE when fewer instances are
+ * ready than are needed; else the status of the first instance that failed, with all of it in
+ * atoll_call_reason(). *answers: also then; NULL when nobody was asked.
+ */
+ATOLL_EXPORT int atoll_invoke_many(struct atoll_call *call,
+                                   const struct atoll_service_desc *service, size_t method,
+                                   const void *in, const struct atoll_many *how,
+                                   const struct atoll_answers **answers);
+/*
+ * The same without waiting, told like atoll_invoke_async(): by `done`, or where that is NULL by an
+ * event. *answers is set before that is told; until then call, answers and in's memory belong to the
+ * library.
+ */
+ATOLL_EXPORT int atoll_invoke_many_async(struct atoll_call *call,
+                                         const struct atoll_service_desc *service, size_t method,
+                                         const void *in, const struct atoll_many *how,
+                                         const struct atoll_answers **answers, atoll_done *done,
+                                         void *user);
+
 /* Bytes in, bytes out: for tools that know methods by name. Reply lives in the context. */
 ATOLL_EXPORT int atoll_invoke_bytes(struct atoll_call *call, const char *service,
                                     const char *method, const void *in, size_t in_len,

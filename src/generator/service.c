@@ -44,6 +44,23 @@ static void emit_unary(const struct at_gen_service *s, size_t i, struct at_text 
                  "    return atoll_invoke_oneway(call, &%s_desc, %zu, in);\n"
                  "}\n\n",
                  deprecated, s->c_name, m->name, m->input, s->c_name, i);
+    at_text_addf(out,
+                 "%sstatic inline int %s_%s_to_many(\n"
+                 "    struct atoll_call *call, const struct %s *in, const struct atoll_many *how,\n"
+                 "    const struct atoll_answers **answers)\n"
+                 "{\n"
+                 "    return atoll_invoke_many(call, &%s_desc, %zu, in, how, answers);\n"
+                 "}\n\n",
+                 deprecated, s->c_name, m->name, m->input, s->c_name, i);
+    at_text_addf(out,
+                 "%sstatic inline int %s_%s_to_many_async(\n"
+                 "    struct atoll_call *call, const struct %s *in, const struct atoll_many *how,\n"
+                 "    const struct atoll_answers **answers, atoll_done *done, void *user)\n"
+                 "{\n"
+                 "    return atoll_invoke_many_async(call, &%s_desc, %zu, in, how, answers,\n"
+                 "        done, user);\n"
+                 "}\n\n",
+                 deprecated, s->c_name, m->name, m->input, s->c_name, i);
 }
 
 static void emit_open(const struct at_gen_service *s, size_t i, struct at_text *out)

@@ -20,6 +20,7 @@
 #include "call/call.h"
 #include "call/engine.h"
 #include "libatoll/limits.h"
+#include "libatoll/many.h"
 #include "libatoll/process.h"
 
 /* splitmix64: ids must differ, not be secret; so one syscall per context, not per call. */
@@ -143,6 +144,7 @@ void atoll_call_free(struct atoll_call *call)
         if (call->stream != NULL) {
             at_streaming_discard(call->stream);
         }
+        at_many_abandon(call);
         at_engine_abandon(call->process->engine, &call->pending);
         call->under_way = false;
         at_list_remove(&call->completion.entry);

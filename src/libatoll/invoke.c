@@ -15,6 +15,7 @@
 #include "call/call.h"
 #include "call/engine.h"
 #include "libatoll/limits.h"
+#include "libatoll/many.h"
 #include "libatoll/method.h"
 #include "libatoll/process.h"
 #include "libatoll/stream.h"
@@ -23,10 +24,8 @@
 #include "pb/key.h"
 #include "policy/balance.h"
 
-static void *reply_room(void *user, size_t len)
+void *at_invoke_reply_room(struct atoll_call *call, size_t len)
 {
-    struct atoll_call *call = user;
-
     if (len <= AT_CALL_SMALL_BYTES) {
         return at_arena_alloc(&call->arena, len, 16);
     }
@@ -36,11 +35,26 @@ static void *reply_room(void *user, size_t len)
     return at_engine_buffer(call->process->engine, len, &call->held);
 }
 
+static void *reply_room(void *user, size_t len)
+{
+    return at_invoke_reply_room(user, len);
+}
+
+void at_invoke_ended(struct atoll_call *call)
+{
+    call->done = true;
+    call->under_way = false;
+    if (call->is_async) {
+        at_complete(call->process, &call->completion);
+    } else if (at_list_is_linked(&call->waiter.entry)) {
+        at_park_wake(&call->waiter.park);
+    }
+}
+
 /* Lock held; the context belongs to a thread that waits, so its memory may be used. */
 static void on_reply(void *user, const struct at_call_result *result)
 {
     struct atoll_call *call = user;
-    struct at_process *p = call->process;
 
     call->status = (int)result->status;
     call->reply = result->payload;
@@ -55,13 +69,7 @@ static void on_reply(void *user, const struct at_call_result *result)
         memcpy(call->peer, result->instance.at, result->instance.len);
         call->peer[result->instance.len] = '\0';
     }
-    call->done = true;
-    call->under_way = false;
-    if (call->is_async) {
-        at_complete(p, &call->completion);
-    } else if (at_list_is_linked(&call->waiter.entry)) {
-        at_park_wake(&call->waiter.park);
-    }
+    at_invoke_ended(call);
 }
 
 /* What encoding came to, and whether the contract allows the length. A status. */
@@ -122,7 +130,7 @@ static struct at_pb_pieces one_piece(struct at_bytes b)
     return (struct at_pb_pieces){.one = b, .count = 1, .len = b.len};
 }
 
-static void set_payload(struct at_call_request *r, const struct at_pb_pieces *payload)
+void at_invoke_set_payload(struct at_call_request *r, const struct at_pb_pieces *payload)
 {
     if (payload->count > 1) {
         r->payload = (struct at_bytes){.len = payload->len};
@@ -190,7 +198,7 @@ static int start(struct atoll_call *call, const struct at_pb_pieces *payload)
     p->done = on_reply;
     p->reply_room = reply_room;
     p->user = call;
-    set_payload(&p->request, payload);
+    at_invoke_set_payload(&p->request, payload);
     p->request.metadata = at_metadata_sent(call, ATOLL_METADATA);
     call->got_initial = (struct at_bytes){0};
     call->got_trailers = (struct at_bytes){0};
@@ -210,7 +218,7 @@ static int start(struct atoll_call *call, const struct at_pb_pieces *payload)
     return ATOLL_OK;
 }
 
-static void wait_for_reply(struct at_process *p, struct atoll_call *call)
+void at_invoke_wait(struct at_process *p, struct atoll_call *call)
 {
     uint64_t begun;
 
@@ -236,7 +244,7 @@ static int invoke(struct atoll_call *call, const struct at_pb_pieces *payload)
     at_process_lock(p);
     status = start(call, payload);
     if (status == ATOLL_OK) {
-        wait_for_reply(p, call);
+        at_invoke_wait(p, call);
         status = call->status;
     }
     at_process_unlock(p);
@@ -409,16 +417,19 @@ void atoll_call_cancel(struct atoll_call *call)
     if (stream != NULL) {
         (void)at_streaming_fail(stream, ATOLL_CANCELLED, "cancelled by its caller");
     }
-    if (call->under_way) {
+    if (call->under_way && call->many != NULL) {
+        at_many_cancel(call);
+        at_process_changed(p);
+    } else if (call->under_way) {
         struct at_call_result result = {.status = AT_STATUS_CANCELLED,
                                         .reason = AT_LIT("cancelled by its caller")};
 
         at_engine_abandon(p->engine, &call->pending);
         on_reply(call, &result);
         at_process_changed(p);
-        if (!call->is_async && p->watched) {
-            at_process_ring(p); /* perhaps its own thread watches */
-        }
+    }
+    if (call->done && !call->is_async && p->watched) {
+        at_process_ring(p); /* perhaps its own thread watches */
     }
     at_process_unlock(p);
 }

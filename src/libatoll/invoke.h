@@ -11,6 +11,8 @@
 #include "call/call.h"
 #include "pb/codec.h"
 
+struct at_process;
+
 /* May the context be used now? A status, and a reason unless the context is in use. */
 int at_invoke_check_use(struct atoll_call *call);
 /* May a call be made with this context now, and is there such a method that does not stream? A
@@ -26,5 +28,13 @@ int at_invoke_encode_pieces(struct atoll_call *call, const struct atoll_method_d
 /* Names, deadline, trace and whether it may be repeated; not payload and metadata. */
 void at_invoke_request(const struct atoll_call *call, const struct atoll_service_desc *service,
                        const struct atoll_method_desc *m, struct at_call_request *ret);
+
+/* For a reply of len bytes, in the context's memory; NULL: there is none. Lock held. */
+void *at_invoke_reply_room(struct atoll_call *call, size_t len);
+void at_invoke_set_payload(struct at_call_request *r, const struct at_pb_pieces *payload);
+/* Status and reason stand: whoever waits for the context's call hears of it. Lock held. */
+void at_invoke_ended(struct atoll_call *call);
+/* Until then; the deadline is that of call->pending.request. Lock held. */
+void at_invoke_wait(struct at_process *p, struct atoll_call *call);
 
 #endif

@@ -17,6 +17,7 @@ enum {
     AT_LIB_EVENTS_PER_WAIT = 8,   /* taken from epoll at once */
     AT_LIB_METADATA_MAX = 8192,   /* packed metadata set by the user */
     AT_LIB_LIST_FIRST = 8,        /* elements that a list has room for when it begins to grow */
+    AT_LIB_MANY_MAX = 64,         /* instances that one call may reach: as many as a plan has */
     AT_LIB_ONEWAYS_MAX = 4096,    /* calls nobody waits for: a loop of them must not eat memory */
     AT_LIB_RUNS_A_LOOK = 16,      /* turns without sleep before the clock is read again */
     AT_LIB_TIMED = 16,            /* of so many runs of a fast handler one is timed */

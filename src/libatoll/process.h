@@ -24,6 +24,7 @@
 #include "libatoll/limits.h"
 #include "libatoll/spin.h"
 
+struct at_many;
 struct at_serve;
 struct at_worker;
 
@@ -105,6 +106,8 @@ struct atoll_call {
     struct at_list held; /* buffers (call/buffers.h) of large replies */
     struct at_pending pending;
     struct at_incoming *in;      /* the request being served */
+    struct at_many *many;        /* under way to many instances */
+    struct at_many *told_many;   /* the same, until it is told */
     struct atoll_stream *stream; /* opened with it and not finished */
     struct atoll_stream *served; /* whose handler's context it is */
     const char *caller;          /* "" in a root */
