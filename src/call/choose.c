@@ -108,7 +108,7 @@ bool at_choose_has_room(const struct at_link *l)
 {
     uint32_t room;
 
-    if (l->draining || l->free_count == 0 || l->rule != AT_RULE_NONE) {
+    if (l->draining || !at_slots_left(l) || l->rule != AT_RULE_NONE) {
         return false;
     }
     /* Credit is the peer's word: lying only starves or floods itself, within our slots. */

@@ -104,8 +104,7 @@ static void release_slot(struct at_link *l, uint32_t slot)
     s->owes_cancel = false;
     s->stream = false;
     s->pending = NULL;
-    s->skip = 0;
-    l->free_slots[l->free_count++] = (uint16_t)slot;
+    at_slots_give(l, slot);
     l->seat.load--;
 }
 
@@ -145,7 +144,11 @@ static void send_over(struct at_link *l, struct at_pending *p)
         no_method(l, p, number);
         return;
     }
-    slot = l->free_slots[--l->free_count];
+    if (at_slots_take(l, &slot) < 0) {
+        at_client_finish_later(l->engine, p, AT_STATUS_RESOURCE_EXHAUSTED,
+                               "no memory for the call");
+        return;
+    }
     s = &l->slots[slot];
     s->used = true;
     s->pending = p;
@@ -444,7 +447,7 @@ static void lose_pinned(struct at_link *l)
 
 void at_client_lost(struct at_link *l)
 {
-    for (uint32_t i = 0; i < AT_CALL_SLOTS && l->seat.load > 0; i++) {
+    for (uint32_t i = 0; i < l->slot_count && l->seat.load > 0; i++) {
         struct at_slot *s = &l->slots[i];
         struct at_pending *p = s->pending;
 
@@ -518,7 +521,7 @@ static struct at_slot *slot_of(struct at_link *l, uint32_t call_id)
 {
     uint32_t slot = call_id & UINT16_MAX;
 
-    if (slot >= AT_CALL_SLOTS || !l->slots[slot].used ||
+    if (slot >= l->slot_count || !l->slots[slot].used ||
         l->slots[slot].generation != call_id >> 16) {
         return NULL;
     }

@@ -119,6 +119,45 @@ TEST(a_call_waits_for_an_instance_and_is_answered)
     world_deinit(&w);
 }
 
+TEST(slots_grow_as_calls_are_in_flight_and_no_further_than_a_channel_allows)
+{
+    enum { CALLS = AT_CALL_SLOTS + 20 };
+    static struct call calls[CALLS];
+    struct world w;
+    const struct at_link *link;
+    int done = 0;
+
+    world_init(&w);
+    w.server.on_request = NULL; /* it keeps them */
+    start(&w.client, &calls[0], "GetItem", AT_LIT("one"), 60 * AT_SECOND_NS);
+    connect_world(&w);
+    link = calls[0].p.link;
+    CHECK(link != NULL && link->slot_count > 0 && link->slot_count < 16);
+    for (int i = 1; i < CALLS; i++) {
+        start(&w.client, &calls[i], "GetItem", AT_LIT("more"), 60 * AT_SECOND_NS);
+    }
+    CHECK_INT(link->slot_count, AT_CALL_SLOTS);
+    CHECK_INT(calls[CALLS - 1].p.state, AT_PENDING_WAITING);
+    w.server.on_request = echo;
+    for (int i = 0; i < 50; i++) {
+        turn_both(&w, 1);
+        while (!at_list_is_empty(&w.server.requests)) {
+            struct at_incoming *in =
+                at_container_of(w.server.requests.next, struct at_incoming, entry);
+
+            at_list_remove(&in->entry);
+            echo(&w.server, in);
+        }
+    }
+    for (int i = 0; i < CALLS; i++) {
+        done += calls[i].out.times;
+        free(calls[i].out.room);
+    }
+    CHECK_INT(done, CALLS);
+    CHECK_INT(link->slot_count, AT_CALL_SLOTS);
+    world_deinit(&w);
+}
+
 TEST(a_corked_engine_wakes_its_peer_once_for_all_that_it_shows)
 {
     enum { CALLS = 40 };

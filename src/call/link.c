@@ -101,10 +101,6 @@ static int set_up(struct at_link *l)
     if (r < 0) {
         return r;
     }
-    l->slots = calloc(AT_CALL_SLOTS, sizeof(*l->slots));
-    if (l->slots == NULL) {
-        return -ENOMEM;
-    }
     r = at_region_create(AT_RING_BYTES, l->id, l->layout, &l->mine, &region_fd);
     if (r < 0) {
         return r;
@@ -172,10 +168,6 @@ int at_link_new(struct at_engine *e, const struct at_service_open *open, struct 
     at_list_init(&l->out);
     at_list_init(&l->lost);
     at_methods_init(&l->methods);
-    for (uint32_t i = 0; i < AT_CALL_SLOTS; i++) {
-        l->free_slots[i] = (uint16_t)(AT_CALL_SLOTS - 1 - i);
-    }
-    l->free_count = AT_CALL_SLOTS;
     r = agree(l, open);
     if (r == 0) {
         r = set_up(l);
@@ -376,7 +368,7 @@ static void pay_goaway(struct at_link *l)
 
 static void pay_cancels(struct at_link *l)
 {
-    for (uint32_t i = 0; i < AT_CALL_SLOTS && l->cancels_owed > 0; i++) {
+    for (uint32_t i = 0; i < l->slot_count && l->cancels_owed > 0; i++) {
         struct at_slot *s = &l->slots[i];
         struct at_record r = {.kind = AT_RECORD_CANCEL,
                               .call_id = i | (uint32_t)s->generation << 16};

@@ -19,9 +19,11 @@ enum at_link_watch { AT_WATCH_CONTROL = 0, AT_WATCH_BELL = 1, AT_WATCH_LIFELINE 
 
 /* One side's view of a call slot. */
 struct at_slot {
-    struct at_pending *pending;   /* client: NULL while used: the caller has gone (zombie) */
-    struct at_incoming *incoming; /* server */
-    uint32_t skip;                /* client, zombie: bytes of the reply still to come */
+    union {
+        struct at_pending *pending;   /* client: NULL while used: the caller has gone (zombie) */
+        struct at_incoming *incoming; /* server */
+    };
+    uint32_t skip; /* client, zombie: bytes of the reply still to come; unused: the next free + 1 */
     uint16_t generation;
     bool used : 1;
     bool owes_cancel : 1;    /* client, zombie: CANCEL did not fit yet */
@@ -67,9 +69,9 @@ struct at_link {
     struct at_streams *streams; /* NULL: there never was one */
     struct at_list lost;        /* pendings that wait for the cause */
     struct at_deadline deadline;
-    struct at_slot *slots; /* AT_CALL_SLOTS */
-    uint16_t free_slots[AT_CALL_SLOTS];
-    uint32_t free_count;
+    struct at_slot *slots; /* slots.c */
+    uint32_t slot_count;   /* that exist; AT_CALL_SLOTS at most */
+    uint32_t free_slot;    /* client: the first that is free + 1; 0: none of those that exist */
     struct at_balance_seat seat; /* its load: slots in use, of either side */
     uint32_t seat_index;         /* in target->seating.seats, or AT_SEAT_* */
     /* client */
@@ -133,6 +135,17 @@ enum at_deadline_kind {
     AT_DEADLINE_OWNER,
     AT_DEADLINE_UPKEEP,
 };
+
+/* slots.c. Makes the slots up to this one, which is below AT_CALL_SLOTS. 0, -ENOMEM. */
+int at_slots_reach(struct at_link *l, uint32_t slot);
+/* Client: is there a free one? */
+static inline bool at_slots_left(const struct at_link *l)
+{
+    return l->free_slot != 0 || l->slot_count < AT_CALL_SLOTS;
+}
+/* One of those that are left. 0, -ENOMEM. */
+int at_slots_take(struct at_link *l, uint32_t *ret);
+void at_slots_give(struct at_link *l, uint32_t slot);
 
 /* link.c */
 int at_link_new(struct at_engine *e, const struct at_service_open *open, struct at_message *m,

@@ -428,6 +428,11 @@ static void fill_in(struct at_link *l, struct at_incoming *in, const struct at_r
     l->seat.load++;
 }
 
+static bool is_used(const struct at_link *l, uint32_t slot)
+{
+    return slot < l->slot_count && l->slots[slot].used;
+}
+
 static int judge_opening(const struct at_link *l, const struct at_record *r)
 {
     uint32_t slot = r->call_id & UINT16_MAX;
@@ -436,7 +441,7 @@ static int judge_opening(const struct at_link *l, const struct at_record *r)
     if (rule != AT_RULE_NONE) {
         return rule;
     }
-    if (slot >= AT_CALL_SLOTS || l->slots[slot].used || r->call_id >> 16 == 0) {
+    if (slot >= AT_CALL_SLOTS || is_used(l, slot) || r->call_id >> 16 == 0) {
         return AT_RULE_CALL_ID;
     }
     return r->code < l->engine->method_count && !does_stream(l->engine, r->code) ? AT_RULE_STREAM
@@ -477,7 +482,9 @@ static int take_opening(struct at_link *l, const struct at_record *r)
     if (rule != AT_RULE_NONE) {
         return rule;
     }
-    in = at_streams_of(l) == NULL ? NULL : take_incoming(l->engine, r->meta_len, r->meta_len);
+    in = at_streams_of(l) == NULL || at_slots_reach(l, r->call_id & UINT16_MAX) < 0
+             ? NULL
+             : take_incoming(l->engine, r->meta_len, r->meta_len);
     if (in == NULL) {
         return AT_RULE_LAST; /* out of memory, as in at_server_take() */
     }
@@ -502,13 +509,13 @@ int at_server_take(struct at_link *l, const struct at_record *r)
     if (rule != AT_RULE_NONE) {
         return rule;
     }
-    if (slot >= AT_CALL_SLOTS || l->slots[slot].used) {
+    if (slot >= AT_CALL_SLOTS || is_used(l, slot)) {
         return AT_RULE_CALL_ID;
     }
     if (l->parts >= AT_CALL_PARTS_MAX && r->len < r->total_len) {
         return AT_RULE_MESSAGE_SIZE;
     }
-    in = take_incoming(l->engine, r->len, r->total_len);
+    in = at_slots_reach(l, slot) < 0 ? NULL : take_incoming(l->engine, r->len, r->total_len);
     if (in == NULL) {
         return AT_RULE_LAST; /* out of memory: end this channel, its other calls may be resent */
     }
@@ -524,7 +531,7 @@ int at_server_take(struct at_link *l, const struct at_record *r)
 static struct at_incoming *incoming_of(const struct at_link *l, uint32_t call_id)
 {
     uint32_t slot = call_id & UINT16_MAX;
-    struct at_incoming *in = slot < AT_CALL_SLOTS ? l->slots[slot].incoming : NULL;
+    struct at_incoming *in = slot < l->slot_count ? l->slots[slot].incoming : NULL;
 
     return in != NULL && in->call_id == call_id ? in : NULL;
 }
@@ -582,7 +589,7 @@ void at_server_lost(struct at_link *l)
 {
     struct at_engine *e = l->engine;
 
-    for (uint32_t i = 0; i < AT_CALL_SLOTS && l->seat.load > 0; i++) {
+    for (uint32_t i = 0; i < l->slot_count && l->seat.load > 0; i++) {
         struct at_incoming *in = l->slots[i].incoming;
 
         if (in == NULL) {

@@ -507,7 +507,7 @@ void at_engine_end_streams(struct at_engine *e, struct at_bytes reason)
         if (l == NULL || l->side != AT_SIDE_SERVER || l->state != AT_LINK_OPEN) {
             continue;
         }
-        for (uint32_t k = 0; k < AT_CALL_SLOTS; k++) {
+        for (uint32_t k = 0; k < l->slot_count; k++) {
             struct at_incoming *in = l->slots[k].incoming;
 
             if (in != NULL && in->stream != NULL && !in->answered && !in->stream->expelled) {

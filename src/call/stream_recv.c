@@ -367,7 +367,7 @@ void at_stream_consumed(struct at_engine *e, struct at_stream *s)
 int at_stream_find(struct at_link *l, uint32_t call_id, struct at_stream **ret)
 {
     uint32_t slot = call_id & UINT16_MAX;
-    struct at_slot *at = slot < AT_CALL_SLOTS ? &l->slots[slot] : NULL;
+    struct at_slot *at = slot < l->slot_count ? &l->slots[slot] : NULL;
 
     *ret = NULL;
     if (at == NULL) {
