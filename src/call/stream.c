@@ -99,6 +99,9 @@ int at_stream_number(struct at_link *l, const struct at_pending *p)
     static const char *const kinds[] = {" s", " c", " cs"};
     char name[256];
 
+    if (l->layout < 2) {
+        return -1;
+    }
     if (at_streams_of(l) == NULL) {
         return -ENOMEM;
     }
