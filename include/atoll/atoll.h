@@ -419,6 +419,73 @@ ATOLL_EXPORT int atoll_invoke_many_async(struct atoll_call *call,
                                          const struct atoll_answers **answers, atoll_done *done,
                                          void *user);
 
+/*
+ * Named locks and semaphores, of the whole system. The configuration declares them under `locks`, and
+ * a service names those that it may use as "lock:NAME" in `uses`.
+ *
+ *   struct atoll_lock lock;
+ *   int status = atoll_lock(call, "checkout", &lock);
+ *   if (status != ATOLL_OK) { return status; }
+ *   if ((lock.flags & ATOLL_LOCK_OWNER_DIED) != 0) {
+ *       repair what the lock protects;
+ *       atoll_lock_repaired(call, &lock);
+ *   }
+ *   write what it protects, with lock.token;
+ *   status = atoll_unlock(call, &lock);
+ *
+ * Who asks first is served first. A lock belongs to the process, not to the context or thread that
+ * asked, until it is given back; when the process ends, however it ends, the next one gets it at
+ * once, with ATOLL_LOCK_OWNER_DIED, until one of its owners has said atoll_lock_repaired(). A forked
+ * child has none of its parent's locks.
+ *
+ * A lock cannot stop a process that lost it (its lease ended while it was stopped) from going on.
+ * Its token can: each grant's is larger than all before, over restarts of everything. Whoever keeps
+ * the data keeps the largest token seen beside it, and refuses to write with a smaller one.
+ */
+enum {
+    ATOLL_LOCK_OWNER_DIED = 1, /* flag of a lock: an owner did not give it back, see above; also
+                                  when that cannot be ruled out */
+    ATOLL_LOCK_SHARED = 2,     /* of options: beside others who ask so, not beside one who does not */
+    ATOLL_LOCK_TRY = 4,        /* of options: ABORTED, with who has it, rather than wait */
+};
+struct atoll_lock {
+    uint64_t token; /* of this grant; below 2^53 until the year 2255 */
+    uint64_t id;    /* the library's */
+    uint32_t flags; /* ATOLL_LOCK_OWNER_DIED */
+    uint32_t reserved;
+};
+struct atoll_lock_options {
+    size_t size;      /* sizeof(struct atoll_lock_options) */
+    uint32_t flags;   /* ATOLL_LOCK_SHARED, ATOLL_LOCK_TRY */
+    uint32_t permits; /* of a semaphore; 0: 1 */
+};
+/*
+ * Waits for the lock within the deadline of the context. ATOLL_OK: it is held. DEADLINE_EXCEEDED: the
+ * reason says who holds it and for how long. PERMISSION_DENIED: it is not declared or not used; the
+ * reason is the line to add. ABORTED: waiting would never end, for this context or, over others, one
+ * that waits for it holds the lock; the reason names the circle. RESOURCE_EXHAUSTED: a process holds
+ * and asks for at most 256, and at most 1024 wait for one. Waiting survives the keeper of the locks.
+ */
+ATOLL_EXPORT int atoll_lock(struct atoll_call *call, const char *name, struct atoll_lock *ret);
+/* options may be NULL. */
+ATOLL_EXPORT int atoll_lock_with(struct atoll_call *call, const char *name,
+                                 const struct atoll_lock_options *options, struct atoll_lock *ret);
+/* Without waiting; the end is told as that of atoll_invoke_async(). Until then *ret and the context
+ * belong to the library, and atoll_call_cancel() gives up. */
+ATOLL_EXPORT int atoll_lock_async(struct atoll_call *call, const char *name,
+                                  const struct atoll_lock_options *options, struct atoll_lock *ret,
+                                  atoll_done *done, void *user);
+/*
+ * Gives it back, with any context; the lock is not to be used after that, whatever is returned.
+ * FAILED_PRECONDITION: it was not held any more, for the lease had ended (what it protects may have
+ * been written by another meanwhile), or it was given back before.
+ */
+ATOLL_EXPORT int atoll_unlock(struct atoll_call *call, const struct atoll_lock *lock);
+/* The lease begins again. FAILED_PRECONDITION: it is too late. */
+ATOLL_EXPORT int atoll_lock_renew(struct atoll_call *call, const struct atoll_lock *lock);
+/* What the dead owner left is in order: the next owner is not told any more. */
+ATOLL_EXPORT int atoll_lock_repaired(struct atoll_call *call, const struct atoll_lock *lock);
+
 /* Bytes in, bytes out: for tools that know methods by name. Reply lives in the context. */
 ATOLL_EXPORT int atoll_invoke_bytes(struct atoll_call *call, const char *service,
                                     const char *method, const void *in, size_t in_len,

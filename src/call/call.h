@@ -110,7 +110,7 @@ struct at_calls_serving {
 void at_calls_serve(struct at_calls *calls, const struct at_calls_serving *serving);
 /* As at_engine_answer(). */
 void at_calls_answer(struct at_calls *calls, struct at_incoming *in, uint32_t status,
-                     struct at_bytes meta, struct at_bytes body);
+                     struct at_bytes meta, struct at_bytes body, uint8_t flags);
 
 /* Asks for the contract's instances before the first call wants one. 0, -ENOMEM. */
 int at_calls_want(struct at_calls *calls, struct at_bytes contract);

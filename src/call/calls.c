@@ -203,9 +203,9 @@ void at_calls_serve(struct at_calls *calls, const struct at_calls_serving *servi
 }
 
 void at_calls_answer(struct at_calls *calls, struct at_incoming *in, uint32_t status,
-                     struct at_bytes meta, struct at_bytes body)
+                     struct at_bytes meta, struct at_bytes body, uint8_t flags)
 {
-    at_engine_answer(calls->engine, in, status, meta, body, 0);
+    at_engine_answer(calls->engine, in, status, meta, body, flags);
     settle_later(calls);
 }
 

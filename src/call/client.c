@@ -320,6 +320,11 @@ static void leave_slot(struct at_pending *p)
     }
 }
 
+int at_engine_lifeline(const struct at_pending *p)
+{
+    return p->state == AT_PENDING_SENT && p->link->state == AT_LINK_OPEN ? p->link->lifeline : -1;
+}
+
 void at_engine_abandon(struct at_engine *e, struct at_pending *p)
 {
     if (p->state == AT_PENDING_IDLE) {

@@ -223,6 +223,9 @@ struct at_engine_instance {
  */
 size_t at_engine_instances(const struct at_engine *e, struct at_bytes contract,
                            struct at_engine_instance *ret, size_t max, uint32_t *ret_replicas);
+/* The descriptor whose hanging up tells that the instance which has the call is gone; -1: none has
+ * it. Borrowed, and closed by the engine. */
+int at_engine_lifeline(const struct at_pending *p);
 /* Takes the call out without running done; fine on an idle one. */
 void at_engine_abandon(struct at_engine *e, struct at_pending *p);
 

@@ -20,6 +20,7 @@
 #include "call/call.h"
 #include "call/engine.h"
 #include "libatoll/limits.h"
+#include "libatoll/locks.h"
 #include "libatoll/many.h"
 #include "libatoll/process.h"
 
@@ -146,6 +147,7 @@ void atoll_call_free(struct atoll_call *call)
         }
         at_many_abandon(call);
         at_engine_abandon(call->process->engine, &call->pending);
+        at_locks_left(call);
         call->under_way = false;
         at_list_remove(&call->completion.entry);
         at_process_changed(call->process);

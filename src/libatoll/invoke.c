@@ -15,6 +15,7 @@
 #include "call/call.h"
 #include "call/engine.h"
 #include "libatoll/limits.h"
+#include "libatoll/locks.h"
 #include "libatoll/many.h"
 #include "libatoll/method.h"
 #include "libatoll/process.h"
@@ -143,7 +144,7 @@ void at_invoke_set_payload(struct at_call_request *r, const struct at_pb_pieces 
 }
 
 /* When a call ends that is made now and whose method has this default; absolute. */
-static uint64_t deadline_of(const struct atoll_call *call, uint64_t timeout_ns)
+uint64_t at_invoke_deadline(const struct atoll_call *call, uint64_t timeout_ns)
 {
     uint64_t now;
 
@@ -175,7 +176,7 @@ void at_invoke_request(const struct atoll_call *call, const struct atoll_service
     *ret = (struct at_call_request){
         .contract = at_bytes_of(service->full_name),
         .method = at_bytes_of(m->name),
-        .deadline_ns = deadline_of(call, at_method_timeout(m)),
+        .deadline_ns = at_invoke_deadline(call, at_method_timeout(m)),
         .span_id = call->span_id,
         .may_repeat = m->idempotency != ATOLL_IDEMPOTENCY_UNKNOWN,
         /* Before its first message a stream of the client has nothing to go by. */
@@ -338,7 +339,7 @@ int atoll_invoke_bytes(struct atoll_call *call, const char *service, const char 
     }
     call->pending.request = (struct at_call_request){.contract = at_bytes_of(service),
                                                      .method = at_bytes_of(method),
-                                                     .deadline_ns = deadline_of(call, 0),
+                                                     .deadline_ns = at_invoke_deadline(call, 0),
                                                      .span_id = call->span_id};
     memcpy(call->pending.request.trace_id, call->trace_id, sizeof(call->trace_id));
     status = invoke(call, &payload);
@@ -425,6 +426,7 @@ void atoll_call_cancel(struct atoll_call *call)
                                         .reason = AT_LIT("cancelled by its caller")};
 
         at_engine_abandon(p->engine, &call->pending);
+        at_locks_left(call);
         on_reply(call, &result);
         at_process_changed(p);
     }

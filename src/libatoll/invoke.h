@@ -3,6 +3,7 @@
 #define AT_LIBATOLL_INVOKE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include <atoll/atoll.h>
 #include <atoll/message.h>
@@ -36,5 +37,8 @@ void at_invoke_set_payload(struct at_call_request *r, const struct at_pb_pieces 
 void at_invoke_ended(struct atoll_call *call);
 /* Until then; the deadline is that of call->pending.request. Lock held. */
 void at_invoke_wait(struct at_process *p, struct atoll_call *call);
+
+/* When a call ends that is made now and whose method has this default (0: none); absolute. */
+uint64_t at_invoke_deadline(const struct atoll_call *call, uint64_t timeout_ns);
 
 #endif

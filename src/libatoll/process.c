@@ -22,6 +22,7 @@
 #include "control/message.h"
 #include "control/service.h"
 #include "libatoll/limits.h"
+#include "libatoll/locks.h"
 #include "libatoll/serve.h"
 
 enum { TAG_BELL = 3, TAG_SIGNAL = 7 }; /* engine tags never end in binary 11 */
@@ -263,7 +264,9 @@ static int set_up(struct at_process *p)
 
 static void tear_down(struct at_process *p)
 {
+    at_warden_free(p);
     p->engine = at_engine_free(p->engine);
+    at_locks_free(p);
     at_complete_free_all(p);
     at_close(&p->epoll);
     at_close(&p->bell);

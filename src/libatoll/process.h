@@ -79,6 +79,7 @@ struct at_process {
     uint64_t generation;
     char refusal[256];
     struct at_serve *serve; /* NULL: no atoll_serve() runs */
+    struct at_locks *locks; /* NULL: none was ever asked for */
     const char *contracts;  /* said in HELLO */
 };
 
@@ -124,6 +125,7 @@ struct atoll_call {
     bool under_way;               /* the engine has it; the lock guards it */
     bool done;
     bool is_async;
+    struct at_claim *asking; /* a lock, see locks.h; NULL: none */
     struct at_waiter waiter;
     /* asynchronous calls */
     struct at_completion completion;

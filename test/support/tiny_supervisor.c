@@ -144,7 +144,8 @@ static void on_hello(struct tiny_supervisor *t, int i)
     struct at_service_welcome welcome = {.generation = in->generation,
                                          .system = AT_LIT("test"),
                                          .service = at_bytes_of(in->service),
-                                         .instance = at_bytes_of(in->name)};
+                                         .instance = at_bytes_of(in->name),
+                                         .config = in->config};
 
     if (at_message_read(&at_service_hello_kind, &t->message, &hello) != 0) {
         return;

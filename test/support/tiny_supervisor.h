@@ -23,6 +23,7 @@ struct tiny_instance {
     uint32_t layout_max;
     int fd;
     bool ready;
+    struct at_bytes config; /* of a role, set by the test before HELLO; borrowed */
 };
 
 struct tiny_want {

@@ -44,6 +44,7 @@ struct at_book *at_book_new(const struct at_locks_config *config, uint64_t now_n
     b->tell = tell;
     b->user = user;
     at_map_init(&b->by_name, now_ns ^ wall_ns); /* services may choose names */
+    at_deadlines_init(&b->deadlines);
     at_list_init(&b->names);
     at_list_init(&b->owners);
     return b;

@@ -19,6 +19,7 @@
 #include "control/message.h"
 #include "roles/keeper/book.h"
 #include "roles/keeper/limits.h"
+#include "shm/channel.h"
 
 /* Whoever waits is told this long before its deadline at most, so that it hears the reason. */
 #define LAST_WORD_NS (20 * AT_MILLISECOND_NS)
@@ -42,10 +43,16 @@ static void set_timer(struct at_keeper *k)
     at_timer_set(k->timer, at_list_is_empty(&k->ended) ? at_book_next(k->book) : 1);
 }
 
+/* At our end what waits goes to the keeper after this one; Sessions are begun anew for it. */
 static void answer(struct at_keeper *k, struct at_incoming *in, uint32_t status, const char *reason)
 {
+    uint8_t flags =
+        k->ending && in->method != AT_LOCKS_SESSION ? AT_RECORD_NOT_EXECUTED : 0;
+
     at_list_remove(&in->entry);
-    at_calls_answer(k->calls, in, status, at_bytes_of(reason), (struct at_bytes){0});
+    at_calls_answer(k->calls, in, k->ending ? AT_STATUS_UNAVAILABLE : status,
+                    at_bytes_of(k->ending ? "the keeper stops" : reason), (struct at_bytes){0},
+                    flags);
 }
 
 /* The book's word on a Lock. */
@@ -63,7 +70,7 @@ static void tell(void *user, void *tag, const struct at_book_answer *a)
     }
     (void)at_message_pack(&at_locks_grant_kind, &grant, &w);
     at_list_remove(&in->entry);
-    at_calls_answer(k->calls, in, AT_STATUS_OK, (struct at_bytes){0}, at_writer_bytes(&w));
+    at_calls_answer(k->calls, in, AT_STATUS_OK, (struct at_bytes){0}, at_writer_bytes(&w), 0);
 }
 
 /* ---- sessions ---- */
@@ -221,7 +228,7 @@ static void show(struct at_keeper *k, struct at_incoming *in)
     }
     at_text_init(&out);
     at_book_show(k->book, now_of(k), &out);
-    at_calls_answer(k->calls, in, AT_STATUS_OK, (struct at_bytes){0}, at_text_bytes(&out));
+    at_calls_answer(k->calls, in, AT_STATUS_OK, (struct at_bytes){0}, at_text_bytes(&out), 0);
     at_text_deinit(&out);
 }
 
@@ -391,8 +398,9 @@ void at_keeper_stop(void *user, uint64_t grace_ns)
 /* Sessions and waiters are answered: the engine wants its requests back. */
 static void answer_all(struct at_keeper *k)
 {
-    static const char stops[] = "the system stops";
+    static const char stops[] = "the keeper stops";
 
+    k->ending = true;
     at_list_foreach_safe (it, &k->sessions) {
         struct session *s = at_container_of(it, struct session, entry);
         struct at_incoming *in = s->in;

@@ -8,6 +8,7 @@
 #ifndef AT_KEEPER_KEEPER_H
 #define AT_KEEPER_KEEPER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/list.h"
@@ -27,6 +28,7 @@ struct at_keeper {
     struct at_list sessions; /* struct session */
     struct at_list early;    /* at_incoming.entry: of channels without a Session */
     struct at_list ended;    /* at_incoming.entry: cancelled, still to be answered */
+    bool ending;
 };
 
 /* For struct at_role_spec; user is a struct at_keeper. */
