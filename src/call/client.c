@@ -132,8 +132,20 @@ static void no_method(struct at_link *l, struct at_pending *p, int number)
     }
 }
 
+/* The request is longer than a message of the service may be. */
+static void too_large(struct at_link *l, struct at_pending *p, size_t bytes)
+{
+    at_client_finish_later(l->engine, p, AT_STATUS_RESOURCE_EXHAUSTED,
+                           "the request has %zu bytes; a message to %s may have %u: raise "
+                           "max_message of %s in atoll.yaml (at most 64M), or stream it in parts",
+                           bytes, l->peer_service, l->message_max, l->peer_service);
+}
+
 static void send_over(struct at_link *l, struct at_pending *p)
 {
+    size_t bytes = p->stream != NULL && p->stream->message.len > p->request.payload.len
+                       ? p->stream->message.len
+                       : p->request.payload.len;
     int number = p->stream == NULL
                      ? at_methods_number(&l->methods, p->request.contract, p->request.method)
                      : at_stream_number(l, p);
@@ -142,6 +154,10 @@ static void send_over(struct at_link *l, struct at_pending *p)
 
     if (number < 0) {
         no_method(l, p, number);
+        return;
+    }
+    if (bytes > l->message_max) {
+        too_large(l, p, bytes);
         return;
     }
     if (at_slots_take(l, &slot) < 0) {
@@ -270,12 +286,6 @@ int at_engine_start(struct at_engine *e, struct at_pending *p, uint64_t now_ns)
     p->sent_ns = 0;
     p->state = AT_PENDING_WAITING;
     p->entry = (struct at_list){0};
-    if (p->request.payload.len > AT_CALL_MESSAGE_MAX) {
-        at_client_finish_later(e, p, AT_STATUS_RESOURCE_EXHAUSTED,
-                               "the request has %zu bytes; a message may have %d",
-                               p->request.payload.len, AT_CALL_MESSAGE_MAX);
-        return 0;
-    }
     if (p->pinned != 0) {
         start_pinned(e, t, p);
         return 0;
@@ -545,7 +555,7 @@ int at_client_take(struct at_link *l, const struct at_record *r)
         (r->len == 0 && r->total_len > 0) || r->meta_len > AT_CALL_META_MAX) {
         return AT_RULE_MESSAGE;
     }
-    if (r->total_len - r->meta_len > AT_CALL_MESSAGE_MAX) {
+    if (r->total_len - r->meta_len > l->message_max) {
         return AT_RULE_MESSAGE_SIZE;
     }
     if (s->stream) {

@@ -251,21 +251,6 @@ TEST(a_small_call_does_not_wait_for_a_large_one)
     world_deinit(&w);
 }
 
-TEST(a_message_over_the_limit_is_refused_with_both_sizes)
-{
-    uint8_t *big = calloc(1, (4 << 20) + 1);
-    struct world w;
-    struct call c;
-
-    world_init(&w);
-    start(&w.client, &c, "GetItem", at_bytes_over(big, (4 << 20) + 1), AT_SECOND_NS);
-    turn_both(&w, 1);
-    CHECK_INT(c.out.status, AT_STATUS_RESOURCE_EXHAUSTED);
-    CHECK(strstr(c.out.reason, "4194305") != NULL && strstr(c.out.reason, "4194304") != NULL);
-    free(big);
-    world_deinit(&w);
-}
-
 TEST(more_calls_than_slots_wait_their_turn_and_all_are_answered)
 {
     static struct call calls[1000];

@@ -27,6 +27,7 @@ struct call {
     int times;
     uint32_t status;
     struct at_bytes got;
+    char reason[256];
 };
 
 static void on_done(void *user, const struct at_call_result *result)
@@ -36,6 +37,8 @@ static void on_done(void *user, const struct at_call_result *result)
     c->times++;
     c->status = result->status;
     c->got = result->payload;
+    (void)snprintf(c->reason, sizeof(c->reason), "%.*s", (int)result->reason.len,
+                   result->reason.at == NULL ? "" : (const char *)result->reason.at);
 }
 
 static void *reply_room(void *user, size_t len)
@@ -100,7 +103,7 @@ static void turn_both(struct world *w, int times)
     }
 }
 
-static void world_init(struct world *w)
+static void world_init_with(struct world *w, uint32_t max_message, uint32_t layout)
 {
     for (size_t i = 0; i < sizeof(payload); i++) {
         payload[i] = (uint8_t)(i * 31 >> 3);
@@ -108,9 +111,18 @@ static void world_init(struct world *w)
     CHECK_INT(test_owner_init(&w->client, ""), 0);
     CHECK_INT(test_owner_init(&w->server, methods), 0);
     w->server.on_request = echo;
+    w->client.max_message = max_message;
+    w->server.max_message = max_message;
     CHECK_INT(at_engine_want(w->client.engine, at_bytes_of(contract)), 0);
-    CHECK_INT(test_introduce(&w->client, 1, &w->server, 7, "b.1", NULL), 0);
+    CHECK_INT(test_introduce_with(&w->client, 1, &w->server, 7, "b.1", NULL,
+                                  layout == 0 ? AT_LAYOUT_VERSION : layout),
+              0);
     turn_both(w, 3);
+}
+
+static void world_init(struct world *w)
+{
+    world_init_with(w, 0, 0);
 }
 
 static void world_deinit(struct world *w)
@@ -226,6 +238,97 @@ TEST(what_is_used_stays)
         CHECK_INT(mapped_windows(), 4);
     }
     world_deinit(&w);
+}
+
+TEST(a_peer_of_layout_1_gets_no_window_and_all_messages)
+{
+    struct world w;
+
+    world_init_with(&w, 16 << 20, 1);
+    call_and_check(&w, 100000);
+    call_and_check(&w, LARGE);
+    CHECK_INT(mapped_windows(), 0);
+    world_deinit(&w);
+}
+
+/* A call of so many bytes; what became of it. */
+static struct call outcome_of(struct world *w, const uint8_t *at, size_t len)
+{
+    struct call c;
+
+    start(&w->client, &c, at_bytes_over(at, len));
+    for (int i = 0; i < 2000 && c.times == 0; i++) {
+        turn_both(w, 1);
+    }
+    CHECK_INT(c.times, 1);
+    end(&c);
+    return c;
+}
+
+TEST(a_request_over_the_limit_is_refused_with_size_limit_and_what_to_change)
+{
+    static const struct {
+        uint32_t configured;
+        uint32_t layout;
+        size_t limit;
+    } cases[] = {{0, 0, AT_CALL_MESSAGE_MAX},
+                 {65536, 0, 65536},
+                 {8 << 20, 0, 8 << 20},
+                 {8 << 20, 1, AT_CALL_MESSAGE_MAX}, /* its library knows only that */
+                 {UINT32_MAX, 0, AT_CALL_MESSAGE_MOST}};
+    uint8_t *big = calloc(1, AT_CALL_MESSAGE_MOST + 1);
+
+    CHECK(big != NULL);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct world w;
+        struct call c;
+        char number[32];
+
+        world_init_with(&w, cases[i].configured, cases[i].layout);
+        c = outcome_of(&w, big, cases[i].limit + 1);
+        CHECK_INT(c.status, AT_STATUS_RESOURCE_EXHAUSTED);
+        (void)snprintf(number, sizeof(number), " %zu bytes", cases[i].limit + 1);
+        CHECK(strstr(c.reason, number) != NULL);
+        (void)snprintf(number, sizeof(number), " %zu:", cases[i].limit);
+        CHECK(strstr(c.reason, number) != NULL);
+        CHECK(strstr(c.reason, "max_message of b in atoll.yaml") != NULL);
+        c = outcome_of(&w, big, 1000);
+        CHECK_INT(c.status, AT_STATUS_OK);
+        world_deinit(&w);
+    }
+    free(big);
+}
+
+TEST(an_answer_over_the_limit_is_refused_with_size_limit_and_what_to_change)
+{
+    struct world w;
+    struct call c;
+
+    world_init_with(&w, 65536, 0);
+    c = outcome_of(&w, payload, 65536 - 6); /* the answer has 7 more */
+    CHECK_INT(c.status, AT_STATUS_RESOURCE_EXHAUSTED);
+    CHECK(strstr(c.reason, "65537 bytes") != NULL && strstr(c.reason, "65536") != NULL);
+    CHECK(strstr(c.reason, "max_message in atoll.yaml") != NULL);
+    c = outcome_of(&w, payload, 65536 - 7);
+    CHECK_INT(c.status, AT_STATUS_OK);
+    world_deinit(&w);
+}
+
+TEST(messages_of_64_MiB_go_where_they_are_allowed)
+{
+    size_t len = AT_CALL_MESSAGE_MOST - 7;
+    uint8_t *big = calloc(1, len);
+    struct world w;
+    struct call c;
+
+    CHECK(big != NULL);
+    big[len - 1] = 7;
+    world_init_with(&w, AT_CALL_MESSAGE_MOST, 0);
+    c = outcome_of(&w, big, len);
+    CHECK_INT(c.status, AT_STATUS_OK);
+    CHECK_INT(c.got.len, AT_CALL_MESSAGE_MOST);
+    world_deinit(&w);
+    free(big);
 }
 
 TEST(no_descriptor_for_a_window_means_the_ring_carries_all)

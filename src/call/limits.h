@@ -7,7 +7,9 @@
 #include "shm/limits.h"
 
 enum {
-    AT_CALL_MESSAGE_MAX = 4 << 20,      /* body of one message: bounds what a peer makes us hold */
+    AT_CALL_MESSAGE_MAX = 4 << 20,      /* body of one message, unless the service's max_message
+                                         says otherwise: bounds what a peer makes us hold */
+    AT_CALL_MESSAGE_MOST = 64 << 20,    /* what it may say at most */
     AT_CALL_META_MAX = 16 << 10,        /* metadata of one message: fits the first record */
     AT_CALL_REASON_MAX = 1024,          /* a reason: it goes into logs and answers */
     AT_CALL_SLOTS = AT_CHANNEL_SLOTS,   /* calls in flight on one channel */
@@ -16,11 +18,10 @@ enum {
     AT_CALL_NAME_ROOM = 65,             /* a name of control's 64 bytes and a NUL */
     AT_CALL_LINKS_MAX = 4096,           /* channels of one process: descriptors are finite */
     AT_CALL_HELD_MAX = 8 << 20,         /* request bytes of one channel not answered yet: then we
-                                         stop reading it, so a flood stays in the sender's ring */
+                                         stop reading it, so a flood stays in the sender's ring; two
+                                         messages of the service, when those are more */
     AT_CALL_PARTS_MAX = 4,              /* half requests at once on one channel: an honest sender
                                          has one, and a small one or a cancelled one beside it */
-    AT_CALL_UNANSWERED_MAX = AT_CALL_HELD_MAX + 2 * AT_CALL_MESSAGE_MAX, /* bytes that whole and
-                                         half requests of one channel make us hold */
     AT_CALL_RECORDS_PER_TURN = 64, /* records of one channel in a row: it cannot starve others */
     AT_STREAM_WINDOW_FAST =
         256 << 10, /* what a busy stream may have in flight, while there is …  */

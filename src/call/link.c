@@ -125,6 +125,15 @@ static int set_up(struct at_link *l)
     return r;
 }
 
+/* A library that speaks layout 1 knows nothing but the default. */
+static uint32_t message_max_of(const struct at_service_open *open, uint32_t layout)
+{
+    if (layout < 2 || open->max_message == 0) {
+        return AT_CALL_MESSAGE_MAX;
+    }
+    return open->max_message < AT_CALL_MESSAGE_MOST ? open->max_message : AT_CALL_MESSAGE_MOST;
+}
+
 /*
  * The layout that OPEN says, when it is one of ours. An older supervisor says none: it means layout
  * 1, and its doorbells hold 0, so that a ring would wake nobody: ours is made to hold 1.
@@ -141,6 +150,7 @@ static int agree(struct at_link *l, const struct at_service_open *open)
         (void)!write(l->bell_mine, &one, sizeof(one));
     }
     l->layout = (uint16_t)layout;
+    l->message_max = message_max_of(open, layout);
     return 0;
 }
 

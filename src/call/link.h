@@ -46,13 +46,14 @@ struct at_link {
     uint32_t index; /* in engine->links */
     uint8_t side;
     uint8_t state;
-    uint16_t layout;  /* of both regions */
-    bool draining;    /* the server said GOAWAY */
-    bool paused;      /* too many request bytes held */
-    bool owes_goaway; /* GOAWAY did not fit yet */
-    bool owes_return; /* what gives the window back did not fit yet */
-    bool window_used; /* since upkeep looked last */
-    uint8_t rule;     /* enum at_channel_rule that writing found broken; acted on by the drain */
+    uint16_t layout;      /* of both regions */
+    uint32_t message_max; /* body of one message, both ways */
+    bool draining;        /* the server said GOAWAY */
+    bool paused;          /* too many request bytes held */
+    bool owes_goaway;     /* GOAWAY did not fit yet */
+    bool owes_return;     /* what gives the window back did not fit yet */
+    bool window_used;     /* since upkeep looked last */
+    uint8_t rule; /* enum at_channel_rule that writing found broken; acted on by the drain */
     uint32_t cancels_owed;
     uint32_t flags;
     uint32_t rung_at; /* head + peer_taken when the bell rang last */
@@ -146,6 +147,26 @@ static inline bool at_slots_left(const struct at_link *l)
 /* One of those that are left. 0, -ENOMEM. */
 int at_slots_take(struct at_link *l, uint32_t *ret);
 void at_slots_give(struct at_link *l, uint32_t slot);
+
+/* Request bytes of one channel that are not answered yet: with more we stop reading it. */
+static inline size_t at_link_held_max(const struct at_link *l)
+{
+    return l->message_max <= AT_CALL_HELD_MAX / 2 ? AT_CALL_HELD_MAX : 2 * (size_t)l->message_max;
+}
+
+/* Bytes that whole and half requests of one channel make us hold. */
+static inline size_t at_link_unanswered_max(const struct at_link *l)
+{
+    size_t half = l->message_max > AT_CALL_MESSAGE_MAX ? l->message_max : AT_CALL_MESSAGE_MAX;
+
+    return at_link_held_max(l) + 2 * half;
+}
+
+/* Credit of its streams beyond their windows. */
+static inline uint32_t at_link_stream_pool(const struct at_link *l)
+{
+    return l->message_max <= AT_STREAM_POOL / 2 ? AT_STREAM_POOL : 2 * l->message_max;
+}
 
 /* link.c */
 int at_link_new(struct at_engine *e, const struct at_service_open *open, struct at_message *m,

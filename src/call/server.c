@@ -142,7 +142,7 @@ static void leave_link(struct at_incoming *in)
         l->seat.load--;
         l->finished++;
         at_channel_set_credit(&l->channel, l->finished + AT_CALL_SLOTS);
-        if (l->paused && l->held_bytes <= AT_CALL_HELD_MAX / 2) {
+        if (l->paused && l->held_bytes <= at_link_held_max(l) / 2) {
             l->paused = false;
             at_link_heat(l);
         }
@@ -222,11 +222,17 @@ void at_server_stream_ended(struct at_stream *s)
 static void answer_too_large(struct at_engine *e, struct at_incoming *in, struct at_bytes meta,
                              struct at_bytes body)
 {
-    char text[160];
+    char text[240];
 
-    (void)snprintf(text, sizeof(text),
-                   "the answer of %zu bytes and %zu of metadata is over the limit of %d and %d",
-                   body.len, meta.len, AT_CALL_MESSAGE_MAX, AT_CALL_META_MAX);
+    if (meta.len > AT_CALL_META_MAX) {
+        (void)snprintf(text, sizeof(text), "the answer has %zu bytes of metadata; %d are allowed",
+                       meta.len, AT_CALL_META_MAX);
+    } else {
+        (void)snprintf(text, sizeof(text),
+                       "the answer has %zu bytes; a message of this service may have %u: raise its "
+                       "max_message in atoll.yaml (at most 64M), or stream it in parts",
+                       body.len, in->link->message_max);
+    }
     at_engine_answer(e, in, AT_STATUS_RESOURCE_EXHAUSTED, at_bytes_of(text), (struct at_bytes){0},
                      0);
 }
@@ -287,7 +293,7 @@ static bool answer(struct at_engine *e, struct at_incoming *in, const struct at_
 {
     struct at_link *l = in->link;
 
-    if (a->body.len > AT_CALL_MESSAGE_MAX || a->meta.len > AT_CALL_META_MAX) {
+    if (l != NULL && (a->body.len > l->message_max || a->meta.len > AT_CALL_META_MAX)) {
         answer_too_large(e, in, a->meta, a->body);
         return true;
     }
@@ -376,19 +382,19 @@ static void dispatch(struct at_link *l, struct at_incoming *in)
     struct at_engine *e = l->engine;
 
     end_part(l, in);
-    l->paused = l->held_bytes > AT_CALL_HELD_MAX;
+    l->paused = l->held_bytes > at_link_held_max(l);
     if (admit(l, in, e->ops->request != NULL)) {
         e->ops->request(e->user, in);
     }
 }
 
-static int judge_request(const struct at_record *r)
+static int judge_request(const struct at_link *l, const struct at_record *r)
 {
     if (r->offset != 0 || r->len > r->total_len || r->meta_len > r->total_len ||
         (r->len == 0 && r->total_len > 0) || r->meta_len > AT_CALL_META_MAX) {
         return AT_RULE_MESSAGE;
     }
-    return r->total_len - r->meta_len > AT_CALL_MESSAGE_MAX ? AT_RULE_MESSAGE_SIZE : AT_RULE_NONE;
+    return r->total_len - r->meta_len > l->message_max ? AT_RULE_MESSAGE_SIZE : AT_RULE_NONE;
 }
 
 /* So many bytes more of a request are here. */
@@ -396,7 +402,7 @@ static int more(struct at_link *l, struct at_incoming *in, uint32_t len)
 {
     in->got += len;
     l->part_bytes += len;
-    if (l->held_bytes + l->part_bytes > AT_CALL_UNANSWERED_MAX) {
+    if (l->held_bytes + l->part_bytes > at_link_unanswered_max(l)) {
         return AT_RULE_MESSAGE_SIZE;
     }
     if (in->got == in->total_len) {
@@ -436,7 +442,7 @@ static bool is_used(const struct at_link *l, uint32_t slot)
 static int judge_opening(const struct at_link *l, const struct at_record *r)
 {
     uint32_t slot = r->call_id & UINT16_MAX;
-    int rule = l->layout < 2 ? (int)AT_RULE_KIND : at_stream_judge(r);
+    int rule = l->layout < 2 ? (int)AT_RULE_KIND : at_stream_judge(l, r);
 
     if (rule != AT_RULE_NONE) {
         return rule;
@@ -505,7 +511,7 @@ int at_server_take(struct at_link *l, const struct at_record *r)
     if ((r->flags & AT_RECORD_STREAM) != 0) {
         return take_opening(l, r);
     }
-    rule = does_stream(l->engine, r->code) ? (int)AT_RULE_STREAM : judge_request(r);
+    rule = does_stream(l->engine, r->code) ? (int)AT_RULE_STREAM : judge_request(l, r);
     if (rule != AT_RULE_NONE) {
         return rule;
     }

@@ -278,6 +278,11 @@ static void push(struct at_stream *s)
     }
 }
 
+uint32_t at_stream_message_max(const struct at_stream *s)
+{
+    return s->link == NULL ? AT_CALL_MESSAGE_MOST : s->link->message_max;
+}
+
 int at_stream_send(struct at_engine *e, struct at_stream *s, struct at_bytes message, bool close)
 {
     (void)e;
@@ -287,7 +292,7 @@ int at_stream_send(struct at_engine *e, struct at_stream *s, struct at_bytes mes
     if (s->has_message) {
         return -EBUSY;
     }
-    if (message.len > AT_CALL_MESSAGE_MAX) {
+    if (message.len > at_stream_message_max(s)) {
         return -EMSGSIZE;
     }
     s->has_message = true;

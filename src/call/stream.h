@@ -137,9 +137,12 @@ void at_stream_release(struct at_engine *e, struct at_stream *s);
 
 /*
  * Sends a message; close (client): as if at_stream_close_send() followed. 0; AT_STREAM_QUEUED: see
- * above; -EBUSY: one is queued; -EPIPE: the stream is over or closed; -EMSGSIZE: over the limit.
+ * above; -EBUSY: one is queued; -EPIPE: the stream is over or closed; -EMSGSIZE: longer than
+ * at_stream_message_max().
  */
 int at_stream_send(struct at_engine *e, struct at_stream *s, struct at_bytes message, bool close);
+/* How long a message may be; of a stream that has no channel yet: at most, its channel decides. */
+uint32_t at_stream_message_max(const struct at_stream *s);
 /* Is a message (or the opening) queued? at_stream_send() would answer -EBUSY. */
 bool at_stream_is_sending(const struct at_stream *s);
 /* Client: no more messages. What is queued goes first. More than once is fine. */

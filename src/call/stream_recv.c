@@ -237,7 +237,7 @@ static uint32_t goal_of(struct at_stream *s, bool consumed, bool *ret_must)
     /* Nothing that its owner could consume, and the message does not fit: without more, never. */
     *ret_must = s->coming && s->whole_held == 0 && s->window < s->coming_left;
     if (*ret_must && whole_message > AT_STREAM_WINDOW) {
-        if (pool_has(s, share_of(whole_message), AT_STREAM_POOL)) {
+        if (pool_has(s, share_of(whole_message), at_link_stream_pool(s->link))) {
             at_list_remove(&s->hungry);
             return whole_message;
         }
@@ -248,7 +248,7 @@ static uint32_t goal_of(struct at_stream *s, bool consumed, bool *ret_must)
     }
     at_list_remove(&s->hungry);
     if (consumed && s->window < AT_STREAM_WINDOW / 2 &&
-        pool_has(s, share_of(AT_STREAM_WINDOW_FAST), AT_STREAM_POOL / 2)) {
+        pool_has(s, share_of(AT_STREAM_WINDOW_FAST), at_link_stream_pool(s->link) / 2)) {
         return AT_STREAM_WINDOW_FAST;
     }
     return AT_STREAM_WINDOW;
@@ -393,7 +393,7 @@ int at_stream_find(struct at_link *l, uint32_t call_id, struct at_stream **ret)
     return at->skip > 0 ? AT_RULE_CLOSED : AT_RULE_NONE;
 }
 
-int at_stream_judge(const struct at_record *r)
+int at_stream_judge(const struct at_link *l, const struct at_record *r)
 {
     bool body = (r->flags & AT_RECORD_BODY) != 0;
 
@@ -403,7 +403,7 @@ int at_stream_judge(const struct at_record *r)
         (!body && (r->total_len != r->meta_len || (r->flags & AT_RECORD_LAST) != 0))) {
         return AT_RULE_MESSAGE;
     }
-    return r->total_len - r->meta_len > AT_CALL_MESSAGE_MAX ? AT_RULE_MESSAGE_SIZE : AT_RULE_NONE;
+    return r->total_len - r->meta_len > l->message_max ? AT_RULE_MESSAGE_SIZE : AT_RULE_NONE;
 }
 
 /* Takes so many bytes off the credit that was given. A rule. */
@@ -522,7 +522,7 @@ int at_stream_take_message(struct at_link *l, const struct at_record *r)
     int rule = l->layout < 2 ? (int)AT_RULE_KIND : at_stream_find(l, r->call_id, &s);
 
     if (rule == AT_RULE_NONE) {
-        rule = at_stream_judge(r);
+        rule = at_stream_judge(l, r);
     }
     if (rule == AT_RULE_NONE && (r->total_len == 0 && (r->flags & AT_RECORD_BODY) == 0)) {
         rule = AT_RULE_MESSAGE; /* says nothing */

@@ -99,7 +99,7 @@ int at_stream_take_message(struct at_link *l, const struct at_record *r);
 int at_stream_take_data(struct at_link *l, const struct at_record *r);
 int at_stream_take_end(struct at_link *l, const struct at_record *r);
 /* The lengths and flags of a REQUEST that opens a stream, or of a MESSAGE. A rule. */
-int at_stream_judge(const struct at_record *r);
+int at_stream_judge(const struct at_link *l, const struct at_record *r);
 /* The message that begins in r, behind the metadata: judges its credit, takes it. A rule. */
 int at_stream_take_first(struct at_stream *s, const struct at_record *r);
 /* Client: may a RESPONSE of this shape come now? A rule. */

@@ -27,6 +27,7 @@ struct test_owner {
     struct at_list requests; /* when there is no on_request, or no on_stream */
     int others;
     int cancelled;
+    uint32_t max_message;          /* of the channels that it is given; 0: the default */
     uint64_t skew_ns;              /* added to the clock */
     struct at_service_open policy; /* of a client: what OPEN says of balancing */
 };
@@ -184,6 +185,7 @@ static inline int test_introduce_with(struct test_owner *client, uint64_t reques
                                                     .weight = client->policy.weight,
                                                     .replicas = client->policy.replicas,
                                                     .ready_ns = client->policy.ready_ns,
+                                                    .max_message = client->max_message,
                                                     .layout = layout},
                           (int[]){c.lifeline[0], c.bell[0], c.bell[1]});
     }
@@ -193,6 +195,7 @@ static inline int test_introduce_with(struct test_owner *client, uint64_t reques
                                                     .side = AT_SIDE_SERVER,
                                                     .peer_service = AT_LIT("order"),
                                                     .peer_instance = AT_LIT("order.1"),
+                                                    .max_message = server->max_message,
                                                     .layout = layout},
                           (int[]){c.lifeline[1], c.bell[1], c.bell[0]});
     }

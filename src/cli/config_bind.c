@@ -229,7 +229,9 @@ static void bind_size(struct binder *b, const struct value *v)
     } else if (bytes < v->key->min) {
         struct at_config_quoted room;
         struct at_config_error *e =
-            wrong_value(b, v, "4M is the least that a process can start in");
+            wrong_value(b, v,
+                        v->key->max == INT64_MAX ? "4M is the least that a process can start in"
+                                                 : "64K is the least that spares anything");
 
         if (at_bytes_to_u64(v->node->text, &bytes)) {
             at_config_hint(b->config->errors, e,
@@ -237,7 +239,10 @@ static void bind_size(struct binder *b, const struct value *v)
                            at_config_quote(v->node->text, &room));
         }
     } else if (bytes > v->key->max) {
-        wrong_value(b, v, "that is more than any machine has");
+        wrong_value(b, v,
+                    v->key->max == INT64_MAX
+                        ? "that is more than any machine has"
+                        : "64M is the most; what is longer goes as a stream of messages");
     } else {
         *(uint64_t *)v->field = bytes;
     }

@@ -247,6 +247,17 @@ static const struct at_config_key service_keys[] = {
      .type = AT_TYPE_TABLE,
      .table = &deploy_table,
      .doc = "Replicas and limits."},
+    {.name = "max_message",
+     .type = AT_TYPE_SIZE,
+     SERVICE(max_message),
+     .doc = "How long one message to or from the service may be: a request, a reply, a message of "
+            "a stream. A longer one ends its call with RESOURCE_EXHAUSTED. Each call under way can "
+            "cost so much memory at both ends. The gateway takes request bodies of up to 4M "
+            "whatever stands here.",
+     .more = "4M",
+     .example = "max_message: 16M",
+     .min = AT_PLAN_MESSAGE_MIN,
+     .max = AT_PLAN_MESSAGE_MAX},
     {.name = "ulimits",
      .type = AT_TYPE_TABLE,
      .table = &ulimits_table,

@@ -71,6 +71,7 @@ struct at_config_service {
     uint32_t replicas;
     struct at_config_weights weights;
     uint64_t memory_bytes;
+    uint64_t max_message;
     uint32_t cpu_milli;
     uint32_t pids;
     uint32_t nofile;

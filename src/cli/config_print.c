@@ -378,6 +378,9 @@ static void put_service(struct printer *p, const struct at_config *c,
     put_duration(p, "start_timeout", s->start_timeout_ns);
     put_signal(p, "stop_signal", s->stop_signal);
     put_duration(p, "stop_grace_period", s->stop_grace_ns);
+    if (s->max_message > 0) {
+        put_size(p, "max_message", s->max_message);
+    }
     put_deploy(p, s);
     open_map(p, "ulimits");
     put_number(p, "nofile", s->nofile);

@@ -168,6 +168,7 @@ static struct at_plan_service plan_of(const struct at_config_service *s)
         .stop_grace_ns = s->stop_grace_ns,
         .replicas = s->replicas,
         .memory_bytes = s->memory_bytes,
+        .max_message = (uint32_t)s->max_message,
         .cpu_milli = s->cpu_milli,
         .pids = s->pids,
         .nofile = s->nofile,

@@ -490,6 +490,7 @@ static const char full[] =
     "    restart: on-failure:5\n"
     "    stop_signal: 34\n"
     "    stop_grace_period: 1500ms\n"
+    "    max_message: 16M\n"
     "    deploy: {replicas: 0, resources: {limits: {cpus: 1.25, memory: 5000001, pids: 7}}}\n"
     "  stock: {command: /bin/true, deploy: {replicas: 3, weights: [3, 1]}}\n"
     "policies:\n"

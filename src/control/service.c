@@ -61,7 +61,8 @@ KIND_OF(at_service_open, AT_SERVICE_OPEN, 3,
     BYTES_AT(at_service_open, key, AT_CONTROL_KEY_MAX),
     U32_AT(at_service_open, weight),
     U32_AT(at_service_open, replicas),
-    U64_AT(at_service_open, ready_ns) OPEN_2);
+    U64_AT(at_service_open, ready_ns),
+    U32_AT(at_service_open, max_message) OPEN_2);
 
 KIND_OF(at_service_edge, AT_SERVICE_EDGE, 0,
     U64_AT(at_service_edge, request),

@@ -130,6 +130,7 @@ struct at_service_open {
     uint32_t weight;        /* of this instance; 0: 1 */
     uint32_t replicas;      /* instances that the plan has of the service; 0: not said */
     uint64_t ready_ns;      /* since when this one serves, CLOCK_MONOTONIC; 0: long ago */
+    uint32_t max_message;   /* bytes of one message on this channel, both ways; 0: the default */
 #if AT_CONTROL_VERSION >= 2
     uint64_t opened_ns;
 #endif

@@ -166,8 +166,9 @@ static int step_send(struct atoll_stream *s, struct at_streaming_op *op)
     }
     if (r == -EMSGSIZE) {
         return fail_in_step(s, ATOLL_RESOURCE_EXHAUSTED,
-                            "a message for %s has %zu bytes; one may have %d", s->method,
-                            op->bytes.len, AT_CALL_MESSAGE_MAX);
+                            "a message for %s has %zu bytes; one may have %u: raise max_message of "
+                            "the service in atoll.yaml (at most 64M), or send it in parts",
+                            s->method, op->bytes.len, at_stream_message_max(s->engine));
     }
     if (r == -ENOMEM) {
         return fail_in_step(s, ATOLL_RESOURCE_EXHAUSTED, "no memory to send a message for %s",

@@ -245,7 +245,9 @@ static const char *limits_rule(const struct at_plan *plan, const struct at_plan_
     }
     if (s->memory_bytes > INT64_MAX || s->cpu_milli > AT_PLAN_CPU_MILLI_MAX ||
         s->pids > AT_PLAN_PIDS_MAX || s->nofile < AT_PLAN_NOFILE_MIN ||
-        s->nofile > AT_PLAN_NOFILE_MAX) {
+        s->nofile > AT_PLAN_NOFILE_MAX ||
+        (s->max_message != 0 &&
+         (s->max_message < AT_PLAN_MESSAGE_MIN || s->max_message > AT_PLAN_MESSAGE_MAX))) {
         return "its limits are out of range";
     }
     return NULL;

@@ -24,6 +24,8 @@ enum {
     AT_PLAN_CPU_MILLI_MAX = 1 << 20,   /* a CPU quota that overflows the kernel's */
     AT_PLAN_PIDS_MAX = 1 << 22,        /* beyond the kernel's own pid ceiling */
     AT_PLAN_ADDRESS_MAX = 45,          /* longer than any numeric address */
+    AT_PLAN_MESSAGE_MIN = 65536,       /* a limit of messages that only refuses */
+    AT_PLAN_MESSAGE_MAX = 64 << 20,    /* one message that fills the memory of both ends */
     AT_PLAN_NOFILE_MIN = 16,           /* a service that cannot even start */
     AT_PLAN_NOFILE_MAX = 1 << 20,      /* beyond the kernel's own default ceiling */
     AT_PLAN_POLICIES_MAX = 4096,       /* policies that eat the supervisor's memory and time */

@@ -59,6 +59,7 @@ static const struct at_record_field service_fields[] = {
     SERVICE_U32(command_line),
     SERVICE_U32(command_col),
     SERVICE_LIST(weights, AT_RECORD_NUMBERS, AT_PLAN_REPLICAS_MAX, 0),
+    SERVICE_U32(max_message),
 };
 
 static const struct at_record_field listener_fields[] = {

@@ -132,6 +132,7 @@ struct at_plan_service {
     uint32_t command_line;                  /* where its `command` stands; 0: nowhere */
     uint32_t command_col;
     struct at_plan_numbers weights; /* of its first instances; others have 1 */
+    uint32_t max_message;           /* bytes of one message to or from it; 0: the default */
 };
 
 struct at_plan_listener {

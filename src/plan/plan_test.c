@@ -88,6 +88,7 @@ static void make(struct fixture *f)
     f->policies[1] = (struct at_plan_policy){
         .to = 3, .from = AT_PLAN_ANYBODY, .balance = AT_PLAN_P2C, .slow_start_ns = 9, .key = ""};
     f->weights[0] = 3;
+    f->services[3].max_message = 16 << 20;
     f->services[3].weights = (struct at_plan_numbers){f->weights, 1};
 }
 
@@ -122,6 +123,7 @@ TEST(what_was_packed_comes_back_and_packs_to_the_same_bytes)
     CHECK_INT(back.listeners[0].line, 9);
     CHECK_INT(back.listeners[0].col, 7);
     CHECK_INT(back.services[3].weights.at[0], 3);
+    CHECK_INT(back.services[3].max_message, 16 << 20);
     CHECK_STR(at_plan_policy_of(&back, 2, 3)->key, "cart.id");
     CHECK_INT(at_plan_policy_of(&back, 2, 3)->bound, 150);
     CHECK_INT(at_plan_policy_of(&back, 0, 3)->slow_start_ns, 9);
@@ -311,6 +313,8 @@ TEST(every_rule_refuses_what_breaks_it)
     refused((f.contracts[1] = "a.b", &f), "out of order");
     refused((f.plan.listener_count = 0, &f), "go together");
     refused((f.listeners[0].address = "localhost", &f), "numeric");
+    refused((f.services[3].max_message = AT_PLAN_MESSAGE_MIN - 1, &f), "limits are out of range");
+    refused((f.services[3].max_message = AT_PLAN_MESSAGE_MAX + 1, &f), "limits are out of range");
     refused((f.listeners[0].port = 65536, &f), "numeric");
     refused((f.listeners[0].services.count = 0, &f), "serves nothing");
     refused((f.served[0] = 0, &f), "services are none");

@@ -263,6 +263,7 @@ static bool tell_server(struct at_edges *edges, const struct channel *c,
 static bool tell_both(struct at_edges *edges, const struct channel *c, const struct joint *j,
                       uint32_t layout)
 {
+    uint32_t max_message = edges->plan->services[c->server->service].max_message;
     struct at_service_open to_server = {
         .channel = c->id,
         .side = AT_SIDE_SERVER,
@@ -271,6 +272,7 @@ static bool tell_both(struct at_edges *edges, const struct channel *c, const str
         .peer_instance = at_bytes_of(c->client->name),
         .peer_generation = c->client->generation,
         .layout = layout,
+        .max_message = max_message,
     };
     struct at_service_open to_client = {
         .channel = c->id,
@@ -280,6 +282,7 @@ static bool tell_both(struct at_edges *edges, const struct channel *c, const str
         .peer_instance = at_bytes_of(c->server->name),
         .peer_generation = c->server->generation,
         .layout = layout,
+        .max_message = max_message,
     };
     at_spread_tell(edges->plan, c->client->service, c->server, &to_client);
     int server_fds[] = {j->lifeline[1], j->bell[1], j->bell[0]};

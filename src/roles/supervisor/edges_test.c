@@ -230,6 +230,7 @@ TEST(the_caller_hears_how_its_calls_are_spread_and_what_each_instance_weighs)
     plan.policy_count = 2;
     services[STOCK].weights = (struct at_plan_numbers){weights, 1};
     services[STOCK].replicas = 2;
+    services[STOCK].max_message = 16 << 20;
     join(&s, &cart, "cart.1", CART, 1);
     join(&s, &operator, "operator", AT_EDGES_OPERATOR, 2);
     join(&s, &stock[0], "stock.1", STOCK, 3);
@@ -244,6 +245,8 @@ TEST(the_caller_hears_how_its_calls_are_spread_and_what_each_instance_weighs)
     CHECK_INT(open.slow_start_ns, 0);
     CHECK_INT(open.weight, 3);
     CHECK_INT(open.replicas, 2);
+    CHECK_INT(open.max_message, 16 << 20);
+    CHECK_INT(expect_open(&s, &stock[0]).max_message, 16 << 20); /* both ends hear the same */
     open = expect_open(&s, &cart);
     CHECK(holds(open.key, "cart.id"));
     CHECK_INT(open.weight, 1);
@@ -258,6 +261,7 @@ TEST(the_caller_hears_how_its_calls_are_spread_and_what_each_instance_weighs)
     leave(&s, &stock[0], "ended");
     leave(&s, &stock[1], "ended");
     plan.policy_count = 0;
+    services[STOCK].max_message = 0;
     finish(&s);
 }
 
