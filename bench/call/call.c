@@ -165,7 +165,7 @@ static int client(void *user)
     allocations = all_allocations(&c) - c.allocations;
     bench_meter_report("call", &c.meter);
     if (echo_counts_allocations()) {
-        printf(" allocations=%.4f", (double)allocations / (double)c.meter.calls);
+        printf(" allocations=%.9f", (double)allocations / (double)c.meter.calls);
     }
     printf("\n");
     free(payload);

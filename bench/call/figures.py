@@ -1,11 +1,12 @@
 """What `run` computes from trials; pure, see figures_test.py.
 
-A trial is a dict: setting, name, round, marked (its canary was off), canary (spin_ns, eventfd_ns,
-pingpong_ns), and what the program said (median_ns, p99_ns, cpu_ns, rate …).
+A trial is a dict: setting, name, round, marked (its canary was off), canary (waited_percent,
+spin_ns, eventfd_ns, pingpong_ns), and what the program said (median_ns, p99_ns, cpu_ns, rate …).
 """
 import re
 import statistics
 
+WAITED_OFF = 10  # percent of its time in which a canary did not get its CPU: a neighbour
 SPIN_OFF = 1.15  # a canary is off when it is this much slower than the best of this run
 EVENTFD_OFF = 1.35
 SAME_BIN = 1.5  # two ping-pongs nearer than this belong to the same state of the machine
@@ -18,8 +19,9 @@ def parse_line(line):
 
 
 def is_off(canary, best):
-    """Is the machine slower than it was at its best in this run?"""
-    return (canary["spin_ns"] > SPIN_OFF * best["spin_ns"]
+    """Is there a neighbour, or is the machine slower than it was at its best in this run?"""
+    return (canary["waited_percent"] > WAITED_OFF
+            or canary["spin_ns"] > SPIN_OFF * best["spin_ns"]
             or canary["eventfd_ns"] > EVENTFD_OFF * best["eventfd_ns"])
 
 
@@ -109,7 +111,10 @@ def together(found):
 def bar(name, value, unit, limit, at_least=False):
     """The line that bench/run collects. It knows no sign: less than nothing is nothing."""
     value = max(value, 0)
-    text = f"{value:.3f}" if value < 1 else f"{value:.2f}" if value < 100 else f"{value:.0f}"
+    digits = 0 if value >= 100 else 2 if value >= 1 else 3
+    while value > 0 and digits < 9 and float(f"{value:.{digits}f}") == 0:
+        digits += 1  # a little is not nothing
+    text = f"{value:.{digits}f}"
     good = float(text) >= limit if at_least else float(text) <= limit
     return f"bar {name} {text} {unit} {'>=' if at_least else ''}{limit:g} " \
            f"{'ok' if good else 'short'}"

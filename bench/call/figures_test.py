@@ -14,7 +14,7 @@ import figures  # noqa: E402
 import idle  # noqa: E402
 import table  # noqa: E402
 
-GOOD = {"spin_ns": 100, "eventfd_ns": 1000, "pingpong_ns": 200}
+GOOD = {"waited_percent": 0, "spin_ns": 100, "eventfd_ns": 1000, "pingpong_ns": 200}
 
 
 def trial(name, value, turn=0, marked=False, pingpong=200, setting="one"):
@@ -28,10 +28,11 @@ class Figures(unittest.TestCase):
                          {"median_ns": 12, "rate": 3.5})
         self.assertEqual(figures.parse_line("nothing here"), {})
 
-    def test_a_canary_is_off_when_either_is_slow(self):
-        self.assertFalse(figures.is_off({"spin_ns": 110, "eventfd_ns": 1300}, GOOD))
-        self.assertTrue(figures.is_off({"spin_ns": 120, "eventfd_ns": 1000}, GOOD))
-        self.assertTrue(figures.is_off({"spin_ns": 100, "eventfd_ns": 1400}, GOOD))
+    def test_a_canary_is_off_when_anything_is(self):
+        self.assertFalse(figures.is_off({**GOOD, "spin_ns": 110, "eventfd_ns": 1300}, GOOD))
+        self.assertTrue(figures.is_off({**GOOD, "spin_ns": 120}, GOOD))
+        self.assertTrue(figures.is_off({**GOOD, "eventfd_ns": 1400}, GOOD))
+        self.assertTrue(figures.is_off({**GOOD, "waited_percent": 30}, GOOD))
 
     def test_marked_trials_count_only_when_the_others_are_too_few(self):
         few = [trial("a", 5, marked=True)] + [trial("a", 9, i) for i in range(3)]
@@ -80,6 +81,7 @@ class Figures(unittest.TestCase):
                               (figures.bar("a", 30, "x", 30, at_least=True), "ok"),
                               (figures.bar("a", -12, "ns", 300), "ok"),
                               (figures.bar("a", 0, "count", 0), "ok"),
+                              (figures.bar("a", 0.00002, "count", 0), "short"),
                               (figures.bar("a", 0.25, "count", 0), "short")]:
             self.assertEqual(reader.match(line)[5], verdict, line)
 

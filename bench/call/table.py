@@ -14,7 +14,7 @@ COLUMNS = [("one", "one core p50", "One core, one outstanding, 64 B: median", 1e
            ("cpu", "CPU a call", "CPU time of all processes for such a call", 1e-3, "us"),
            ("two", "two cores p50", "Two cores, one outstanding, 64 B: median", 1e-3, "us"),
            ("two_p99", "two cores p99", "Two cores: 99th percentile", 1e-3, "us"),
-           ("pipelined", "64 in flight", "One core, 64 outstanding: calls a second", 1, "/s"),
+           ("pipelined", "64 in flight", "One core, 64 outstanding: calls a second (longer is better)", 1, "/s"),
            ("big", "1 MiB echo", "One core, 1 MiB there and back: median", 1e-3, "us")]
 OURS = "#0b7a5c"
 RAW = "#9aa7b1"
@@ -90,7 +90,7 @@ def panel(found, column, x, y, width):
         at = left + bar_width * (power - low) / (high - low)
         parts.append(f'<line x1="{at:.1f}" x2="{at:.1f}" y1="{y + 22}" y2="{bottom}" '
                      f'stroke="#ddd"/><text x="{at:.1f}" y="{bottom + 12}" font-size="10" '
-                     f'text-anchor="middle" fill="#666">{10.0 ** power:g}</text>')
+                     f'text-anchor="middle" fill="#666">{short(10.0 ** power)}</text>')
     for i, (name, label, value) in enumerate(them):
         top = y + 24 + i * step
         weight = ' font-weight="bold"' if name == "call" else ""
@@ -115,5 +115,5 @@ def svg(found, about):
     return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{y}" '
             f'font-family="sans-serif" font-size="12"><rect width="{width}" height="{y}" '
             f'fill="#fff"/><text x="20" y="24" font-size="17">A call on one host (logarithmic; '
-            f'shorter is better, but for calls a second)</text><text x="20" y="42" '
+            f'shorter is better where not said)</text><text x="20" y="42" '
             f'font-size="11" fill="#666">{escape(about)}</text>{"".join(parts)}</svg>\n')

@@ -2,7 +2,6 @@
 import concurrent.futures
 import signal
 import subprocess
-import sys
 import time
 
 import figures
@@ -45,17 +44,17 @@ def said(argv, seconds, env=None):
 class Trials:
     """All trials of a run, and what the canaries said."""
 
-    def __init__(self, canary, hog, cpus, progress=sys.stdout):
+    def __init__(self, canary, hog, cpus, tries=CANARY_TRIES):
         self.trials = []
         self.failures = {}
         self.canary_program = canary
         self.hog_program = hog
         self.cpus = cpus
         self.best = {}
-        self.progress = progress
+        self.tries = tries
 
     def say(self, text):
-        print(text, file=self.progress, flush=True)
+        print(text, flush=True)
 
     def sing(self):
         found = said([self.canary_program, str(self.cpus[0]), str(self.cpus[-1])], GRACE_SECONDS)
@@ -65,7 +64,7 @@ class Trials:
 
     def canary(self):
         """(canary, marked): waits a little for a better moment, and says when there was none."""
-        for attempt in range(CANARY_TRIES):
+        for attempt in range(self.tries):
             found = self.sing()
             if not figures.is_off(found, self.best):
                 return found, False
