@@ -161,6 +161,6 @@ void at_cli_finish(struct at_cli *cli, int code);
 /* The verbs. Each lives in verb_NAME.c; its row stands in verbs.c. */
 at_cli_verb_fn at_verb_init, at_verb_up, at_verb_down, at_verb_ps, at_verb_logs, at_verb_status,
     at_verb_call, at_verb_bench, at_verb_config, at_verb_schema, at_verb_doctor, at_verb_version,
-    at_verb_help, at_verb_completion, at_verb_proto, at_verb_openapi;
+    at_verb_help, at_verb_completion, at_verb_proto, at_verb_openapi, at_verb_locks;
 
 #endif

@@ -81,6 +81,11 @@ static const struct at_cli_example ps_examples[] = {
     {.command = "atoll ps cart -o json | jq '.[0].pid'", .what = "the process of cart's first instance"},
     END_EXAMPLES,
 };
+static const struct at_cli_example locks_examples[] = {
+    {.command = "atoll locks", .what = "everything that is held or waited for"},
+    {.command = "atoll locks checkout -o json | jq '.[0].instance'", .what = "who holds checkout"},
+    END_EXAMPLES,
+};
 static const struct at_cli_option status_options[] = {
     {.name = "lines", .letter = 'n', .value = "N", .what = "Show this many log lines of a service (10)."},
     END_OPTIONS,
@@ -284,6 +289,13 @@ static const struct at_cli_verb verbs[] = {
               "is one of down, waiting, starting, ready, stopping, backing off, failed; kind is service or "
               "role. When the system is not running, -o json prints [] and the exit code is 3.",
      .options = ps_options, .examples = ps_examples, .exits = running_exits},
+    {.name = "locks", .usage = "[LOCK...]", .run = at_verb_locks, .words_max = ANY_WORDS,
+     .summary = "show who holds and who waits for locks",
+     .about = "One row for each owner of a lock or semaphore of the running system, and behind it, in the order in "
+              "which they will get it, for those that wait. In JSON the fields are: lock, state (held, shared or "
+              "waits), instance, for_ns, permits, permits_max, token (null: it waits), owner_died (an owner did not "
+              "give the lock back, and nobody has said yet that it is repaired). A lock that nobody uses has no row.",
+     .options = no_options, .examples = locks_examples, .exits = running_exits},
     {.name = "logs", .usage = "[SERVICE|INSTANCE...]", .run = at_verb_logs, .words_max = ANY_WORDS, .words = AT_WORDS_SERVICES,
      .summary = "show what the services wrote, all instances merged",
      .about = "Shows stdout and stderr of the services in the order of time, also of those which no longer run: "
