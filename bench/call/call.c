@@ -38,6 +38,7 @@ static int server(void *user)
 {
     const struct bench *bench = user;
 
+    bench_name("server");
     bench_bound_child(bench->plan.ms);
     bench_pin(bench->plan.cpu_server);
     return echo_serve(bench->shared);

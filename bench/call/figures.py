@@ -70,10 +70,10 @@ def median_ratio(trials, setting, one, other, key):
 
 
 def bins(values, same=SAME_BIN):
-    """Groups values so that neighbours within a group are nearer than a factor: [[…], …]."""
+    """Groups values so that all of a group are within a factor of its smallest: [[…], …]."""
     groups = []
     for value in sorted(values):
-        if groups and value <= groups[-1][-1] * same:
+        if groups and value <= groups[-1][0] * same:
             groups[-1].append(value)
         else:
             groups.append([value])

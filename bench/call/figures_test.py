@@ -61,6 +61,9 @@ class Figures(unittest.TestCase):
         self.assertEqual(figures.bins([500, 110, 100, 520]), [[100, 110], [500, 520]])
         self.assertEqual(figures.bins([]), [])
 
+    def test_a_bin_does_not_creep_from_one_state_to_the_other(self):
+        self.assertEqual(figures.bins([100, 140, 190, 260]), [[100, 140], [190, 260]])
+
     def test_a_difference_is_never_taken_across_two_states_of_the_machine(self):
         # Ours met the fast state once only; its best there must not meet the cell's slow state.
         trials = [trial("a", 700, 0, pingpong=500), trial("b", 500, 0, pingpong=510),

@@ -74,6 +74,12 @@ static inline void bench_pin(int cpu)
     }
 }
 
+/* What `perf report --sort comm` shows. */
+static inline void bench_name(const char *name)
+{
+    (void)prctl(PR_SET_NAME, name);
+}
+
 /* Nobody waits for ever: the process ends by itself some time after the trial should have. */
 static inline void bench_bound(uint64_t ms)
 {

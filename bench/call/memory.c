@@ -103,6 +103,7 @@ static int server(void *user)
 {
     struct part *part = user;
 
+    bench_name("server");
     bench_bound_child(SETUP_MS);
     return echo_serve(part->stage->shared);
 }

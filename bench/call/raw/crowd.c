@@ -66,6 +66,7 @@ static int serve(const struct raw *raw)
     char message[MESSAGE_MAX];
     int epoll = epoll_create1(EPOLL_CLOEXEC);
 
+    bench_name("server");
     bench_bound_child(raw->plan->trial.ms + CROWD_SETUP_MS);
     bench_pin(raw->plan->trial.cpu_server);
     for (size_t i = 0; i < raw->plan->clients; i++) {
