@@ -2,7 +2,7 @@
  * A unary call, all of it, one or more outstanding. With more than one, the client's one thread
  * starts them with atoll_invoke_async() and runs what is done in atoll_poll().
  *
- *   call BYTES CPU-CLIENT CPU-SERVER MILLISECONDS [FLIGHT]
+ *   call BYTES CPU-CLIENT CPU-SERVER MILLISECONDS [FLIGHT [pooled]]
  *
  * With count.so preloaded, the line also has allocations=, of both processes and per call.
  */
@@ -16,6 +16,7 @@ struct bench {
     struct bench_plan plan;
     struct echo_shared *shared;
     pid_t server;
+    bool pooled;
 };
 
 struct client {
@@ -41,7 +42,7 @@ static int server(void *user)
     bench_name("server");
     bench_bound_child(bench->plan.ms);
     bench_pin(bench->plan.cpu_server);
-    return echo_serve(bench->shared);
+    return echo_serve(bench->shared, bench->pooled);
 }
 
 static uint64_t all_allocations(const struct client *c)
@@ -190,6 +191,7 @@ int main(int argc, char **argv)
         tiny_add(t, "asker", "asker.1", &client_fd) < 0) {
         return 1;
     }
+    bench.pooled = argc > 6 && strcmp(argv[6], "pooled") == 0;
     bench_bound(bench.plan.ms);
     bench.server = tiny_spawn(server_fd, server, &bench);
     client_pid = tiny_spawn(client_fd, client, &bench);

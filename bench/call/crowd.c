@@ -32,7 +32,7 @@ static int server(void *user)
     bench_name("server");
     bench_bound_child(stage->plan.trial.ms + CROWD_SETUP_MS);
     bench_pin(stage->plan.trial.cpu_server);
-    return echo_serve(stage->shared);
+    return echo_serve(stage->shared, false);
 }
 
 static bool ask(void *user)

@@ -46,10 +46,14 @@ static int echo(struct atoll_call *call, const struct bench_echo_v1_EchoRequest 
     return ATOLL_OK;
 }
 
-int echo_serve(struct echo_shared *shared)
+int echo_serve(struct echo_shared *shared, bool pooled)
 {
+    struct bench_echo_v1_EchoService handlers = {.echo = echo};
+    struct atoll_service service = bench_echo_v1_EchoService_with(&handlers);
+    struct atoll_serve_options options = {.size = sizeof(options), .pooled = pooled};
+
     server_shared = shared;
-    return bench_echo_v1_EchoService_serve(&(struct bench_echo_v1_EchoService){.echo = echo});
+    return atoll_serve(&service, 1, &options);
 }
 
 bool echo_caller_init(struct echo_caller *c, const char *payload, size_t bytes)

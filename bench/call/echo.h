@@ -20,8 +20,8 @@ struct echo_shared {
 
 /* MAP_SHARED, so before any fork. NULL: out of memory. */
 struct echo_shared *echo_share(void);
-/* Serves until it is asked to stop; main's exit code. */
-int echo_serve(struct echo_shared *shared);
+/* Serves until it is asked to stop; main's exit code. Pooled: every handler in another thread. */
+int echo_serve(struct echo_shared *shared, bool pooled);
 
 /* A caller with one context. The payload is shared by all calls of it. */
 struct echo_caller {

@@ -5,5 +5,5 @@ int main(void)
 {
     struct echo_shared *shared = echo_share();
 
-    return shared == NULL ? 1 : echo_serve(shared);
+    return shared == NULL ? 1 : echo_serve(shared, false);
 }

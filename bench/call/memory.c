@@ -105,7 +105,7 @@ static int server(void *user)
 
     bench_name("server");
     bench_bound_child(SETUP_MS);
-    return echo_serve(part->stage->shared);
+    return echo_serve(part->stage->shared, false);
 }
 
 static void sleep_until_killed(void)
