@@ -565,6 +565,10 @@ void at_server_cancel(struct at_link *l, uint32_t call_id)
     struct at_engine *e = l->engine;
     struct at_incoming *in = incoming_of(l, call_id);
 
+    if (in != NULL && in->stream != NULL && in->stream->end_wanted) {
+        at_stream_cut(in->stream);
+        return;
+    }
     if (in == NULL || in->answered) {
         return; /* it crossed our answer */
     }

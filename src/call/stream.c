@@ -194,6 +194,16 @@ void at_stream_cancelled(struct at_stream *s)
     stop_sending(s);
 }
 
+static void push(struct at_stream *s);
+
+void at_stream_cut(struct at_stream *s)
+{
+    if (s->writing != AT_WRITING_RESPONSE) {
+        stop_sending(s);
+        push(s);
+    }
+}
+
 void at_stream_free(struct at_engine *e, struct at_stream *s)
 {
     if (s->freed != NULL) {

@@ -78,6 +78,9 @@ static int begin_message(struct at_stream *s, uint32_t len)
     struct at_writer w;
 
     if (b == NULL || b->cap - b->filled < AT_STREAM_FRAME + len) {
+        if (b != NULL && b->filled == 0) {
+            free_block(b); /* kept for a small one: the first block is the one that is read */
+        }
         if (new_block(s, AT_STREAM_FRAME + len) < 0) {
             return -ENOMEM;
         }

@@ -74,6 +74,9 @@ void at_stream_detach(struct at_stream *s);
 void at_stream_retire(struct at_stream *s);
 /* Server: the client has lost interest, and the link is still there for the RESPONSE. */
 void at_stream_cancelled(struct at_stream *s);
+/* Server: the same, of a stream that was ended: what was to go before the end does not any more, for
+ * which there would be no more credit. s may be gone. */
+void at_stream_cut(struct at_stream *s);
 /* Server: frees the stream of an incoming. */
 void at_stream_free(struct at_engine *e, struct at_stream *s);
 void at_stream_tell(struct at_stream *s, uint8_t news);
