@@ -1,6 +1,6 @@
 /*
  * The plan: any bytes are refused or give a plan that obeys every rule, packs, and comes back the
- * same. A truncated plan is refused. The gateway's slice likewise.
+ * same. A truncated plan is refused. The gateway's slice and the keeper's likewise.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "plan/gateway.h"
+#include "plan/locks.h"
 #include "plan/plan.h"
 
 enum { HEAD_BYTES = 12, CONTRACTS_BYTES = 4096 };
@@ -32,6 +33,19 @@ static void slice_comes_back(const struct at_plan *plan)
     at_text_deinit(&once);
 }
 
+static void locks_come_back(const struct at_plan *plan)
+{
+    struct at_text once = {0};
+    struct at_locks_config slice;
+
+    if (at_locks_config_pack(plan, 1, &once) == 0) {
+        expect(at_locks_config_unpack(at_text_bytes(&once), &slice, NULL) == 0);
+        expect(slice.lock_count == plan->lock_count);
+        at_locks_config_deinit(&slice);
+    }
+    at_text_deinit(&once);
+}
+
 static void plan_comes_back(struct at_bytes in)
 {
     struct at_plan plan;
@@ -50,6 +64,7 @@ static void plan_comes_back(struct at_bytes in)
     expect(at_plan_pack(&again, &twice) == 0);
     expect(at_bytes_equal(at_text_bytes(&once), at_text_bytes(&twice)));
     slice_comes_back(&plan);
+    locks_come_back(&plan);
     at_plan_deinit(&again);
     expect(at_plan_unpack(at_bytes_before(in, in.len - 1), CONTRACTS_BYTES, &again, NULL) != 0);
     at_plan_deinit(&plan);

@@ -484,7 +484,7 @@ static const char full[] =
     "  cart:\n"
     "    command: [/bin/true, \"$$HOME\", \"#\", \"no\", \"1.5\", \"\", \"a: b\", "
     "\"\\u0085\\u00e4\\e\"]\n"
-    "    uses: [stock]\n"
+    "    uses: [stock, \"lock:cart-*\", lock:checkout]\n"
     "    depends_on: {stock: {condition: service_healthy}}\n"
     "    environment: {A_B: x, Q: \"a\\\"b\\\\\\n$$\", <<: {M: m}, true: y}\n"
     "    restart: on-failure:5\n"
@@ -497,7 +497,8 @@ static const char full[] =
     "  defaults: {slow-start: 5s}\n"
     "  \"cart -> stock\": {balance: {hash: cart.id, bound: 150%}}\n"
     "  stock: {balance: p2c, slow-start: 0s}\n"
-    "gateway: {listen: [{address: \"[::1]:0\", services: [cart]}]}\n";
+    "gateway: {listen: [{address: \"[::1]:0\", services: [cart]}]}\n"
+    "locks: {checkout: {}, \"cart-*\": {lease: 1500ms}, printer: {permits: 3}}\n";
 
 static struct at_text packed(const struct project *p)
 {
@@ -542,6 +543,35 @@ TEST(a_policy_is_taken_from_the_edge_else_the_service_else_the_defaults_key_by_k
     CHECK(edge->balance == AT_PLAN_ROUND_ROBIN && edge->from == AT_PLAN_ANYBODY);
     CHECK_INT(plan->services[2].weights.count, 1);
     CHECK_INT(plan->services[2].weights.at[0], 2);
+    end_project(&p);
+}
+
+TEST(locks_bring_a_keeper_and_only_locks_do)
+{
+    struct project p;
+    const struct at_plan *plan;
+
+    new_project(&p);
+    ck_assert_msg(
+        load_text(&p, "locks: {\"cart-*\": {lease: 2s}, printer: {permits: 3}, x-mine: 1}\n"
+                      "services:\n"
+                      "  a: {command: /bin/true, uses: [lock:printer]}\n"
+                      "  b: {command: /bin/true, uses: [lock:printer, \"lock:cart-*\"]}\n"
+                      "  c: {command: /bin/true, uses: [lock:printer], profiles: [x]}\n") == 0,
+        "%s", all_errors(&p));
+    plan = at_config_plan_view(p.config);
+    CHECK(at_plan_role(plan, AT_PLAN_KEEPER) >= 0);
+    CHECK_INT(plan->lock_count, 2);
+    CHECK_STR(plan->locks[0].name, "cart-*");
+    CHECK(plan->locks[0].lease_ns == SECONDS(2) && plan->locks[0].permits == 0);
+    CHECK_INT(plan->locks[1].permits, 3);
+    CHECK_INT(plan->locks[1].services.count, 2);
+    CHECK(at_plan_uses_locks(plan, 0) && at_plan_uses_locks(plan, 1));
+    CHECK_INT(plan->services[0].uses.count, 0);
+    end_project(&p);
+    new_project(&p);
+    CHECK_INT(load_text(&p, "services: {a: {command: /bin/true}}\nlocks: {}\n"), 0);
+    CHECK_INT(at_plan_role(at_config_plan_view(p.config), AT_PLAN_KEEPER), -1);
     end_project(&p);
 }
 

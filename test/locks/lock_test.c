@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -475,6 +476,46 @@ TEST(a_fork_has_none_of_its_parents_locks)
     CHECK_INT(waitpid(child, &status, 0), child);
     CHECK_INT(status, 0);
     CHECK_INT(atoll_unlock(l.stage.call, &lock), ATOLL_OK);
+    end_locking(&l);
+}
+
+/* With AT_LOCK_COST=1: what an uncontended lock and unlock cost beside two calls. All on one core,
+ * interleaved, the least of twelve. */
+TEST(a_lock_and_its_unlock_cost_about_two_calls)
+{
+    enum { PAIRS = 3000, ROUNDS = 12 };
+    struct locking l;
+    struct atoll_lock lock;
+    struct test_call_v1_Reply out;
+    uint64_t least[2] = {UINT64_MAX, UINT64_MAX};
+    cpu_set_t one;
+
+    if (getenv("AT_LOCK_COST") == NULL) {
+        return;
+    }
+    CPU_ZERO(&one);
+    CPU_SET(0, &one);
+    CHECK_INT(sched_setaffinity(0, sizeof(one), &one), 0);
+    begin_locking(&l);
+    add_server(&l.stage, "alpha", NULL);
+    for (int round = 0; round < 2 * ROUNDS; round++) {
+        uint64_t begun = at_now_ns();
+
+        for (int i = 0; i < PAIRS; i++) {
+            atoll_call_reset(l.stage.call);
+            if (round % 2 == 0) {
+                CHECK_INT(atoll_lock(l.stage.call, "one", &lock), ATOLL_OK);
+                CHECK_INT(atoll_unlock(l.stage.call, &lock), ATOLL_OK);
+            } else {
+                CHECK_INT(echo(l.stage.call, "x", &out), ATOLL_OK);
+                CHECK_INT(echo(l.stage.call, "x", &out), ATOLL_OK);
+            }
+        }
+        begun = (at_now_ns() - begun) / PAIRS;
+        least[round % 2] = begun < least[round % 2] ? begun : least[round % 2];
+    }
+    fprintf(stderr, "lock and unlock %llu ns, two calls %llu ns\n", (unsigned long long)least[0],
+            (unsigned long long)least[1]);
     end_locking(&l);
 }
 

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/socket.h"
+#include "control/locks.h"
 #include "control/message.h"
 #include "control/service.h"
 #include "plan/plan.h"
@@ -283,6 +284,40 @@ TEST(two_contracts_of_one_service_are_two_wants_but_the_same_want_twice_is_one)
     expect_silence(&s, &cart);
     leave(&s, &stock, "x");
     leave(&s, &cart, "x");
+    finish(&s);
+}
+
+TEST(the_keeper_is_for_those_whose_uses_name_a_lock)
+{
+    static struct at_plan_service keeper = {.name = "keeper", .kind = AT_PLAN_KEEPER};
+    static uint32_t users[] = {STOCK};
+    static struct at_plan_lock lock = {.name = "one", .services = {users, 1}};
+    struct at_plan_service plain = services[PLAIN];
+    struct scene s;
+    struct end cart;
+    struct end stock;
+    struct end keepers;
+
+    begin(&s);
+    join(&s, &cart, "cart.1", CART, 1);
+    CHECK_INT(want(&s, &cart, 1, "", AT_LOCKS_CONTRACT, ""), 0);
+    CHECK(holds(expect_edge(&s, &cart, AT_EDGE_UNKNOWN).reason, "declares no locks: add"));
+    services[PLAIN] = keeper;
+    plan.locks = &lock;
+    plan.lock_count = 1;
+    join(&s, &stock, "stock.1", STOCK, 2);
+    join(&s, &keepers, "keeper.1", PLAIN, 3);
+    at_edges_ready(&s.edges, &keepers.party);
+    CHECK_INT(want(&s, &cart, 2, "", AT_LOCKS_CONTRACT, ""), 0);
+    CHECK(holds(expect_edge(&s, &cart, AT_EDGE_DENIED).reason,
+                "add \"lock:NAME\" to `uses` of service cart (atoll.yaml:5)"));
+    CHECK_INT(want(&s, &stock, 1, "", AT_LOCKS_CONTRACT, ""), 0);
+    CHECK_INT((long)expect_open(&s, &stock).request, 1);
+    leave(&s, &keepers, "x");
+    leave(&s, &stock, "x");
+    leave(&s, &cart, "x");
+    services[PLAIN] = plain;
+    plan.lock_count = 0;
     finish(&s);
 }
 
