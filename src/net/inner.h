@@ -24,9 +24,9 @@ struct at_net {
 
 /* False: the budget and what is spared for refusals are used up. */
 bool at_net_may_grow(const struct at_net *net, size_t n);
-/* Frees what at_stream_close() left behind. */
+/* Frees what at_conn_close() left behind. */
 void at_net_bury(struct at_net *net);
-/* Closes what at_stream_finish() left to us. */
+/* Closes what at_conn_finish() left to us. */
 void at_net_drop_finishing(struct at_net *net);
 
 #endif

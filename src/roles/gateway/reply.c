@@ -85,7 +85,7 @@ static void conclude(struct at_session *s)
     s->bytes_in = 0;
     s->over = s->over || !s->keep_alive;
     at_session_drop_kept(s);
-    at_stream_set_deadline(s->stream, at_loop_now_ns(s->door->loop) + AT_GATEWAY_IDLE_NS);
+    at_conn_set_deadline(s->stream, at_loop_now_ns(s->door->loop) + AT_GATEWAY_IDLE_NS);
 }
 
 void at_session_reply(struct at_session *s, const struct at_reply *r)
@@ -123,7 +123,7 @@ void at_session_reply(struct at_session *s, const struct at_reply *r)
             (struct at_http1_field){AT_LIT("Retry-After"), at_bytes_over(retry, (size_t)n)};
     }
     room = at_http1_response_room(&head) + body_room(r->body, chunked);
-    at = at_stream_room(s->stream, room);
+    at = at_conn_room(s->stream, room);
     w = at_writer_over(at, room);
     s->keep_alive = s->keep_alive && !s->door->draining;
     head.keep_alive = s->keep_alive;
@@ -139,7 +139,7 @@ void at_session_reply(struct at_session *s, const struct at_reply *r)
     if (!s->is_head) {
         write_body(&w, r->body, chunked);
     }
-    at_stream_wrote(s->stream, w.len);
+    at_conn_wrote(s->stream, w.len);
     log_request(s, r, w.len);
     conclude(s);
 }

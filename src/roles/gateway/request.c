@@ -402,7 +402,7 @@ static void start_call(struct at_session *s, const struct at_http1_request *r,
     call.deadline_ns = s->began_ns + timeout_ns;
     memcpy(call.trace_id, s->trace.trace_id, sizeof(call.trace_id));
     s->phase = AT_SESSION_CALLING;
-    at_stream_set_deadline(s->stream, 0);
+    at_conn_set_deadline(s->stream, 0);
     result = at_call_start(door->calls, &call, on_done, s, &s->call);
     if (result < 0) {
         s->call = NULL;

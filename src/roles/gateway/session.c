@@ -49,9 +49,9 @@ static void destroy(struct at_session *s)
 
     at_list_remove(&s->link);
     if (s->gone) {
-        (void)at_stream_close(s->stream);
+        (void)at_conn_close(s->stream);
     } else {
-        (void)at_stream_finish(s->stream);
+        (void)at_conn_finish(s->stream);
     }
     at_session_drop_kept(s);
     free(s);
@@ -144,13 +144,13 @@ static void await_body(struct at_session *s, struct at_bytes head)
     }
     at_http1_body_init(&s->reader, r, AT_HTTP1_BODY_BYTES);
     s->phase = AT_SESSION_BODY;
-    at_stream_set_deadline(s->stream, at_loop_now_ns(s->door->loop) + AT_GATEWAY_BODY_NS);
+    at_conn_set_deadline(s->stream, at_loop_now_ns(s->door->loop) + AT_GATEWAY_BODY_NS);
     if (r->expect_continue) {
-        uint8_t *room = at_stream_room(s->stream, sizeof(go_on) - 1);
+        uint8_t *room = at_conn_room(s->stream, sizeof(go_on) - 1);
 
         if (room != NULL) {
             memcpy(room, go_on, sizeof(go_on) - 1);
-            at_stream_wrote(s->stream, sizeof(go_on) - 1);
+            at_conn_wrote(s->stream, sizeof(go_on) - 1);
         }
     }
 }
@@ -165,7 +165,7 @@ static size_t take_head(struct at_session *s, struct at_bytes in)
 
     if (s->phase == AT_SESSION_IDLE) {
         s->phase = AT_SESSION_HEAD;
-        at_stream_set_deadline(s->stream, at_loop_now_ns(s->door->loop) + AT_GATEWAY_HEAD_NS);
+        at_conn_set_deadline(s->stream, at_loop_now_ns(s->door->loop) + AT_GATEWAY_HEAD_NS);
     }
     result = at_http1_scan(&s->scan, in, &head_len);
     if (result == AT_HTTP1_MORE) {
@@ -257,7 +257,7 @@ static size_t on_input(void *user, struct at_bytes in)
         struct at_bytes rest = at_bytes_over(in.at + used, in.len - used);
         size_t n;
 
-        if (at_stream_pending(s->stream) > AT_GATEWAY_OUT_PAUSE_BYTES) {
+        if (at_conn_pending(s->stream) > AT_GATEWAY_OUT_PAUSE_BYTES) {
             s->paused = true;
             break;
         }
@@ -267,7 +267,7 @@ static size_t on_input(void *user, struct at_bytes in)
         }
         used += n;
     }
-    if (!s->over && !s->paused && s->phase != AT_SESSION_CALLING && at_stream_saw_eof(s->stream)) {
+    if (!s->over && !s->paused && s->phase != AT_SESSION_CALLING && at_conn_saw_eof(s->stream)) {
         cut_short(s);
     }
     at_session_let_go(s);
@@ -282,8 +282,7 @@ static void on_eof(void *user)
     if (s->phase == AT_SESSION_CALLING) {
         /* It may have closed only its sending side and wait for the answer, or be gone altogether:
          * that cannot be told apart, so the call goes on, but not for long. */
-        at_stream_set_deadline(s->stream,
-                               at_loop_now_ns(s->door->loop) + AT_GATEWAY_HALF_CLOSED_NS);
+        at_conn_set_deadline(s->stream, at_loop_now_ns(s->door->loop) + AT_GATEWAY_HALF_CLOSED_NS);
     } else if (!s->paused) {
         cut_short(s);
     }
@@ -297,8 +296,8 @@ static void on_drained(void *user)
     if (s->paused) {
         at_session_hold(s);
         s->paused = false;
-        at_stream_resume(s->stream);
-        if (!s->over && s->phase == AT_SESSION_IDLE && at_stream_saw_eof(s->stream)) {
+        at_conn_resume(s->stream);
+        if (!s->over && s->phase == AT_SESSION_IDLE && at_conn_saw_eof(s->stream)) {
             s->over = true;
         }
         at_session_let_go(s);
@@ -324,8 +323,8 @@ static void on_deadline(void *user)
     case AT_SESSION_CALLING: abandon(s); break;
     case AT_SESSION_IDLE:
     default:
-        if (at_stream_pending(s->stream) > 0) { /* still reading an answer, and not too slowly */
-            at_stream_set_deadline(s->stream, at_loop_now_ns(s->door->loop) + AT_GATEWAY_IDLE_NS);
+        if (at_conn_pending(s->stream) > 0) { /* still reading an answer, and not too slowly */
+            at_conn_set_deadline(s->stream, at_loop_now_ns(s->door->loop) + AT_GATEWAY_IDLE_NS);
         } else {
             s->over = true;
         }
@@ -344,21 +343,21 @@ static void on_gone(void *user, int error)
     at_session_let_go(s);
 }
 
-static const struct at_stream_ops ops = {.on_input = on_input,
-                                         .on_eof = on_eof,
-                                         .on_drained = on_drained,
-                                         .on_deadline = on_deadline,
-                                         .on_gone = on_gone};
+static const struct at_conn_ops ops = {.on_input = on_input,
+                                       .on_eof = on_eof,
+                                       .on_drained = on_drained,
+                                       .on_deadline = on_deadline,
+                                       .on_gone = on_gone};
 
 void at_session_go_on(struct at_session *s)
 {
     if (!s->over) {
-        at_stream_flush(s->stream);
+        at_conn_flush(s->stream);
     }
     if (!s->over) {
-        at_stream_resume(s->stream); /* what was pipelined meanwhile */
+        at_conn_resume(s->stream); /* what was pipelined meanwhile */
     }
-    if (!s->over && s->phase == AT_SESSION_IDLE && !s->paused && at_stream_saw_eof(s->stream)) {
+    if (!s->over && s->phase == AT_SESSION_IDLE && !s->paused && at_conn_saw_eof(s->stream)) {
         s->over = true;
     }
 }
@@ -401,13 +400,13 @@ void at_session_open(struct at_door_listener *listener, int fd)
     s->client_len = client_text(fd, s->client);
     at_text_init(&s->head);
     at_text_init(&s->body);
-    if (at_stream_new(s->door->net, fd, &ops, s, &s->stream) < 0) {
+    if (at_conn_new(s->door->net, fd, &ops, s, &s->stream) < 0) {
         at_close(&fd);
         free(s);
         return;
     }
     at_list_append(&s->door->sessions, &s->link);
-    at_stream_set_deadline(s->stream, at_loop_now_ns(s->door->loop) + AT_GATEWAY_HEAD_NS);
+    at_conn_set_deadline(s->stream, at_loop_now_ns(s->door->loop) + AT_GATEWAY_HEAD_NS);
 }
 
 void at_session_drain_all(struct at_door *door)

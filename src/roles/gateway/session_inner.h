@@ -16,7 +16,7 @@ struct at_session {
     struct at_list link; /* in door->sessions */
     struct at_door *door;
     struct at_door_listener *listener;
-    struct at_stream *stream; /* NULL: the connection is gone */
+    struct at_conn *stream; /* NULL: the connection is gone */
     unsigned holds;           /* callers further up that still look at this struct */
     bool over;                /* ends when nobody holds it */
     bool gone;                /* the client will not hear an answer */

@@ -19,7 +19,7 @@ struct fixture {
     struct at_env env;
     struct at_loop *loop;
     struct at_net *net;
-    struct at_stream *stream;
+    struct at_conn *stream;
     int peer;
     char got[131072];
     size_t got_len;
@@ -71,11 +71,11 @@ static void on_gone(void *user, int error)
     f->stream = NULL;
 }
 
-static const struct at_stream_ops ops = {.on_input = on_input,
-                                         .on_eof = on_eof,
-                                         .on_drained = on_drained,
-                                         .on_deadline = on_deadline,
-                                         .on_gone = on_gone};
+static const struct at_conn_ops ops = {.on_input = on_input,
+                                       .on_eof = on_eof,
+                                       .on_drained = on_drained,
+                                       .on_deadline = on_deadline,
+                                       .on_gone = on_gone};
 
 static struct at_env_ops fake_ops;
 
@@ -92,13 +92,13 @@ static struct fixture *set_up(void)
     f->peer = pair[1];
     CHECK_INT(at_loop_new(&f->env, &f->loop), 0);
     CHECK_INT(at_net_new(f->loop, 10, &f->net), 0);
-    CHECK_INT(at_stream_new(f->net, pair[0], &ops, f, &f->stream), 0);
+    CHECK_INT(at_conn_new(f->net, pair[0], &ops, f, &f->stream), 0);
     return f;
 }
 
 static void tear_down(struct fixture *f)
 {
-    (void)at_stream_close(f->stream);
+    (void)at_conn_close(f->stream);
     (void)at_net_free(f->net);
     (void)at_loop_free(f->loop);
     at_close(&f->peer);
@@ -120,11 +120,11 @@ static void send_str(struct fixture *f, const char *s)
 
 static void put(struct fixture *f, const void *at, size_t n)
 {
-    uint8_t *room = at_stream_room(f->stream, n);
+    uint8_t *room = at_conn_room(f->stream, n);
 
     CHECK(room != NULL);
     memcpy(room, at, n);
-    at_stream_wrote(f->stream, n);
+    at_conn_wrote(f->stream, n);
 }
 
 TEST(input_reaches_its_owner)
@@ -144,7 +144,7 @@ TEST(what_the_owner_leaves_comes_again_with_what_follows)
     send_str(f, "abc");
     send_str(f, "def");
     f->take_max = SIZE_MAX;
-    at_stream_resume(f->stream);
+    at_conn_resume(f->stream);
     CHECK_BYTES(at_bytes_over(f->got, f->got_len), "abcdef");
     tear_down(f);
 }
@@ -164,7 +164,7 @@ TEST(a_stream_stops_reading_when_its_owner_takes_nothing)
     }
     CHECK(sent < 1000000); /* socket buffer and what is kept, not 3 MiB */
     f->take_max = SIZE_MAX;
-    at_stream_resume(f->stream);
+    at_conn_resume(f->stream);
     CHECK(f->got_len >= AT_NET_KEEP_BYTES);
     tear_down(f);
 }
@@ -175,9 +175,9 @@ TEST(output_goes_out_when_flushed)
     char in[8] = "";
 
     put(f, "hi", 2);
-    CHECK_INT(at_stream_pending(f->stream), 2);
-    at_stream_flush(f->stream);
-    CHECK_INT(at_stream_pending(f->stream), 0);
+    CHECK_INT(at_conn_pending(f->stream), 2);
+    at_conn_flush(f->stream);
+    CHECK_INT(at_conn_pending(f->stream), 0);
     CHECK_INT(f->drained, 1);
     CHECK_INT(read(f->peer, in, sizeof(in)), 2);
     CHECK_STR(in, "hi");
@@ -190,8 +190,8 @@ TEST(a_peer_that_takes_nothing_is_dropped_after_the_stall_time)
     static char block[1 << 20];
 
     put(f, block, sizeof(block));
-    at_stream_flush(f->stream);
-    CHECK(at_stream_pending(f->stream) > 0);
+    at_conn_flush(f->stream);
+    CHECK(at_conn_pending(f->stream) > 0);
     now_ns += AT_NET_STALL_NS - 1;
     turns(f, 1);
     CHECK_INT(f->gone, 0);
@@ -208,7 +208,7 @@ TEST(a_peer_that_reads_slowly_but_reads_is_borne)
     size_t read_bytes = 0;
 
     put(f, block, sizeof(block));
-    at_stream_flush(f->stream);
+    at_conn_flush(f->stream);
     while (read_bytes < sizeof(block)) {
         ssize_t n = read(f->peer, block, 100000);
 
@@ -226,7 +226,7 @@ TEST(output_beyond_its_limit_is_refused)
 {
     struct fixture *f = set_up();
 
-    CHECK(at_stream_room(f->stream, AT_NET_OUT_BYTES + 1) == NULL);
+    CHECK(at_conn_room(f->stream, AT_NET_OUT_BYTES + 1) == NULL);
     tear_down(f);
 }
 
@@ -240,14 +240,14 @@ TEST(all_streams_share_one_budget_and_only_refusals_get_more)
     at_net_count(f->net, (1 << 20) - 100); /* a body that the owner keeps */
     CHECK(at_net_has_room(f->net, 100));
     CHECK(!at_net_has_room(f->net, 101));
-    CHECK(at_stream_room(f->stream, sizeof(block)) == NULL);
+    CHECK(at_conn_room(f->stream, sizeof(block)) == NULL);
     put(f, "503", 3);
     CHECK(!at_net_has_room(f->net, 0));
-    at_stream_flush(f->stream);
+    at_conn_flush(f->stream);
     at_net_count(f->net, 100 - (1 << 20));
     put(f, block, sizeof(block) - 4096);
     CHECK(!at_net_has_room(f->net, 4097));
-    f->stream = at_stream_close(f->stream);
+    f->stream = at_conn_close(f->stream);
     CHECK_INT(at_net_held(f->net), 0);
     tear_down(f);
 }
@@ -272,9 +272,9 @@ TEST(half_closing_is_told_and_the_peer_can_still_be_answered)
     CHECK_INT(shutdown(f->peer, SHUT_WR), 0);
     turns(f, 3);
     CHECK_INT(f->eofs, 1);
-    CHECK(at_stream_saw_eof(f->stream));
+    CHECK(at_conn_saw_eof(f->stream));
     put(f, "hi", 2);
-    at_stream_flush(f->stream);
+    at_conn_flush(f->stream);
     CHECK_INT(read(f->peer, in, sizeof(in)), 2);
     tear_down(f);
 }
@@ -293,8 +293,8 @@ TEST(the_deadline_fires_once_even_when_it_was_moved)
 {
     struct fixture *f = set_up();
 
-    at_stream_set_deadline(f->stream, now_ns + 10);
-    at_stream_set_deadline(f->stream, now_ns + 100);
+    at_conn_set_deadline(f->stream, now_ns + 10);
+    at_conn_set_deadline(f->stream, now_ns + 100);
     now_ns += 50;
     turns(f, 1);
     CHECK_INT(f->deadlines, 0);
@@ -310,7 +310,7 @@ TEST(a_finished_stream_sends_what_is_pending_and_throws_input_away)
     char in[8];
 
     put(f, "bye", 3);
-    f->stream = at_stream_finish(f->stream);
+    f->stream = at_conn_finish(f->stream);
     CHECK_INT(read(f->peer, in, sizeof(in)), 3);
     CHECK_INT(read(f->peer, in, sizeof(in)), 0);
     send_str(f, "late");
@@ -326,7 +326,7 @@ TEST(a_finished_stream_is_closed_in_the_end_even_when_the_peer_stays)
 {
     struct fixture *f = set_up();
 
-    f->stream = at_stream_finish(f->stream);
+    f->stream = at_conn_finish(f->stream);
     now_ns += AT_NET_LINGER_NS;
     turns(f, 1);
     CHECK_INT(at_net_stream_count(f->net), 0);
@@ -341,7 +341,7 @@ TEST(a_finished_stream_takes_the_time_that_a_slow_reader_needs)
     ssize_t n;
 
     put(f, block, sizeof(block));
-    f->stream = at_stream_finish(f->stream);
+    f->stream = at_conn_finish(f->stream);
     do {
         now_ns += AT_NET_LINGER_NS * 2;
         turns(f, 1);
@@ -424,16 +424,16 @@ TEST(an_allocation_that_fails_leaves_nothing_behind)
 
     CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
     WITH_EACH_ALLOCATION_FAILING({
-        struct at_stream *s = NULL;
-        int r = at_stream_new(f->net, pair[0], &ops, f, &s);
+        struct at_conn *s = NULL;
+        int r = at_conn_new(f->net, pair[0], &ops, f, &s);
 
         CHECK(r == 0 || r == -ENOMEM);
         if (r == 0) {
-            (void)at_stream_close(s);
+            (void)at_conn_close(s);
         }
     });
     at_close(&pair[1]);
     tear_down(f);
 }
 
-TEST_MAIN("net/stream")
+TEST_MAIN("net/conn")

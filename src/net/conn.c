@@ -21,10 +21,10 @@ struct buffer {
     size_t cap;
 };
 
-struct at_stream {
+struct at_conn {
     struct at_net *net;
     struct at_list link; /* in net->finishing or net->dead */
-    const struct at_stream_ops *ops;
+    const struct at_conn_ops *ops;
     void *user;
     struct at_io *io;
     struct at_timer *timer;
@@ -33,7 +33,7 @@ struct at_stream {
     uint64_t stall_ns;    /* when the peer must have taken something; 0: nothing is pending */
     struct buffer in;     /* only what the owner left */
     struct buffer out;
-    size_t thrown_away; /* input since at_stream_finish() */
+    size_t thrown_away; /* input since at_conn_finish() */
     int fd;
     uint32_t events; /* registered with the loop */
     bool corked;     /* a callback runs: output is sent when it returns */
@@ -49,7 +49,7 @@ static size_t held(const struct buffer *b)
     return b->len - b->from;
 }
 
-static void release(struct at_stream *s, struct buffer *b)
+static void release(struct at_conn *s, struct buffer *b)
 {
     at_net_count(s->net, -(ptrdiff_t)b->cap);
     free(b->at);
@@ -72,7 +72,7 @@ static size_t next_cap(const struct buffer *b, size_t n)
 }
 
 /* Makes room for n more bytes at the end. */
-static int reserve(struct at_stream *s, struct buffer *b, size_t n)
+static int reserve(struct at_conn *s, struct buffer *b, size_t n)
 {
     size_t cap;
     uint8_t *at;
@@ -102,7 +102,7 @@ static int reserve(struct at_stream *s, struct buffer *b, size_t n)
     return 0;
 }
 
-static void want_events(struct at_stream *s)
+static void want_events(struct at_conn *s)
 {
     uint32_t events = 0;
 
@@ -119,7 +119,7 @@ static void want_events(struct at_stream *s)
 }
 
 /* The timer is moved lazily: it fires early rather than being set anew with every request. */
-static void want_time(struct at_stream *s)
+static void want_time(struct at_conn *s)
 {
     uint64_t due = s->deadline_ns;
 
@@ -136,12 +136,12 @@ void at_net_bury(struct at_net *net)
 {
     at_list_foreach_safe (it, &net->dead) {
         at_list_remove(it);
-        free(at_container_of(it, struct at_stream, link));
+        free(at_container_of(it, struct at_conn, link));
     }
 }
 
 /* The struct stays until the next turn's work: our callers further up may still look at it. */
-struct at_stream *at_stream_close(struct at_stream *stream)
+struct at_conn *at_conn_close(struct at_conn *stream)
 {
     if (stream == NULL || stream->dead) {
         return NULL;
@@ -161,34 +161,34 @@ struct at_stream *at_stream_close(struct at_stream *stream)
 void at_net_drop_finishing(struct at_net *net)
 {
     at_list_foreach_safe (it, &net->finishing) {
-        (void)at_stream_close(at_container_of(it, struct at_stream, link));
+        (void)at_conn_close(at_container_of(it, struct at_conn, link));
     }
 }
 
-static void lose(struct at_stream *s, int error)
+static void lose(struct at_conn *s, int error)
 {
     bool owned = !s->finishing;
 
-    (void)at_stream_close(s);
+    (void)at_conn_close(s);
     if (owned) {
         s->ops->on_gone(s->user, error);
     }
 }
 
-static void end_output(struct at_stream *s)
+static void end_output(struct at_conn *s)
 {
     if (s->finishing && !s->shut) {
         s->shut = true;
         (void)shutdown(s->fd, SHUT_WR);
         if (s->saw_eof) {
-            (void)at_stream_close(s);
+            (void)at_conn_close(s);
             return;
         }
-        at_stream_set_deadline(s, at_loop_now_ns(s->net->loop) + AT_NET_LINGER_NS);
+        at_conn_set_deadline(s, at_loop_now_ns(s->net->loop) + AT_NET_LINGER_NS);
     }
 }
 
-void at_stream_flush(struct at_stream *stream)
+void at_conn_flush(struct at_conn *stream)
 {
     struct buffer *out = &stream->out;
     bool had = held(out) > 0;
@@ -235,17 +235,17 @@ void at_stream_flush(struct at_stream *stream)
 }
 
 /* Runs a callback with output held together, then sends it. */
-static void uncork(struct at_stream *s)
+static void uncork(struct at_conn *s)
 {
     s->corked = false;
     if (!s->dead && held(&s->out) > 0) {
-        at_stream_flush(s);
+        at_conn_flush(s);
     } else if (!s->dead) {
         end_output(s);
     }
 }
 
-static int keep(struct at_stream *s, struct at_bytes rest)
+static int keep(struct at_conn *s, struct at_bytes rest)
 {
     if (s->in.at != NULL) {
         s->in.from = s->in.len - rest.len; /* it lies there already */
@@ -266,14 +266,14 @@ static int keep(struct at_stream *s, struct at_bytes rest)
 }
 
 /* Offers input to the owner and keeps what it leaves. */
-static void deliver(struct at_stream *s, struct at_bytes in)
+static void deliver(struct at_conn *s, struct at_bytes in)
 {
     size_t used;
 
     if (s->finishing) {
         s->thrown_away += in.len;
         if (s->thrown_away > AT_NET_LINGER_BYTES) {
-            (void)at_stream_close(s);
+            (void)at_conn_close(s);
         }
         return;
     }
@@ -290,13 +290,13 @@ static void deliver(struct at_stream *s, struct at_bytes in)
     uncork(s);
 }
 
-static void take_eof(struct at_stream *s)
+static void take_eof(struct at_conn *s)
 {
     s->saw_eof = true;
     want_events(s);
     if (s->finishing) {
         if (s->shut) {
-            (void)at_stream_close(s);
+            (void)at_conn_close(s);
         }
         return;
     }
@@ -305,7 +305,7 @@ static void take_eof(struct at_stream *s)
     uncork(s);
 }
 
-static void read_some(struct at_stream *s)
+static void read_some(struct at_conn *s)
 {
     struct at_net *net = s->net;
     bool into_kept = s->in.at != NULL;
@@ -342,7 +342,7 @@ static void read_some(struct at_stream *s)
 
 static void on_ready(void *user, int fd, uint32_t events)
 {
-    struct at_stream *s = user;
+    struct at_conn *s = user;
 
     if ((events & (EPOLLERR | EPOLLHUP)) != 0 && (events & EPOLLIN) == 0) {
         int error = 0;
@@ -353,7 +353,7 @@ static void on_ready(void *user, int fd, uint32_t events)
         return;
     }
     if ((events & EPOLLOUT) != 0) {
-        at_stream_flush(s);
+        at_conn_flush(s);
     }
     if (!s->dead && (events & EPOLLIN) != 0 && !s->saw_eof) {
         read_some(s);
@@ -362,7 +362,7 @@ static void on_ready(void *user, int fd, uint32_t events)
 
 static void on_time(void *user)
 {
-    struct at_stream *s = user;
+    struct at_conn *s = user;
     uint64_t now = at_loop_now_ns(s->net->loop);
 
     s->armed_ns = 0;
@@ -373,7 +373,7 @@ static void on_time(void *user)
     if (s->deadline_ns != 0 && s->deadline_ns <= now) {
         s->deadline_ns = 0;
         if (s->finishing) {
-            (void)at_stream_close(s);
+            (void)at_conn_close(s);
             return;
         }
         s->corked = true;
@@ -385,10 +385,10 @@ static void on_time(void *user)
     }
 }
 
-int at_stream_new(struct at_net *net, int fd, const struct at_stream_ops *ops, void *user,
-                  struct at_stream **ret)
+int at_conn_new(struct at_net *net, int fd, const struct at_conn_ops *ops, void *user,
+                struct at_conn **ret)
 {
-    struct at_stream *s = calloc(1, sizeof(*s));
+    struct at_conn *s = calloc(1, sizeof(*s));
     int r;
 
     at_net_bury(net);
@@ -414,7 +414,7 @@ int at_stream_new(struct at_net *net, int fd, const struct at_stream_ops *ops, v
     return 0;
 }
 
-struct at_stream *at_stream_finish(struct at_stream *stream)
+struct at_conn *at_conn_finish(struct at_conn *stream)
 {
     if (stream == NULL || stream->dead || stream->finishing) {
         return NULL;
@@ -431,7 +431,7 @@ struct at_stream *at_stream_finish(struct at_stream *stream)
     return NULL;
 }
 
-uint8_t *at_stream_room(struct at_stream *stream, size_t n)
+uint8_t *at_conn_room(struct at_conn *stream, size_t n)
 {
     if (stream->dead || held(&stream->out) > AT_NET_OUT_BYTES ||
         n > AT_NET_OUT_BYTES - held(&stream->out) || reserve(stream, &stream->out, n) < 0) {
@@ -440,17 +440,17 @@ uint8_t *at_stream_room(struct at_stream *stream, size_t n)
     return stream->out.at + stream->out.len;
 }
 
-void at_stream_wrote(struct at_stream *stream, size_t n)
+void at_conn_wrote(struct at_conn *stream, size_t n)
 {
     stream->out.len += n;
 }
 
-size_t at_stream_pending(const struct at_stream *stream)
+size_t at_conn_pending(const struct at_conn *stream)
 {
     return held(&stream->out);
 }
 
-void at_stream_resume(struct at_stream *stream)
+void at_conn_resume(struct at_conn *stream)
 {
     if (stream->dead || stream->finishing) {
         return;
@@ -463,7 +463,7 @@ void at_stream_resume(struct at_stream *stream)
     }
 }
 
-void at_stream_set_deadline(struct at_stream *stream, uint64_t deadline_ns)
+void at_conn_set_deadline(struct at_conn *stream, uint64_t deadline_ns)
 {
     if (!stream->dead) {
         stream->deadline_ns = deadline_ns;
@@ -471,7 +471,7 @@ void at_stream_set_deadline(struct at_stream *stream, uint64_t deadline_ns)
     }
 }
 
-bool at_stream_saw_eof(const struct at_stream *stream)
+bool at_conn_saw_eof(const struct at_conn *stream)
 {
     return stream->saw_eof;
 }
