@@ -3,6 +3,7 @@ import glob
 import json
 import os
 import shutil
+import socket
 import subprocess
 import time
 
@@ -56,8 +57,14 @@ def build_members(build, folder):
             "-L", f"{build}/src/libatoll", "-latoll")
 
 
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
 def write_system(build, folder):
-    """One hub, and the rest each with a channel to it."""
+    """One hub behind the front door, and the rest each with a channel to it."""
     members = os.path.join(build, "bench", "call", "members")
     build_members(build, members)
     for path in [f"{build}/bench/call/hub", f"{build}/src/libatoll/libatoll.so.0",
@@ -68,6 +75,8 @@ def write_system(build, folder):
     for i in range(1, SERVICES):
         lines += [f"  member{i}:", f"    command: ./member{i}", "    uses: [hub]",
                   "    depends_on: [hub]", f"    environment: {{LD_LIBRARY_PATH: {folder}}}"]
+    lines += ["gateway:", "  listen:",
+              f"    - {{address: \"127.0.0.1:{free_port()}\", services: [hub]}}"]
     with open(os.path.join(folder, "atoll.yaml"), "w", encoding="utf-8") as f:
         f.write("\n".join(lines) + "\n")
 
@@ -125,6 +134,9 @@ def measure(build, folder, settle, seconds):
         after = {pid: look_at(pid) for group in pids.values() for pid in group}
     finally:
         atoll(program, folder, "down")
+    gone = [pid for looks in (before, after) for pid, tasks in looks.items() if not tasks]
+    if gone:
+        raise Failed(f"processes ended while they should have been idle: {gone}")
     found = {}
     for name, group in pids.items():
         each = [difference(before[pid], after[pid]) for pid in group]

@@ -7,6 +7,7 @@ import time
 import figures
 
 CANARY_TRIES = 4
+PATIENCE = 8  # so many marked in a row, and no trial waits for a better moment any more
 GRACE_SECONDS = 30  # beside what a program was asked to measure; it ends itself before that
 
 
@@ -52,6 +53,7 @@ class Trials:
         self.cpus = cpus
         self.best = {}
         self.tries = tries
+        self.marked_in_a_row = 0
 
     def say(self, text):
         print(text, flush=True)
@@ -64,11 +66,14 @@ class Trials:
 
     def canary(self):
         """(canary, marked): waits a little for a better moment, and says when there was none."""
-        for attempt in range(self.tries):
+        for attempt in range(self.tries if self.marked_in_a_row < PATIENCE else 1):
+            if attempt > 0:
+                time.sleep(0.02 * attempt)
             found = self.sing()
             if not figures.is_off(found, self.best):
+                self.marked_in_a_row = 0
                 return found, False
-            time.sleep(0.02 * (attempt + 1))
+        self.marked_in_a_row += 1
         return found, True
 
     def calibrate(self):
