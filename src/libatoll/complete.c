@@ -22,6 +22,30 @@
 #include "libatoll/limits.h"
 #include "libatoll/process.h"
 
+/* A thread in atoll_poll() or atoll_next(). */
+struct poller {
+    struct at_waiter waiter;
+    struct at_list entry; /* in process->parked while it sleeps without the watch */
+    bool takes_events;
+};
+
+/* Somebody who takes such ends and is asleep wakes up; others come by themselves. */
+static void wake_poller(struct at_process *p, bool tagged)
+{
+    at_list_foreach (it, &p->parked) {
+        struct poller *poller = at_container_of(it, struct poller, entry);
+
+        if (poller->takes_events || !tagged) {
+            at_list_remove(it);
+            at_park_wake(&poller->waiter.park);
+            return;
+        }
+    }
+    if (p->poller_watches && p->watched) {
+        at_process_ring(p);
+    }
+}
+
 void at_complete(struct at_process *p, struct at_completion *c)
 {
     uint64_t one = 1;
@@ -30,12 +54,7 @@ void at_complete(struct at_process *p, struct at_completion *c)
     if (p->done_fd >= 0) {
         (void)!write(p->done_fd, &one, sizeof(one));
     }
-    if (p->pollers > 0) {
-        (void)at_process_pass_watch(p);
-        if (p->watched) { /* perhaps it is a thread that polls; and who is awake comes by itself */
-            at_process_ring(p);
-        }
-    }
+    wake_poller(p, c->tagged);
 }
 
 void at_complete_begun(struct at_process *p)
@@ -132,7 +151,7 @@ static void settle_for_foreign_loop(struct at_process *p)
 static int poll_until(struct at_process *p, int timeout_ms, struct atoll_event *event, bool *ret)
 {
     uint64_t limit = timeout_ms < 0 ? 0 : at_now_ns() + (uint64_t)timeout_ms * AT_MILLISECOND_NS;
-    struct at_waiter waiter = {0};
+    struct poller me = {.takes_events = event != NULL};
     int n = 0;
 
     p->pollers++;
@@ -143,9 +162,13 @@ static int poll_until(struct at_process *p, int timeout_ms, struct atoll_event *
             break;
         }
         if (p->watched) {
-            at_process_park(p, &waiter, limit);
+            at_list_append(&p->parked, &me.entry);
+            at_process_park(p, &me.waiter, limit);
+            at_list_remove(&me.entry);
         } else {
+            p->poller_watches = true;
             at_process_watch(p, limit);
+            p->poller_watches = false;
         }
         if (at_list_is_empty(&p->done) && (event == NULL || at_list_is_empty(&p->events)) &&
             limit != 0 && at_now_ns() >= limit) {

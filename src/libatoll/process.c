@@ -295,6 +295,7 @@ static int make(const char *contracts, struct at_process **ret)
     at_list_init(&p->waiting);
     at_list_init(&p->done);
     at_list_init(&p->events);
+    at_list_init(&p->parked);
     (void)pthread_mutex_init(&p->lock, NULL);
     r = set_up(p);
     /* A refused process stays, so that its reason can be told. */

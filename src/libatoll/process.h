@@ -72,8 +72,10 @@ struct at_process {
     uint32_t awake_turns;    /* turns since epoll was asked last */
     uint32_t cpus;           /* of the machine */
     _Atomic uint32_t wanted; /* threads that found the lock taken */
-    size_t pollers;          /* threads in atoll_poll() and atoll_next() */
-    size_t oneways;          /* one-way calls under way */
+    struct at_list parked;   /* pollers asleep without the watch: see complete.c */
+    bool poller_watches;
+    size_t pollers; /* threads in atoll_poll() and atoll_next() */
+    size_t oneways; /* one-way calls under way */
     bool welcomed;
     bool ready_said;
     uint64_t generation;

@@ -1,50 +1,16 @@
 /* The server of the tests: alpha or beta, as argv[1] says; argv[2]: threads at most. */
-#include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <atoll/atoll.h>
 
 #include "test.atoll.h"
 #include "test_elder.h"
+#include "test_streams.h"
 
 static _Atomic int cancelled; /* handlers that noticed */
 static _Atomic int handled;
-
-static void take_time(int32_t ms)
-{
-    struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
-
-    if (ms > 0) {
-        (void)nanosleep(&t, NULL);
-    }
-}
-
-static void die_once(struct atoll_call *call, struct atoll_str path)
-{
-    const char *name = path.len == 0 ? NULL : atoll_copy(call, path.at, path.len).at;
-    int fd = name == NULL ? -1 : open(name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
-
-    if (fd >= 0) {
-        (void)kill(getpid(), SIGKILL);
-    }
-}
-
-/* What the caller sent as "back-t…" and "back-i…" goes back in trailers and initial metadata. */
-static void send_back(struct atoll_call *call)
-{
-    struct atoll_metadata_pair pair = {0};
-
-    while (atoll_call_next_value(call, ATOLL_METADATA, &pair)) {
-        if (pair.key.len >= 6 && memcmp(pair.key.at, "back-", 5) == 0) {
-            (void)atoll_call_add_value(call, pair.key.at[5] == 't' ? ATOLL_TRAILER : ATOLL_INITIAL,
-                                       atoll_copy(call, pair.key.at, pair.key.len).at, pair.value);
-        }
-    }
-}
 
 static int echo(struct atoll_call *call, const struct test_call_v1_Request *in,
                 struct test_call_v1_Reply *out)
@@ -52,10 +18,10 @@ static int echo(struct atoll_call *call, const struct test_call_v1_Request *in,
     const char *metadata = atoll_call_metadata(call, "colour");
 
     out->handled = ++handled;
-    send_back(call);
-    die_once(call, in->exit_first);
+    test_send_back(call);
+    test_die_once(call, in->exit_first);
     for (int32_t i = 0; i < in->sleep_ms && !atoll_call_cancelled(call); i++) {
-        take_time(1);
+        test_take_time(1);
     }
     if (atoll_call_cancelled(call)) {
         cancelled++;
@@ -71,6 +37,10 @@ static int echo(struct atoll_call *call, const struct test_call_v1_Request *in,
     out->trace_id = atoll_copy(call, (const char *)atoll_call_trace_id(call), 16);
     out->pid = getpid();
     out->depth = cancelled;
+    out->kept = test_kept();
+    out->threads = test_threads();
+    out->sent = test_sent();
+    out->lost = test_lost();
     return ATOLL_OK;
 }
 
@@ -104,14 +74,6 @@ static int bounce_beta(struct atoll_call *call, const struct test_call_v1_Reques
     return status;
 }
 
-static int watch(struct atoll_call *call, const struct test_call_v1_Request *in,
-                 struct atoll_stream *out)
-{
-    struct test_call_v1_Reply reply = {.payload = in->payload};
-
-    return test_call_v1_Alpha_watch_server_send(out, &reply);
-}
-
 static int elder_echo(const void *handlers, struct atoll_call *call, const void *in, void *out)
 {
     (void)handlers;
@@ -135,12 +97,19 @@ int main(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], "elder") == 0) {
         return elder();
     }
+    if (argc > 1 && strcmp(argv[1], "caller") == 0) {
+        return test_call_and_wait();
+    }
     struct test_call_v1_Alpha alpha = {.echo = echo,
                                        .repeat = echo,
                                        .bounce = bounce_alpha,
                                        .quick = echo,
                                        .small = echo,
-                                       .watch = watch};
+                                       .watch = test_watch,
+                                       .upload = test_upload,
+                                       .chat = test_chat,
+                                       .keep = test_keep,
+                                       .collect = test_collect};
     struct test_call_v1_Beta beta = {.bounce = bounce_beta};
     struct atoll_service service = argc > 1 && strcmp(argv[1], "beta") == 0
                                        ? test_call_v1_Beta_with(&beta)

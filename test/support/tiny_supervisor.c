@@ -114,6 +114,9 @@ static void introduce(struct tiny_supervisor *t, const struct tiny_want *want, i
     open.opened_ns = 1;
 #endif
     open.layout = c->layout_max < s->layout_max ? c->layout_max : s->layout_max;
+    if (t->layout_max != 0 && open.layout > t->layout_max) {
+        open.layout = t->layout_max;
+    }
     t->last_layout = open.layout;
     if (open.layout < least) {
         say_apart(c, want->request);

@@ -47,8 +47,9 @@ struct tiny_supervisor {
     int want_count;
     int channel_count;
     uint64_t next_channel;
-    int version; /* of the conversation */
-    int broken;  /* BROKEN heard */
+    int version;         /* of the conversation */
+    uint32_t layout_max; /* of channels, whatever both ends know; 0: no limit */
+    int broken;          /* BROKEN heard */
     int stopping;
     uint32_t last_layout; /* of the channel opened last */
     char last_reason[256];
