@@ -259,25 +259,32 @@ void at_streaming_progress(struct atoll_stream *s)
     } while (s->ended != ended);
 }
 
+void at_streaming_take_initial(struct atoll_stream *s)
+{
+    struct at_bytes initial = at_stream_metadata(s->engine);
+
+    if (s->initial != NULL || initial.len == 0) {
+        return;
+    }
+    s->initial = malloc(initial.len);
+    if (s->initial != NULL) {
+        memcpy(s->initial, initial.at, initial.len);
+        s->initial_len = initial.len;
+        s->call->got_initial = at_bytes_over(s->initial, s->initial_len);
+    }
+}
+
 static void on_readable(void *user, struct at_stream *engine)
 {
     struct atoll_stream *s = user;
-    struct at_bytes initial;
 
+    (void)engine;
     if (s->serves) {
         at_streaming_server_readable(s);
-        return;
+    } else {
+        at_streaming_take_initial(s);
+        at_streaming_progress(s);
     }
-    initial = at_stream_metadata(engine);
-    if (s->initial == NULL && initial.len > 0) {
-        s->initial = malloc(initial.len);
-        if (s->initial != NULL) {
-            memcpy(s->initial, initial.at, initial.len);
-            s->initial_len = initial.len;
-            s->call->got_initial = at_bytes_over(s->initial, s->initial_len);
-        }
-    }
-    at_streaming_progress(s);
 }
 
 static void on_sent(void *user, struct at_stream *engine)

@@ -102,6 +102,8 @@ int at_streaming_fail(struct atoll_stream *s, int status, const char *format, ..
     __attribute__((format(printf, 3, 4)));
 /* It has ended with this status. Lock held. */
 void at_streaming_ended(struct atoll_stream *s, int status, struct at_bytes reason);
+/* Client: keeps what the server said ahead, when it has come. Lock held. */
+void at_streaming_take_initial(struct atoll_stream *s);
 /* Gives one reference back; the last frees it. Lock held. */
 void at_streaming_unref(struct atoll_stream *s);
 /* ATOLL_OK or the status that is given to a function that cannot begin. */

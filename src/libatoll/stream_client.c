@@ -40,6 +40,7 @@ static void on_done(void *user, const struct at_call_result *result)
         memcpy(s->peer, result->instance.at, result->instance.len);
         s->peer[result->instance.len] = '\0';
     }
+    at_streaming_take_initial(s);
     at_streaming_ended(s, (int)result->status, result->reason);
 }
 

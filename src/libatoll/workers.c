@@ -517,7 +517,7 @@ void at_workers_run(struct at_process *p, struct at_worker *w)
             run_first(p, w, queue);
         } else if (!p->watched) {
             at_workers_hand_off(p);
-            at_process_watch(p, s->stopping ? s->stop_by_ns : 0);
+            at_process_watch(p, at_serve_watch_limit(p, s->stopping ? s->stop_by_ns : 0));
         } else {
             park(p, w);
             (void)at_process_now(p);
