@@ -6,6 +6,7 @@
 
 enum {
     AT_LIB_ARENA_FIRST = 4096,    /* most calls need no second block */
+    AT_LIB_SENDS_A_LOOK = 16,     /* messages sent in a row before the rings are looked at */
     AT_LIB_STREAM_FIRST = 512,    /* the same of each direction of a stream: there may be many */
     AT_LIB_ARENA_MAX = 256 << 20, /* what one call's replies may take in all */
     AT_LIB_MEMORY_MAX = 64 << 20, /* of atoll_memory_new() without a limit of its own */

@@ -111,8 +111,11 @@ void at_serve_nested(struct at_process *p, bool begins)
     s->signs++;
     if (begins) {
         s->nested++;
-        (void)at_workers_kick(
-            p); /* perhaps that was the last free one: what waits is judged anew */
+        /* Perhaps that was the last free one: what waits is judged anew, and who watches without
+         * a limit must look again and again from now on. */
+        if (at_workers_kick(p) && s->running >= s->threads_max && p->watched) {
+            at_process_ring(p);
+        }
     } else {
         s->nested--;
         if (!p->watched) {

@@ -495,6 +495,10 @@ static void begin(struct atoll_stream *s, struct at_streaming_op *op,
         .tell = tell, .tagged = how->is_async && how->done == NULL, .user = how->user};
     op->state = AT_OP_UNDER_WAY;
     s->refs++;
+    /* A program that only sends must learn sometimes what the other end says. */
+    if (op->kind == AT_OP_SEND && !p->watched && ++s->sends % AT_LIB_SENDS_A_LOOK == 0) {
+        (void)at_engine_run(p->engine, at_process_now(p));
+    }
     at_streaming_progress(s);
     at_process_changed(p);
     if (how->is_async) {

@@ -57,6 +57,7 @@ struct atoll_stream {
     const struct atoll_method_desc *desc; /* NULL: of bytes */
     struct at_deadline alarm; /* server: the deadline. Client: while no instance has taken it */
     struct at_streaming_op ops[AT_OP_KINDS];
+    uint32_t sends;
     uint32_t refs; /* the owner, and each operation that is not told */
     bool serves;
     bool closed;         /* client: close_send() was called */

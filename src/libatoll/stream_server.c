@@ -169,7 +169,9 @@ void at_streaming_server_readable(struct atoll_stream *s)
     } else if (is_queued(s)) {
         return;
     } else if (!takes_one_request(s) || at_stream_peek(s->engine, &message)) {
-        at_list_append(&s->process->serve->queue, &s->in->entry);
+        at_list_append(s->served_method->pooled ? &s->process->serve->pooled
+                                                : &s->process->serve->queue,
+                       &s->in->entry);
     } else if (at_stream_is_drained(s->engine)) {
         drop(s, ATOLL_INVALID_ARGUMENT, "the caller closed the stream without its request");
     }
