@@ -87,7 +87,7 @@ static uint32_t grown(uint64_t age_ns, uint64_t span_ns)
     if (age_ns >= span_ns) {
         return AT_BALANCE_WHOLE;
     }
-    part = (uint64_t)((double)age_ns / (double)span_ns * AT_BALANCE_WHOLE);
+    part = (uint64_t)((double)age_ns / (double)span_ns * (double)AT_BALANCE_WHOLE);
     return part < AT_BALANCE_LEAST ? AT_BALANCE_LEAST : (uint32_t)part;
 }
 
@@ -247,7 +247,7 @@ static bool is_better(const struct at_balance_seat *x, const struct at_balance_s
     double slow_x = latency_of(x, now_ns);
     double slow_y = latency_of(y, now_ns);
 
-    if (slow_x < slow_y * LATENCY_FACTOR && slow_y < slow_x * LATENCY_FACTOR) {
+    if (slow_x < slow_y * (double)LATENCY_FACTOR && slow_y < slow_x * (double)LATENCY_FACTOR) {
         return compare_load(x, y) < 0;
     }
     if (slow_x == 0 || slow_y == 0) { /* one is not known: load alone tells */
