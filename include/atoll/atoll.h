@@ -445,8 +445,8 @@ ATOLL_EXPORT int atoll_invoke_many_async(struct atoll_call *call,
 enum {
     ATOLL_LOCK_OWNER_DIED = 1, /* flag of a lock: an owner did not give it back, see above; also
                                   when that cannot be ruled out */
-    ATOLL_LOCK_SHARED = 2,     /* of options: beside others who ask so, not beside one who does not */
-    ATOLL_LOCK_TRY = 4,        /* of options: ABORTED, with who has it, rather than wait */
+    ATOLL_LOCK_SHARED = 2, /* of options: beside others who ask so, not beside one who does not */
+    ATOLL_LOCK_TRY = 4,    /* of options: ABORTED, with who has it, rather than wait */
 };
 struct atoll_lock {
     uint64_t token; /* of this grant; below 2^53 until the year 2255 */

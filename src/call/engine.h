@@ -85,8 +85,7 @@ struct at_incoming {
     struct at_list entry;      /* the owner's while it has the request */
     struct at_link *link;      /* NULL: the peer is gone; answer all the same */
     struct at_link *orphan_of; /* … and this is its link, kept for the cancel word's sake */
-    struct at_outgoing out;
-    uint8_t *copy; /* of what of an answer is not yet written */
+    uint8_t *copy;             /* of what of an answer is not yet written */
     uint32_t call_id;
     uint16_t method; /* number in the table given to at_engine_new() */
     bool complete;   /* handed to the owner */
@@ -107,9 +106,11 @@ struct at_incoming {
     uint32_t total_len;
     uint32_t meta_len;
     uint32_t got;
+    bool may_state_caller;
+    /* Written before they are looked at; not cleared when this is used again. */
+    struct at_outgoing out; /* once it is answered */
     char caller_service[AT_CALL_NAME_ROOM];
     char caller_instance[AT_CALL_NAME_ROOM];
-    bool may_state_caller;
 };
 
 /*

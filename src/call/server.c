@@ -91,7 +91,7 @@ static struct at_incoming *take_incoming(struct at_engine *e, uint32_t bytes, ui
         e->spare_count--;
         small = in->small;
         cap = in->small_cap;
-        memset(in, 0, offsetof(struct at_incoming, caller_service));
+        memset(in, 0, offsetof(struct at_incoming, out));
         in->small = small;
         in->small_cap = cap;
     } else {

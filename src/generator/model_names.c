@@ -288,7 +288,8 @@ int at_gen_name_enum(struct at_gen_file *file, struct at_gen_enum *e)
 /* What stands behind the name of a method in the functions that belong to it; ends with NULL. */
 static const char *const *endings(const struct at_gen_method *m)
 {
-    static const char *const unary[] = {"", "_async", "_oneway", "_to_many", "_to_many_async", NULL};
+    static const char *const unary[] = {"",         "_async",         "_oneway",
+                                        "_to_many", "_to_many_async", NULL};
     static const char *const to_server[] = {
         "_open",         "_send",        "_send_async",        "_close_send", "_finish",
         "_finish_async", "_server_recv", "_server_recv_async", NULL};

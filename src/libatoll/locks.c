@@ -338,8 +338,7 @@ int at_locks_begin(struct at_claim *c, enum at_locks_method method, uint64_t dea
     }
     c->doing = (uint8_t)method;
     memset(pending, 0, sizeof(*pending));
-    pending->request =
-        request_of(method, at_bytes_over(c->payload, c->payload_len), deadline_ns);
+    pending->request = request_of(method, at_bytes_over(c->payload, c->payload_len), deadline_ns);
     pending->request.may_repeat = true; /* by its number it is known */
     pending->done = on_done;
     pending->reply_room = reply_room;

@@ -207,7 +207,11 @@ void at_metadata_send_initial(struct atoll_call *call, struct at_stream *stream)
 
 void at_metadata_got(struct atoll_call *call, struct at_bytes packed)
 {
-    at_metadata_split(packed, &call->got_initial, &call->got_trailers);
+    call->got_initial = (struct at_bytes){0};
+    call->got_trailers = (struct at_bytes){0};
+    if (packed.len > 0) {
+        at_metadata_split(packed, &call->got_initial, &call->got_trailers);
+    }
 }
 
 static struct at_bytes got(const struct atoll_call *call, enum atoll_metadata_part part)

@@ -33,21 +33,6 @@ static struct at_process *the_process;
 /* A page of its own that holds 1, and 0 in every fork of this process: the kernel wipes it. */
 static uint8_t *_Atomic the_mark;
 
-void at_process_lock(struct at_process *p)
-{
-    if (pthread_mutex_trylock(&p->lock) == 0) {
-        return;
-    }
-    atomic_fetch_add_explicit(&p->wanted, 1, memory_order_relaxed);
-    (void)pthread_mutex_lock(&p->lock);
-    atomic_fetch_sub_explicit(&p->wanted, 1, memory_order_relaxed);
-}
-
-void at_process_unlock(struct at_process *p)
-{
-    (void)pthread_mutex_unlock(&p->lock);
-}
-
 static int watch(void *user, int fd, uint32_t events, uint64_t tag, void **ret_handle)
 {
     struct at_process *p = user;
@@ -273,7 +258,6 @@ static void tear_down(struct at_process *p)
     at_close(&p->done_fd);
     at_close(&p->timer_fd);
     at_close(&p->outer);
-    (void)pthread_mutex_destroy(&p->lock);
     free(p);
 }
 
@@ -296,7 +280,6 @@ static int make(const char *contracts, struct at_process **ret)
     at_list_init(&p->done);
     at_list_init(&p->events);
     at_list_init(&p->parked);
-    (void)pthread_mutex_init(&p->lock, NULL);
     r = set_up(p);
     /* A refused process stays, so that its reason can be told. */
     if (r < 0 && r != -EACCES) {
@@ -453,7 +436,7 @@ static bool look_around(struct at_process *p)
             }
             at_spin_relax();
         }
-        if (atomic_load_explicit(&p->wanted, memory_order_relaxed) > 0) {
+        if (at_lock_is_wanted(&p->lock)) {
             return false;
         }
         if (at_process_now(p) - begun_ns >= p->spin.budget_ns) {

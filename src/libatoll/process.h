@@ -33,6 +33,40 @@ struct at_park {
     _Atomic uint32_t woken;
 };
 
+/*
+ * The lock of a process, taken and given back four times a call: a mutex that shows whether somebody
+ * waits for it. 0: free; 1: taken; 2: taken, and perhaps wanted.
+ */
+struct at_lock {
+    _Atomic uint32_t state;
+};
+
+void at_lock_wait(struct at_lock *lock);
+void at_lock_wake(struct at_lock *lock);
+
+static inline void at_lock_take(struct at_lock *lock)
+{
+    uint32_t expected = 0;
+
+    if (!atomic_compare_exchange_strong_explicit(&lock->state, &expected, 1, memory_order_acquire,
+                                                 memory_order_relaxed)) {
+        at_lock_wait(lock);
+    }
+}
+
+static inline void at_lock_give(struct at_lock *lock)
+{
+    if (atomic_exchange_explicit(&lock->state, 0, memory_order_release) == 2) {
+        at_lock_wake(lock);
+    }
+}
+
+/* By who has it. */
+static inline bool at_lock_is_wanted(struct at_lock *lock)
+{
+    return atomic_load_explicit(&lock->state, memory_order_relaxed) == 2;
+}
+
 struct at_waiter {
     struct at_list entry; /* in process->waiting while parked */
     struct at_park park;
@@ -48,7 +82,7 @@ struct at_completion {
 };
 
 struct at_process {
-    pthread_mutex_t lock;
+    struct at_lock lock;
     struct at_engine *engine;
     struct at_message *message;
     int control;
@@ -71,7 +105,6 @@ struct at_process {
     struct at_spin spin;     /* see look_around() */
     uint32_t awake_turns;    /* turns since epoll was asked last */
     uint32_t cpus;           /* of the machine */
-    _Atomic uint32_t wanted; /* threads that found the lock taken */
     struct at_list parked;   /* pollers asleep without the watch: see complete.c */
     bool poller_watches;
     size_t pollers; /* threads in atoll_poll() and atoll_next() */
@@ -154,8 +187,16 @@ bool at_process_is_forked(void);
 /* For tests: takes the engine down so that the next use sets up a new one. Without the lock. */
 void at_process_end(void);
 
-void at_process_lock(struct at_process *p);
-void at_process_unlock(struct at_process *p);
+static inline void at_process_lock(struct at_process *p)
+{
+    at_lock_take(&p->lock);
+}
+
+static inline void at_process_unlock(struct at_process *p)
+{
+    at_lock_give(&p->lock);
+}
+
 /* Nobody watches: runs what is there, else sleeps until something comes or limit_ns (0: none). */
 void at_process_watch(struct at_process *p, uint64_t limit_ns);
 /* After anything that changed channels: shows it to the peers, and to whoever watches. */

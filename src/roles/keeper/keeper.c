@@ -46,8 +46,7 @@ static void set_timer(struct at_keeper *k)
 /* At our end what waits goes to the keeper after this one; Sessions are begun anew for it. */
 static void answer(struct at_keeper *k, struct at_incoming *in, uint32_t status, const char *reason)
 {
-    uint8_t flags =
-        k->ending && in->method != AT_LOCKS_SESSION ? AT_RECORD_NOT_EXECUTED : 0;
+    uint8_t flags = k->ending && in->method != AT_LOCKS_SESSION ? AT_RECORD_NOT_EXECUTED : 0;
 
     at_list_remove(&in->entry);
     at_calls_answer(k->calls, in, k->ending ? AT_STATUS_UNAVAILABLE : status,
