@@ -36,6 +36,15 @@ static int broken(struct at_channel *ch, enum at_channel_rule rule)
     return AT_CHANNEL_BROKEN;
 }
 
+/*
+ * Memory orders. A store that is followed by a look at another word of the peer's (tail or taken,
+ * then waiting; waiting, then tail or taken) and that look are both seq_cst: x86-64 lets a later
+ * load pass a store, arm64 lets an acquire load (ldapr) pass a release store, and then both sides
+ * sleep. All else is release and acquire: a record before its tail, the reading of it before taken.
+ * Relaxed where a word says nothing about other memory, or is only a hint. The page on memory orders
+ * in docs/decisions has the table; models/wake.pml fails for each of them made weaker.
+ */
+
 /* The peer's words are atomics in read-only memory: loading needs the const cast away. */
 static uint32_t load(const _Atomic uint32_t *word, memory_order order)
 {
@@ -240,6 +249,7 @@ void at_channel_tell(struct at_channel *ch)
         return;
     }
     ch->told = ch->head;
+    /* Before taken: who waits for a chunk waits for that. */
     if (ch->peer_window.told != ch->peer_window.taken) {
         ch->peer_window.told = ch->peer_window.taken;
         atomic_store_explicit(&ch->mine->window_taken, ch->peer_window.taken, memory_order_release);
@@ -281,6 +291,7 @@ void at_channel_disarm(struct at_channel *ch)
 {
     if (ch->armed != 0) {
         ch->armed = 0;
+        /* Relaxed: seen late, it costs one ring for nothing. */
         atomic_store_explicit(&ch->mine->waiting, 0, memory_order_relaxed);
     }
 }
