@@ -253,8 +253,8 @@ static bool is_better(const struct at_balance_seat *x, const struct at_balance_s
     if (slow_x == 0 || slow_y == 0) { /* one is not known: load alone tells */
         return compare_load(x, y) < 0;
     }
-    return slow_x * (1 + (double)x->load * AT_BALANCE_WHOLE / x->share) <
-           slow_y * (1 + (double)y->load * AT_BALANCE_WHOLE / y->share);
+    return slow_x * (1 + (double)x->load * (double)AT_BALANCE_WHOLE / x->share) <
+           slow_y * (1 + (double)y->load * (double)AT_BALANCE_WHOLE / y->share);
 }
 
 static int choose_p2c(struct at_balance *b, const struct at_balance_ask *ask)
@@ -300,7 +300,7 @@ static bool is_within(const struct at_balance *b, const struct at_balance_seat *
     if (s->load < AT_BALANCE_BOUND_FLOOR) {
         return true;
     }
-    return (double)s->load * PERCENT * (double)shares <
+    return (double)s->load * (double)PERCENT * (double)shares <
            (double)b->policy.bound * (double)(calls + 1) * s->share;
 }
 
