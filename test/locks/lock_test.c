@@ -71,9 +71,9 @@ static void start_keeper(struct locking *l)
     int fd = -1;
     int i;
 
+    (void)pthread_mutex_lock(&l->stage.lock);
     at_text_clear(&l->config);
     CHECK_INT(at_locks_config_pack(&plan, l->starts++, &l->config), 0);
-    (void)pthread_mutex_lock(&l->stage.lock);
     i = tiny_add(l->stage.tiny, "keeper", "keeper.1", &fd);
     l->stage.tiny->instances[i].config = at_text_bytes(&l->config);
     (void)pthread_mutex_unlock(&l->stage.lock);

@@ -115,6 +115,12 @@ TEST(trying_waits_for_nobody)
     ask(&f, f.cart1, 3, (struct at_locks_ask){.name = AT_LIT("checkout"), .flags = AT_LOCKS_TRY},
         0);
     CHECK_INT(f.told[3].status, AT_STATUS_OK);
+    /* There is room for it, but others asked before. */
+    ask(&f, f.order1, 4, PERMITS("printer", 2), 0);
+    ask(&f, f.order2, 5, PERMITS("printer", 2), 0);
+    ask(&f, f.order2, 6, (struct at_locks_ask){.name = AT_LIT("printer"), .flags = AT_LOCKS_TRY},
+        0);
+    CHECK_INT(f.told[6].status, AT_STATUS_ABORTED);
     end(&f);
 }
 
