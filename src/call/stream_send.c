@@ -9,7 +9,6 @@
 #include "call/outgoing.h"
 #include "call/stream.h"
 #include "call/streams.h"
-#include "control/service.h"
 #include "shm/channel.h"
 
 static void put_in_line(struct at_stream *s)

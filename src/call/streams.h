@@ -1,9 +1,12 @@
 /*
  * What streams do to a link. For the files of this room only; what owners see is stream.h.
  *
- *   stream.c        opening, sending, ending; callbacks
- *   stream_send.c   records in turn, and the credit that they need
- *   stream_recv.c   records that come, what they become, and the credit that they give back
+ *   stream.c          opening, sending; callbacks; on a link and off it
+ *   stream_end.c      the end of a server's
+ *   stream_send.c     records in turn, and the credit that they need
+ *   stream_recv.c     records that come
+ *   stream_blocks.c   messages that are held
+ *   stream_credit.c   credit that is given back
  *
  * Credit, as the reader counts it. A stream's window plus what it holds is its window at the start
  * and its share of the pool; the channel's window plus all that its streams hold plus what is on its
@@ -55,9 +58,6 @@ struct at_streams {
 
 /* NULL: out of memory. */
 struct at_streams *at_streams_of(struct at_link *l);
-/* Some WINDOW did not fit. */
-bool at_streams_owe(const struct at_link *l);
-void at_streams_pay(struct at_link *l);
 /* Runs callbacks that are due; true when any. */
 bool at_streams_run(struct at_engine *e);
 
@@ -72,11 +72,11 @@ void at_stream_rewind(struct at_stream *s);
 void at_stream_detach(struct at_stream *s);
 /* Detached, and nothing more can be sent; what came whole can still be read. */
 void at_stream_retire(struct at_stream *s);
-/* Server: the client has lost interest, and the link is still there for the RESPONSE. */
-void at_stream_cancelled(struct at_stream *s);
-/* Server: the same, of a stream that was ended: what was to go before the end does not any more, for
- * which there would be no more credit. s may be gone. */
-void at_stream_cut(struct at_stream *s);
+/* What was to be written is not any more. */
+void at_stream_stop_sending(struct at_stream *s);
+/* Lets what is new to be written go as far as it can. s may be gone after that. */
+void at_stream_push(struct at_stream *s);
+
 /* Server: frees the stream of an incoming. */
 void at_stream_free(struct at_engine *e, struct at_stream *s);
 void at_stream_tell(struct at_stream *s, uint8_t news);
@@ -84,6 +84,13 @@ void at_stream_tell(struct at_stream *s, uint8_t news);
 uint8_t *at_stream_response_room(struct at_stream *s, uint32_t len);
 /* Client: the metadata of a RESPONSE: keeps the first ones, returns the trailers. */
 struct at_bytes at_stream_trailers(struct at_stream *s, struct at_bytes packed);
+
+/* stream_end.c */
+/* Server: the client has lost interest, and the link is still there for the RESPONSE. */
+void at_stream_cancelled(struct at_stream *s);
+/* Server: the same, of a stream that was ended: what was to go before the end does not any more, for
+ * which there would be no more credit. s may be gone. */
+void at_stream_cut(struct at_stream *s);
 /* at_stream_end() with flags for the RESPONSE. */
 void at_stream_end_with(struct at_engine *e, struct at_incoming *in, uint32_t status,
                         struct at_bytes trailers, struct at_bytes reason, uint8_t flags);
@@ -112,11 +119,27 @@ int at_stream_judge_response(const struct at_stream *s, const struct at_record *
  * end is on its way or its client has gone; or a rule.
  */
 int at_stream_find(struct at_link *l, uint32_t call_id, struct at_stream **ret);
-/* What a stream held or was given beyond its window counts no more. */
-void at_stream_uncount(struct at_stream *s);
+
+/* stream_blocks.c */
+/* The frame of a message of len bytes, where there is room for all of it or for nothing else. 0,
+ * -ENOMEM. */
+int at_stream_begin_message(struct at_stream *s, uint32_t len);
+/* Its next bytes: payload bytes [from, from + len) of the record in work. 0, -ENOMEM. */
+int at_stream_add_bytes(struct at_stream *s, uint32_t from, uint32_t len);
 /* Frees all that can be read. */
 void at_stream_drop_blocks(struct at_stream *s);
 /* Forgets the part of a message that has come. */
 void at_stream_drop_coming(struct at_stream *s);
+
+/* stream_credit.c */
+/* Some WINDOW did not fit. */
+bool at_streams_owe(const struct at_link *l);
+void at_streams_pay(struct at_link *l);
+/* Gives the stream what it should have, and the channel; consumed: its owner has just read. */
+void at_stream_settle(struct at_stream *s, bool consumed);
+/* Gives credit of the channel back when enough has come together. */
+void at_streams_settle(struct at_link *l);
+/* What a stream held or was given beyond its window counts no more. */
+void at_stream_uncount(struct at_stream *s);
 
 #endif
