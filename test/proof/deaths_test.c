@@ -105,6 +105,7 @@ TEST(whoever_is_killed_at_whatever_moment_calls_end_truthfully_and_nothing_is_le
 
         stage_open(&s, seed + done);
         kill_many(&s, kills - done < KILLS_A_STAGE ? kills - done : KILLS_A_STAGE, &sums);
+        CHECK(!s.died); /* but by our hand */
         stage_close(&s);
     }
     (void)printf("# seed %lu: %lu kills, %lu calls: %lu answered, %lu not taken, %lu perhaps run, "

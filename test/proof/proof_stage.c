@@ -91,6 +91,9 @@ static enum told judge(struct atoll_call *call, int status, const struct test_ca
     if (strstr(reason, "before it took") != NULL || strstr(reason, "no instance of") != NULL) {
         return TOLD_NOT_TAKEN;
     }
+    if (status == ATOLL_CANCELLED) {
+        return TOLD_CANCELLED;
+    }
     return status == ATOLL_UNAVAILABLE || status == ATOLL_DEADLINE_EXCEEDED ? TOLD_MAYBE
                                                                             : TOLD_WRONG;
 }
@@ -108,7 +111,7 @@ static void on_done(void *user, struct atoll_call *call, int status)
 }
 
 /* Started without waiting, then waited for: callbacks of other threads may run here, and ours there. */
-static int call_later(struct atoll_call *call, bool may_repeat,
+static int call_later(struct atoll_call *call, bool may_repeat, bool cancel,
                       const struct test_call_v1_Request *in, struct test_call_v1_Reply *out)
 {
     struct later l = {.status = -1};
@@ -118,13 +121,17 @@ static int call_later(struct atoll_call *call, bool may_repeat,
     if (r != ATOLL_OK) {
         return r;
     }
+    if (cancel) {
+        atoll_call_cancel(call);
+    }
     while (atomic_load(&l.status) < 0) {
         (void)atoll_poll(5);
     }
     return atomic_load(&l.status);
 }
 
-/* Every eighth call is started without waiting. */
+/* Every eighth call is started without waiting; mixed: the next is cancelled, the next one-way, the
+ * next has no time. */
 static enum told call_numbered(struct atoll_call *call, char *room, uint32_t number, size_t len)
 {
     struct test_call_v1_Request in = {0};
@@ -134,8 +141,11 @@ static enum told call_numbered(struct atoll_call *call, char *room, uint32_t num
 
     memcpy(room, &number, sizeof(number));
     in.payload = (struct atoll_str){.at = room, .len = len};
-    if (number % 8 == 1) {
-        status = call_later(call, may_repeat, &in, &out);
+    if (number % 8 == 1 || (the_book->mixed && number % 8 == 2)) {
+        status = call_later(call, may_repeat, number % 8 == 2, &in, &out);
+    } else if (the_book->mixed && number % 8 == 3) {
+        status = test_call_v1_Alpha_echo_oneway(call, &in);
+        return status == ATOLL_OK ? TOLD_ONEWAY : judge(call, status, &in, &out);
     } else {
         status = may_repeat ? test_call_v1_Alpha_repeat(call, &in, &out)
                             : test_call_v1_Alpha_echo(call, &in, &out);
@@ -158,12 +168,16 @@ static void call_once(struct atoll_call *call, char *room, uint64_t *random)
     entry = &the_book->calls[number];
     entry->may_repeat = number % 3 == 0;
     atoll_call_reset(call);
+    if (the_book->mixed && number % 8 == 4) {
+        end = at_now_ns() + 200000;
+    }
     atoll_call_set_deadline(call, end);
     told = call_numbered(call, room, number, some_length(random));
     now = at_now_ns();
     entry->late_ms = now > end ? (uint32_t)((now - end) / 1000000) : 0;
     atomic_store(&entry->told, (uint8_t)told);
-    atomic_fetch_add(told == TOLD_OK ? &the_book->answered : &the_book->failed, 1);
+    atomic_fetch_add(
+        told == TOLD_OK || told == TOLD_ONEWAY ? &the_book->answered : &the_book->failed, 1);
 }
 
 static void *call_on(void *user)
@@ -183,15 +197,16 @@ static void *call_on(void *user)
 
 static int call_out(void *user)
 {
-    pthread_t threads[STAGE_THREADS];
+    pthread_t threads[STAGE_THREADS_MAX];
+    uint32_t count = the_book->threads;
     uint64_t random = (uint64_t)getpid() * 977 + 1;
 
     (void)user;
-    for (int i = 0; i < STAGE_THREADS; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         (void)pthread_create(&threads[i], NULL, call_on,
                              (void *)(uintptr_t)(stage_random(&random) | 1));
     }
-    for (int i = 0; i < STAGE_THREADS; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         (void)pthread_join(threads[i], NULL);
     }
     return 0;
@@ -206,13 +221,14 @@ void stage_open(struct stage *s, uint64_t seed)
         abort();
     }
     s->book->limit_ms = 3000;
+    s->book->threads = STAGE_THREADS;
     the_book = s->book;
 }
 
 void stage_kill(struct stage *s, pid_t *pid)
 {
-    (void)s;
     if (*pid > 0) {
+        s->died = waitpid(*pid, NULL, WNOHANG) != 0 || s->died;
         (void)kill(*pid, SIGKILL);
         (void)waitpid(*pid, NULL, 0);
         *pid = 0;
@@ -227,24 +243,26 @@ void stage_close(struct stage *s)
     (void)munmap(s->book, sizeof(*s->book));
 }
 
-void stage_add_server(struct stage *s)
+int stage_spawn(struct stage *s, const char *service, int (*body)(void *user), pid_t *ret)
 {
     char name[32];
     int fd;
+    int index;
 
-    (void)snprintf(name, sizeof(name), "alpha.%d", s->tiny->instance_count);
-    s->server_index = tiny_add(s->tiny, "alpha", name, &fd);
-    s->server = tiny_spawn(fd, serve, NULL);
+    (void)snprintf(name, sizeof(name), "%s.%d", service, s->tiny->instance_count);
+    index = tiny_add(s->tiny, service, name, &fd);
+    *ret = index < 0 ? 0 : tiny_spawn(fd, body, NULL);
+    return index;
+}
+
+void stage_add_server(struct stage *s)
+{
+    s->server_index = stage_spawn(s, "alpha", serve, &s->server);
 }
 
 void stage_add_client(struct stage *s)
 {
-    char name[32];
-    int fd;
-
-    (void)snprintf(name, sizeof(name), "asker.%d", s->tiny->instance_count);
-    s->client_index = tiny_add(s->tiny, "asker", name, &fd);
-    s->client = tiny_spawn(fd, call_out, NULL);
+    s->client_index = stage_spawn(s, "asker", call_out, &s->client);
 }
 
 void stage_run(struct stage *s, uint64_t us)
@@ -257,14 +275,22 @@ void stage_run(struct stage *s, uint64_t us)
     } while (at_now_ns() < end);
 }
 
+void stage_look(struct stage *s, pid_t *pid)
+{
+    int status;
+
+    if (*pid > 0 && waitpid(*pid, &status, WNOHANG) == *pid) {
+        *pid = 0;
+        s->died = status != 0 || s->died;
+    }
+}
+
 bool stage_finish(struct stage *s)
 {
     atomic_store(&s->book->over, true);
     for (int i = 0; i < 1500 && s->client > 0; i++) {
         stage_run(s, 10000);
-        if (waitpid(s->client, NULL, WNOHANG) == s->client) {
-            s->client = 0;
-        }
+        stage_look(s, &s->client);
     }
     atomic_store(&s->book->over, false);
     return s->client == 0;

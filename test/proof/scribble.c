@@ -89,7 +89,8 @@ static void say(struct scribbler *s)
         s->channel.published = s->channel.tail;
     }
     if (full) {
-        (void)nanosleep(&(struct timespec){.tv_nsec = 20000}, NULL); /* the victim may need this CPU */
+        (void)nanosleep(&(struct timespec){.tv_nsec = 20000},
+                        NULL); /* the victim may need this CPU */
     }
 }
 

@@ -70,6 +70,7 @@ TEST(while_a_server_is_stopped_calls_end_at_their_deadlines_and_then_go_on)
     CHECK(goes_on(&s));
     CHECK(goes_on(&s));
     judge(&s);
+    CHECK(!s.died);
     stage_close(&s);
 }
 
@@ -101,6 +102,7 @@ TEST(while_a_caller_is_stopped_others_are_served_and_then_it_goes_on)
     CHECK_INT(kill(s.client, SIGCONT), 0);
     CHECK(goes_on(&s));
     CHECK(stage_finish(&s));
+    CHECK(!s.died);
     stage_close(&s);
 }
 
