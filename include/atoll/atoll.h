@@ -463,8 +463,8 @@ struct atoll_lock_options {
  * Waits for the lock within the deadline of the context. ATOLL_OK: it is held. DEADLINE_EXCEEDED: the
  * reason says who holds it and for how long. PERMISSION_DENIED: it is not declared or not used; the
  * reason is the line to add. ABORTED: waiting would never end, for this context or, over others, one
- * that waits for it holds the lock; the reason names the circle. RESOURCE_EXHAUSTED: a process holds
- * and asks for at most 256, and at most 1024 wait for one. Waiting survives the keeper of the locks.
+ * that waits for it holds the lock; the reason names the circle. RESOURCE_EXHAUSTED: a process has
+ * at most 256, of which it may wait for 192, and at most 1024 wait for one. Waiting survives the keeper of the locks.
  */
 ATOLL_EXPORT int atoll_lock(struct atoll_call *call, const char *name, struct atoll_lock *ret);
 /* options may be NULL. */

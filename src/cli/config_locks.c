@@ -1,5 +1,6 @@
 /* locks, and lock:NAME in uses → the plan's locks. */
 #include <errno.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/arena.h"

@@ -1,9 +1,12 @@
 /* The tables of control/locks.h. */
 #include "control/locks.h"
 
+#include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "base/bytes.h"
+#include "control/message.h"
 #include "control/table.h"
 
 enum { SESSION = 1, HELD, ASK, GRANT, OF, HELD_MAX = 160 };

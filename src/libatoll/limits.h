@@ -28,6 +28,7 @@ enum {
     AT_LIB_SPIN_REST_FIRST = 64,  /* sleeps between two attempts to do without, and … */
     AT_LIB_SPIN_REST_LAST = 4096, /* … doubling up to this: a guess that fails costs nothing */
     AT_LIB_SPIN_LOOKS = 8,        /* at the rings between two at the clock */
+    AT_LIB_LOCKS_ASKED_MAX = 192, /* locks waited for at once: giving back needs a free slot too */
     AT_LIB_IDLE_TICKS = 8,        /* quiet ticks before the standby thread sleeps deeply */
 };
 

@@ -6,11 +6,12 @@
 #include <atoll/atoll.h>
 
 #include "base/bytes.h"
-#include "base/clock.h"
+#include "base/list.h"
 #include "call/call.h"
 #include "call/engine.h"
 #include "control/locks.h"
 #include "libatoll/invoke.h"
+#include "libatoll/limits.h"
 #include "libatoll/locks.h"
 #include "libatoll/process.h"
 
@@ -89,6 +90,11 @@ static int ask(struct atoll_call *call, const struct wish *wish, struct atoll_lo
         return at_context_fail(call, ATOLL_RESOURCE_EXHAUSTED,
                                "this process holds or waits for %d locks: that is the most",
                                AT_LOCKS_CLAIMS_MAX);
+    }
+    if (at_locks_asked(p) >= AT_LIB_LOCKS_ASKED_MAX) {
+        return at_context_fail(call, ATOLL_RESOURCE_EXHAUSTED,
+                               "this process waits for %d locks: that is the most",
+                               AT_LIB_LOCKS_ASKED_MAX);
     }
     c = at_locks_get(p) == NULL ? NULL : at_locks_add(p, wish->name);
     if (c == NULL) {

@@ -5,14 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <atoll/atoll.h>
+
+#include "base/arena.h"
 #include "base/bytes.h"
-#include "base/clock.h"
 #include "base/list.h"
 #include "call/call.h"
 #include "call/engine.h"
 #include "control/locks.h"
 #include "control/message.h"
 #include "libatoll/invoke.h"
+#include "libatoll/limits.h"
 #include "libatoll/process.h"
 
 /* Of what ends only with the keeper, or with us. */
@@ -163,6 +166,18 @@ struct at_locks *at_locks_get(struct at_process *p)
 }
 
 /* ---- claims ---- */
+
+size_t at_locks_asked(const struct at_process *p)
+{
+    size_t n = 0;
+
+    if (p->locks != NULL && p->locks->count >= AT_LIB_LOCKS_ASKED_MAX) {
+        at_list_foreach (it, &p->locks->claims) {
+            n += at_container_of(it, struct at_claim, entry)->held ? 0 : 1;
+        }
+    }
+    return n;
+}
 
 struct at_claim *at_locks_add(struct at_process *p, struct at_bytes name)
 {

@@ -58,6 +58,8 @@ struct at_locks {
 
 /* The state, made when it is first needed, with a Session under way. NULL: out of memory. */
 struct at_locks *at_locks_get(struct at_process *p);
+/* How many are asked for and not held yet, once these may be too many. */
+size_t at_locks_asked(const struct at_process *p);
 /* A claim to be asked for; NULL: out of memory. */
 struct at_claim *at_locks_add(struct at_process *p, struct at_bytes name);
 /* The claim of that number, unless it is being given back; else NULL. */

@@ -1,15 +1,14 @@
 /* Promises of plan/locks.h. */
 #include "plan/locks.h"
 
-#include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "at_test.h"
 #include "base/bytes.h"
+#include "base/error.h"
 #include "base/text.h"
-#include "plan/limits.h"
 #include "plan/plan.h"
 
 static uint32_t users[] = {0};
@@ -46,6 +45,17 @@ TEST(the_keeper_gets_what_the_plan_says)
     CHECK_INT(at_locks_config_service(&c, AT_LIT("cart")), 1);
     CHECK_INT(at_locks_config_service(&c, AT_LIT("car")), -1);
     at_locks_config_deinit(&c);
+    at_text_deinit(&packed);
+}
+
+TEST(half_a_slice_is_refused_and_no_memory_is_no_accident)
+{
+    struct at_locks_config c;
+    struct at_text packed;
+    struct at_diag diag;
+
+    at_text_init(&packed);
+    CHECK_INT(at_locks_config_pack(&plan, 2, &packed), 0);
     for (size_t len = 0; len < packed.len; len++) {
         char *shorter = malloc(len + 1);
 

@@ -384,6 +384,36 @@ TEST(asking_without_waiting_tells_by_callback_or_event_and_can_be_cancelled)
     end_locking(&l);
 }
 
+TEST(who_waits_for_many_locks_can_still_give_back_what_he_has)
+{
+    enum { WAITS = 192 };
+    struct locking l;
+    struct atoll_call *calls[WAITS + 1];
+    struct atoll_lock locks[WAITS + 1];
+    struct atoll_lock mine;
+    struct atoll_event event;
+
+    begin_locking(&l);
+    CHECK_INT(atoll_lock(l.stage.call, "one", &mine), ATOLL_OK);
+    for (int i = 0; i < WAITS; i++) {
+        calls[i] = atoll_call_new();
+        CHECK_INT(atoll_lock_async(calls[i], "one", NULL, &locks[i], NULL, &l), ATOLL_OK);
+    }
+    calls[WAITS] = atoll_call_new();
+    CHECK_INT(atoll_lock(calls[WAITS], "one", &locks[WAITS]), ATOLL_RESOURCE_EXHAUSTED);
+    CHECK(strstr(atoll_call_reason(calls[WAITS]), "waits for 192 locks") != NULL);
+    CHECK_INT(atoll_unlock(l.stage.call, &mine), ATOLL_OK);
+    CHECK_INT(atoll_next(&event, 2000), 1);
+    CHECK(event.status == ATOLL_OK && event.call == calls[0]); /* first come, first served */
+    for (int i = 0; i <= WAITS; i++) {
+        atoll_call_free(calls[i]); /* gives up; the first has left its lock with the process */
+    }
+    CHECK_INT(atoll_unlock(l.stage.call, &locks[0]), ATOLL_OK);
+    CHECK_INT(atoll_lock(l.stage.call, "one", &mine), ATOLL_OK);
+    CHECK_INT(mine.flags, 0);
+    end_locking(&l);
+}
+
 TEST(readers_share_and_a_semaphore_has_its_permits)
 {
     struct locking l;

@@ -11,6 +11,8 @@
 #include "base/text.h"
 #include "call/call.h"
 #include "call/deadlines.h"
+#include "control/locks.h"
+#include "plan/locks.h"
 #include "roles/keeper/book_inner.h"
 #include "roles/keeper/limits.h"
 

@@ -1,10 +1,13 @@
 /* What the book says: who holds, why not, and circles. */
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/bytes.h"
 #include "base/list.h"
 #include "base/text.h"
+#include "control/locks.h"
 #include "plan/limits.h"
+#include "plan/locks.h"
 #include "roles/keeper/book.h"
 #include "roles/keeper/book_inner.h"
 #include "roles/keeper/limits.h"

@@ -17,6 +17,9 @@
 #include "call/engine.h"
 #include "control/locks.h"
 #include "control/message.h"
+#include "loop/loop.h"
+#include "plan/locks.h"
+#include "role/role.h"
 #include "roles/keeper/book.h"
 #include "roles/keeper/limits.h"
 #include "shm/channel.h"
@@ -28,7 +31,7 @@ enum { LAST_WORD_PART = 16 }; /* of a short time it is this part */
 struct session {
     struct at_list entry;
     struct at_incoming *in;
-    const struct at_link *link; /* compared, never looked into */
+    const struct at_link *link; /* compared, never looked into; NULL: it has ended */
     struct at_owner *owner;
 };
 
@@ -40,7 +43,9 @@ static uint64_t now_of(const struct at_keeper *k)
 /* When the book has something to do; at once when requests ended. Nothing runs when it is idle. */
 static void set_timer(struct at_keeper *k)
 {
-    at_timer_set(k->timer, at_list_is_empty(&k->ended) ? at_book_next(k->book) : 1);
+    bool is_due = k->over > 0 || !at_list_is_empty(&k->ended);
+
+    at_timer_set(k->timer, is_due ? 1 : at_book_next(k->book));
 }
 
 /* At our end what waits goes to the keeper after this one; Sessions are begun anew for it. */
@@ -288,23 +293,25 @@ static void on_cancelled(void *user, struct at_incoming *in)
 
     if (s != NULL) {
         s->link = NULL; /* another channel may soon lie where this one lay */
+        k->over++;
+    } else {
+        at_list_remove(&in->entry); /* of early */
+        at_list_append(&k->ended, &in->entry);
     }
-    at_list_remove(&in->entry); /* of early */
-    at_list_append(&k->ended, &in->entry);
     set_timer(k);
 }
 
 /* Sessions first: whoever ended with its process waits for nothing any more. */
 static void end_ended(struct at_keeper *k)
 {
-    at_list_foreach_safe (it, &k->ended) {
-        struct at_incoming *in = at_container_of(it, struct at_incoming, entry);
-        struct session *s = session_by(k, in);
+    k->over = 0;
+    at_list_foreach_safe (it, &k->sessions) {
+        struct session *s = at_container_of(it, struct session, entry);
+        struct at_incoming *in = s->in;
 
-        if (s != NULL) {
-            end_session(k, s); /* may answer others of the list, and those behind this one */
+        if (s->link == NULL) {
+            end_session(k, s); /* may answer others of the list below */
             answer(k, in, AT_STATUS_CANCELLED, "its process ended");
-            it_next = k->ended.next;
         }
     }
     while (!at_list_is_empty(&k->ended)) {

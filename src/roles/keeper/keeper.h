@@ -9,6 +9,7 @@
 #define AT_KEEPER_KEEPER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/list.h"
@@ -28,6 +29,7 @@ struct at_keeper {
     struct at_list sessions; /* struct session */
     struct at_list early;    /* at_incoming.entry: of channels without a Session */
     struct at_list ended;    /* at_incoming.entry: cancelled, still to be answered */
+    size_t over;             /* sessions that ended, still to be taken out */
     bool ending;
 };
 
