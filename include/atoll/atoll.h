@@ -359,8 +359,8 @@ ATOLL_EXPORT struct atoll_call *atoll_stream_call(const struct atoll_stream *str
  * take the first answer. Generated S_m_to_many() is one line around it.
  *
  *   struct atoll_many how = {.size = sizeof(how), .rule = ATOLL_MANY_QUORUM};
- *   const struct atoll_answers *answers;
- *   int status = S_get_to_many(call, &request, &how, &answers);
+ *   int status = S_get_to_many(call, &request, &how);
+ *   const struct atoll_answers *answers = atoll_call_answers(call);
  *   for (size_t i = 0; answers != NULL && i < answers->count; i++) {
  *       const struct GetReply *reply = answers->at[i]->reply;  // NULL when not OK
  *   }
@@ -402,22 +402,22 @@ struct atoll_answers {
 /*
  * how: NULL for ATOLL_MANY_ALL. ATOLL_OK when the rule is met; UNAVAILABLE when fewer instances are
  * ready than are needed; else the status of the first instance that failed, with all of it in
- * atoll_call_reason(). *answers: also then; NULL when nobody was asked.
+ * atoll_call_reason().
  */
 ATOLL_EXPORT int atoll_invoke_many(struct atoll_call *call,
                                    const struct atoll_service_desc *service, size_t method,
-                                   const void *in, const struct atoll_many *how,
-                                   const struct atoll_answers **answers);
+                                   const void *in, const struct atoll_many *how);
 /*
  * The same without waiting, told like atoll_invoke_async(): by `done`, or where that is NULL by an
- * event. *answers is set before that is told; until then call, answers and in's memory belong to the
- * library.
+ * event. Until then call and in's memory belong to the library; of `how` nothing is kept.
  */
 ATOLL_EXPORT int atoll_invoke_many_async(struct atoll_call *call,
                                          const struct atoll_service_desc *service, size_t method,
                                          const void *in, const struct atoll_many *how,
-                                         const struct atoll_answers **answers, atoll_done *done,
-                                         void *user);
+                                         atoll_done *done, void *user);
+/* Of the last call to many that was made with the context and has ended, OK or not; NULL when nobody
+ * was asked. In its memory: until it is reset. */
+ATOLL_EXPORT const struct atoll_answers *atoll_call_answers(const struct atoll_call *call);
 
 /*
  * Named locks and semaphores, of the whole system. The configuration declares them under `locks`, and

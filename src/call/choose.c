@@ -8,8 +8,12 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/list.h"
+#include "call/call.h"
+#include "call/engine.h"
 #include "call/link.h"
 #include "call/target.h"
+#include "control/service.h"
 #include "policy/balance.h"
 #include "shm/channel.h"
 

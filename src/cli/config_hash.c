@@ -4,10 +4,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/arena.h"
+#include <atoll/message.h>
+
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "cli/config.h"
 #include "cli/config_error.h"
 #include "cli/config_model.h"
 #include "cli/config_yaml.h"

@@ -46,19 +46,17 @@ static void emit_unary(const struct at_gen_service *s, size_t i, struct at_text 
                  deprecated, s->c_name, m->name, m->input, s->c_name, i);
     at_text_addf(out,
                  "%sstatic inline int %s_%s_to_many(\n"
-                 "    struct atoll_call *call, const struct %s *in, const struct atoll_many *how,\n"
-                 "    const struct atoll_answers **answers)\n"
+                 "    struct atoll_call *call, const struct %s *in, const struct atoll_many *how)\n"
                  "{\n"
-                 "    return atoll_invoke_many(call, &%s_desc, %zu, in, how, answers);\n"
+                 "    return atoll_invoke_many(call, &%s_desc, %zu, in, how);\n"
                  "}\n\n",
                  deprecated, s->c_name, m->name, m->input, s->c_name, i);
     at_text_addf(out,
                  "%sstatic inline int %s_%s_to_many_async(\n"
                  "    struct atoll_call *call, const struct %s *in, const struct atoll_many *how,\n"
-                 "    const struct atoll_answers **answers, atoll_done *done, void *user)\n"
+                 "    atoll_done *done, void *user)\n"
                  "{\n"
-                 "    return atoll_invoke_many_async(call, &%s_desc, %zu, in, how, answers,\n"
-                 "        done, user);\n"
+                 "    return atoll_invoke_many_async(call, &%s_desc, %zu, in, how, done, user);\n"
                  "}\n\n",
                  deprecated, s->c_name, m->name, m->input, s->c_name, i);
 }

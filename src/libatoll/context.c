@@ -75,6 +75,7 @@ void at_context_clear(struct atoll_call *call)
     call->initial_sent = false;
     call->got_initial = (struct at_bytes){0};
     call->got_trailers = (struct at_bytes){0};
+    call->answers = NULL;
     call->waited_ns = 0;
     call->deadline_ns = 0;
 }

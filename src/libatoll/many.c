@@ -19,8 +19,10 @@
 
 #include "base/arena.h"
 #include "base/bytes.h"
+#include "base/list.h"
 #include "call/call.h"
 #include "call/engine.h"
+#include "call/limits.h"
 #include "libatoll/invoke.h"
 #include "libatoll/limits.h"
 #include "libatoll/process.h"
@@ -52,7 +54,6 @@ struct at_many {
     struct atoll_answer *answers;
     const struct atoll_answer **list; /* of them */
     struct atoll_answers result;
-    const struct atoll_answers **ret;
 };
 
 static void set_reason(struct at_many *m, uint32_t i, struct at_bytes reason)
@@ -307,7 +308,7 @@ static int conclude(struct at_many *m)
     m->result.at = m->list;
     m->result.count = m->count;
     m->result.ok = m->good;
-    *m->ret = m->count == 0 ? NULL : &m->result;
+    call->answers = m->count == 0 ? NULL : &m->result;
     if (m->count == 0 || call->status != ATOLL_OK) {
         return call->status; /* nobody was asked, or it was cancelled */
     }
@@ -329,42 +330,50 @@ static bool is_rule(uint32_t rule)
     return rule == ATOLL_MANY_ALL || rule == ATOLL_MANY_FIRST || rule == ATOLL_MANY_QUORUM;
 }
 
-/* Checks and encodes. A status; when OK, *ret is ready to be started. */
-static int prepare(struct atoll_call *call, const struct atoll_service_desc *service, size_t method,
-                   const void *in, const struct atoll_many *how,
-                   const struct atoll_answers **answers, struct at_many **ret)
+static struct at_many *make(struct atoll_call *call, const struct atoll_method_desc *method,
+                            const struct atoll_many *how)
+{
+    struct at_many *m = at_arena_zalloc(&call->arena, 1, sizeof(*m));
+
+    if (m == NULL) {
+        (void)at_context_fail(call, ATOLL_RESOURCE_EXHAUSTED, "no memory for the call");
+        return NULL;
+    }
+    m->call = call;
+    m->method = method;
+    m->rule = how == NULL ? (uint32_t)ATOLL_MANY_ALL : how->rule;
+    m->quorum = how == NULL ? 0 : how->quorum;
+    return m;
+}
+
+/* Checks and encodes. What is ready to be started, or NULL and a status. */
+static struct at_many *prepare(struct atoll_call *call, const struct atoll_service_desc *service,
+                               size_t method, const void *in, const struct atoll_many *how,
+                               int *ret_status)
 {
     const struct atoll_method_desc *desc;
     struct at_many *m;
-    int status = at_invoke_check(call, service, method, &desc);
 
-    if (status != ATOLL_OK) {
-        return status;
+    *ret_status = at_invoke_check(call, service, method, &desc);
+    if (*ret_status != ATOLL_OK) {
+        return NULL;
     }
-    if (answers == NULL || (how != NULL && (how->size < sizeof(*how) || !is_rule(how->rule)))) {
-        return at_context_fail(call, ATOLL_INVALID_ARGUMENT,
-                               "struct atoll_many needs its size and a rule; answers must not be "
-                               "NULL");
+    call->answers = NULL;
+    if (how != NULL && (how->size < sizeof(*how) || !is_rule(how->rule))) {
+        *ret_status = at_context_fail(call, ATOLL_INVALID_ARGUMENT,
+                                      "struct atoll_many needs its size and a rule");
+        return NULL;
     }
-    *answers = NULL;
-    m = at_arena_zalloc(&call->arena, 1, sizeof(*m));
-    if (m == NULL) {
-        return at_context_fail(call, ATOLL_RESOURCE_EXHAUSTED, "no memory for the call");
+    m = make(call, desc, how);
+    *ret_status = m == NULL ? call->status : at_invoke_encode_pieces(call, desc, in, &m->payload);
+    if (*ret_status != ATOLL_OK) {
+        return NULL;
     }
-    *m = (struct at_many){.call = call, .method = desc, .ret = answers, .rule = ATOLL_MANY_ALL};
-    if (how != NULL) {
-        m->rule = how->rule;
-        m->quorum = how->quorum;
-    }
-    status = at_invoke_encode_pieces(call, desc, in, &m->payload);
-    if (status == ATOLL_OK) {
-        at_invoke_request(call, service, desc, &call->pending.request);
-        at_invoke_set_payload(&call->pending.request, &m->payload);
-        call->pending.request.metadata = at_metadata_sent(call, ATOLL_METADATA);
-        call->pending.request.key = NULL;
-        *ret = m;
-    }
-    return status;
+    at_invoke_request(call, service, desc, &call->pending.request);
+    at_invoke_set_payload(&call->pending.request, &m->payload);
+    call->pending.request.metadata = at_metadata_sent(call, ATOLL_METADATA);
+    call->pending.request.key = NULL;
+    return m;
 }
 
 /* Lock held. */
@@ -399,14 +408,13 @@ static int start(struct at_many *m)
 }
 
 int atoll_invoke_many(struct atoll_call *call, const struct atoll_service_desc *service,
-                      size_t method, const void *in, const struct atoll_many *how,
-                      const struct atoll_answers **answers)
+                      size_t method, const void *in, const struct atoll_many *how)
 {
-    struct at_many *m;
     struct at_process *p;
-    int status = prepare(call, service, method, in, how, answers, &m);
+    int status;
+    struct at_many *m = prepare(call, service, method, in, how, &status);
 
-    if (status != ATOLL_OK) {
+    if (m == NULL) {
         return status;
     }
     p = call->process;
@@ -440,13 +448,13 @@ static void tell(struct at_completion *c, struct atoll_event *event)
 
 int atoll_invoke_many_async(struct atoll_call *call, const struct atoll_service_desc *service,
                             size_t method, const void *in, const struct atoll_many *how,
-                            const struct atoll_answers **answers, atoll_done *done, void *user)
+                            atoll_done *done, void *user)
 {
-    struct at_many *m;
     struct at_process *p;
-    int status = prepare(call, service, method, in, how, answers, &m);
+    int status;
+    struct at_many *m = prepare(call, service, method, in, how, &status);
 
-    if (status != ATOLL_OK) {
+    if (m == NULL) {
         return status;
     }
     p = call->process;
@@ -465,4 +473,9 @@ int atoll_invoke_many_async(struct atoll_call *call, const struct atoll_service_
         call->busy = false;
     }
     return status;
+}
+
+const struct atoll_answers *atoll_call_answers(const struct atoll_call *call)
+{
+    return call == NULL || call->busy ? NULL : call->answers;
 }

@@ -141,15 +141,16 @@ struct atoll_call {
     };
     struct at_list held; /* buffers (call/buffers.h) of large replies */
     struct at_pending pending;
-    struct at_incoming *in;      /* the request being served */
-    struct at_many *many;        /* under way to many instances */
-    struct at_many *told_many;   /* the same, until it is told */
-    struct atoll_stream *stream; /* opened with it and not finished */
-    struct atoll_stream *served; /* whose handler's context it is */
-    const char *caller;          /* "" in a root */
-    uint64_t deadline_ns;        /* 0: none */
-    uint64_t waited_ns;          /* in nested calls */
-    uint64_t random;             /* of a root: state of its trace ids */
+    struct at_incoming *in;              /* the request being served */
+    struct at_many *many;                /* under way to many instances */
+    struct at_many *told_many;           /* the same, until it is told */
+    const struct atoll_answers *answers; /* of the last one that ended */
+    struct atoll_stream *stream;         /* opened with it and not finished */
+    struct atoll_stream *served;         /* whose handler's context it is */
+    const char *caller;                  /* "" in a root */
+    uint64_t deadline_ns;                /* 0: none */
+    uint64_t waited_ns;                  /* in nested calls */
+    uint64_t random;                     /* of a root: state of its trace ids */
     uint8_t trace_id[16];
     uint64_t span_id;
     int status; /* of the last call, or as failed */

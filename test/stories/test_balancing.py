@@ -75,7 +75,8 @@ static int ask_all(struct atoll_call *call, const struct demo_front_v1_AskAllReq
     } else if (in->rule.len == 6) {
         how.rule = ATOLL_MANY_QUORUM;
     }
-    status = demo_who_v1_WhoService_who_to_many(call, &request, &how, &answers);
+    status = demo_who_v1_WhoService_who_to_many(call, &request, &how);
+    answers = atoll_call_answers(call);
     out->status = atoll_printf(call, "%s", atoll_status_name(status));
     out->reason = atoll_printf(call, "%s", atoll_call_reason(call));
     if (answers == NULL) {

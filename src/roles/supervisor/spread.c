@@ -5,8 +5,11 @@
 
 #include "base/bytes.h"
 #include "control/limits.h"
+#include "control/service.h"
 #include "plan/limits.h"
+#include "plan/plan.h"
 #include "policy/balance.h"
+#include "roles/supervisor/edges.h"
 
 _Static_assert((int)AT_PLAN_LEAST_REQUESTS == (int)AT_BALANCE_LEAST_REQUESTS &&
                    (int)AT_PLAN_ROUND_ROBIN == (int)AT_BALANCE_ROUND_ROBIN &&
