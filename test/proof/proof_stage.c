@@ -87,7 +87,10 @@ static enum told judge(struct atoll_call *call, int status, const struct test_ca
                    ? TOLD_OK
                    : TOLD_WRONG;
     }
-    (void)snprintf(the_book->last_reason, sizeof(the_book->last_reason), "%d: %s", status, reason);
+    if (!atomic_exchange(&the_book->has_reason, true)) {
+        (void)snprintf(the_book->last_reason, sizeof(the_book->last_reason), "%d: %s", status,
+                       reason);
+    }
     if (strstr(reason, "before it took") != NULL || strstr(reason, "no instance of") != NULL) {
         return TOLD_NOT_TAKEN;
     }

@@ -42,7 +42,8 @@ struct book {
     _Atomic uint32_t limit_ms; /* deadline of calls */
     uint32_t threads;          /* of a caller that starts from now on */
     bool mixed;                /* calls are also cancelled, one-way, and late from the start */
-    char last_reason[256];     /* of a call that failed, for people */
+    _Atomic bool has_reason;   /* who sets it writes the reason */
+    char last_reason[256];     /* of the first call that failed, for people */
     struct book_call calls[BOOK_CALLS];
 };
 

@@ -44,6 +44,56 @@ static uint32_t edge(struct scribbler *s)
                            : edges[some(s, sizeof(edges) / sizeof(edges[0]))];
 }
 
+/* A call that a server was asked for, else none. */
+static uint32_t asked(struct scribbler *s)
+{
+    uint32_t i;
+    uint32_t id;
+
+    if (s->heard_count == 0) {
+        return 0;
+    }
+    i = some(s, s->heard_count);
+    id = s->heard[i];
+    s->heard[i] = s->heard[--s->heard_count];
+    return id;
+}
+
+void scribble_hear(struct scribbler *s)
+{
+    struct at_record r;
+
+    for (int i = 0; i < 64 && at_channel_next(&s->channel, &r) == 0; i++) {
+        if (r.kind == AT_RECORD_REQUEST &&
+            s->heard_count < sizeof(s->heard) / sizeof(s->heard[0])) {
+            s->heard[s->heard_count++] = r.call_id;
+        }
+        at_channel_consume(&s->channel, &r);
+    }
+    at_channel_tell(&s->channel);
+}
+
+/* Turns r into one that an engine takes, or takes for a while: of a call that there is. */
+static void make_sense(struct scribbler *s, struct at_record *r)
+{
+    uint32_t slot = s->started % AT_CALL_SLOTS;
+
+    r->total_len = r->len;
+    r->flags = 0;
+    if (s->serves) {
+        r->call_id = asked(s);
+        r->kind = r->call_id == 0 ? AT_RECORD_PING : AT_RECORD_RESPONSE;
+        return;
+    }
+    r->kind = AT_RECORD_REQUEST;
+    r->call_id = slot | (1 + s->started / AT_CALL_SLOTS % 60000) << 16;
+    r->code = (uint16_t)some(s, 3);
+    if (r->code == 1) { /* the method that streams */
+        r->flags = AT_RECORD_STREAM | (r->len > 0 ? AT_RECORD_BODY : 0);
+    }
+    s->started++;
+}
+
 /* A record as it might be: right in most of its members. */
 static struct at_record record(struct scribbler *s)
 {
@@ -61,7 +111,10 @@ static struct at_record record(struct scribbler *s)
                           .code = (uint16_t)some(s, 3),
                           .flags = (uint8_t)(some(s, 3) == 0 ? some(s, 16) : 0)};
 
-    switch (some(s, 64)) {
+    if (s->calls && some(s, 1024) != 0) {
+        make_sense(s, &r);
+    }
+    switch (some(s, s->calls ? 4096 : 64)) {
     case 0: r.total_len = edge(s); break;
     case 1: r.meta_len = some(s, 2) == 0 ? some(s, len + 1) : edge(s); break;
     case 2: r.offset = edge(s); break;
@@ -154,7 +207,7 @@ static void agree(struct scribbler *s)
 
 void scribble(struct scribbler *s)
 {
-    uint32_t dice = some(s, 1024);
+    uint32_t dice = s->calls && some(s, 32) != 0 ? 0 : some(s, 1024);
     uint16_t forgiven =
         atomic_load((_Atomic uint16_t *)(uintptr_t)&s->channel.peer->cancelled[SCRIBBLE_WORD]);
 

@@ -20,9 +20,15 @@ struct scribbler {
     uint8_t *window;           /* AT_WINDOW_BYTES, or NULL */
     uint64_t random;
     uint16_t forgiven;
+    uint32_t started;   /* calls, of a lying caller */
+    uint32_t heard[64]; /* calls that a lying server was asked for, not answered yet */
+    uint32_t heard_count;
+    bool calls; /* speaks of calls that there are, mostly: for engines */
     bool serves;
 };
 
+/* A lying server hears what it is asked. */
+void scribble_hear(struct scribbler *s);
 /* One act. */
 void scribble(struct scribbler *s);
 uint64_t scribble_random(uint64_t *state);
