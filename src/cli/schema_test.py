@@ -22,6 +22,8 @@ RIGHT = [
     {"services": {"a": {"command": "x", "deploy": {"replicas": 3, "weights": [3, 1, "${W}"]}}},
      "policies": {"defaults": {"balance": "p2c", "slow-start": "0s"}, "a": {"balance": "round-robin", "slow-start": "10s"},
                   "door -> a": {"balance": {"hash": "cart.id", "bound": "150%"}}, "x-own": 1}},
+    {"services": {"a": {"command": "x", "uses": ["lock:one"]}},
+     "locks": {"one": {}, "two": None, "cart-*": {"lease": "5s"}, "a/B.c": {"permits": 3}, "x-own": 1}},
 ]
 WRONG = [
     [],
@@ -39,6 +41,9 @@ WRONG = [
     {"services": {"a": {"command": "x", "deploy": {"weights": [0]}}}},
     {"services": {"a": {"command": "x"}}, "policies": {"a": {"balance": "maglev"}}},
     {"services": {"a": {"command": "x"}}, "policies": {"a": {"balance": {"bound": 150}}}},
+    {"services": {"a": {"command": "x"}}, "locks": {"a*b": {}}},
+    {"services": {"a": {"command": "x"}}, "locks": {"a": {"permits": 0}}},
+    {"services": {"a": {"command": "x"}}, "locks": {"a": 3}},
     {"services": {"a": {"command": "x"}}, "policies": {"a.Get": {"balance": "p2c"}}},
     {"services": {"a": {"command": "x"}}, "gateway": {"listen": [{"services": ["a"]}]}},
     {"services": {"a": {"command": "x", "depends_on": {"b": {"condition": "service_completed_successfully"}}}}},

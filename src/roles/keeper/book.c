@@ -43,6 +43,7 @@ struct at_book *at_book_new(const struct at_locks_config *config, uint64_t now_n
     b->config = config;
     b->grace_until_ns = follows ? now_ns + AT_KEEPER_GRACE_NS : 0;
     b->next_token = wall_ns / AT_MICROSECOND_NS + 1;
+    b->most_token = b->next_token + AT_KEEPER_AHEAD_US;
     b->tell = tell;
     b->user = user;
     at_map_init(&b->by_name, now_ns ^ wall_ns); /* services may choose names */
@@ -454,7 +455,7 @@ void at_book_ask(struct at_book *b, struct at_owner *o, const struct at_book_ask
 /* Bigger tokens than all that were ever granted, also when the clock was set back. */
 static void outdo_token(struct at_book *b, uint64_t token)
 {
-    if (token >= b->next_token && token < UINT64_MAX / 2) {
+    if (token >= b->next_token) {
         b->next_token = token + 1;
     }
 }
@@ -478,7 +479,8 @@ bool at_book_assert(struct at_book *b, struct at_owner *o, const struct at_locks
         n = find_name(b, h->name, rule);
     }
     at_text_deinit(&why);
-    if (n != NULL && n->free_units < units) {
+    if (n != NULL && (n->free_units < units || h->token > b->most_token)) {
+        tidy_name(b, n);
         n = NULL;
     }
     c = add_claim(o, n, now_ns);

@@ -71,6 +71,7 @@ struct at_book {
     struct at_deadlines deadlines;
     uint64_t grace_until_ns; /* 0: over */
     uint64_t next_token;
+    uint64_t most_token; /* that is believed to have been granted */
     at_book_tell *tell;
     void *user;
 };

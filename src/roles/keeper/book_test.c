@@ -279,7 +279,7 @@ TEST(a_book_that_follows_a_dead_one_listens_first)
     struct at_locks_held held = {.op = 1, .permits = 1, .name = AT_LIT("checkout")};
 
     begin(&f);
-    held.token = lock(&f, f.order1, 1, "checkout")->token + 1000000000;
+    held.token = lock(&f, f.order1, 1, "checkout")->token + 100000000;
     at_book_free(f.book);
     f.now += AT_SECOND_NS;
     begin_book(&f, 1);
@@ -300,6 +300,26 @@ TEST(a_book_that_follows_a_dead_one_listens_first)
     held.op = 9;
     CHECK(!at_book_assert(f.book, f.order2, &held, f.now)); /* too late */
     CHECK_INT(unlock(&f, f.order2, 9), AT_STATUS_FAILED_PRECONDITION);
+    end(&f);
+}
+
+TEST(a_liar_cannot_carry_the_tokens_of_all_away)
+{
+    struct fixture f;
+    struct at_locks_held held = {
+        .op = 1, .permits = 1, .token = UINT64_MAX / 4, .name = AT_LIT("checkout")};
+
+    begin(&f);
+    at_book_free(f.book);
+    begin_book(&f, 1);
+    CHECK(!at_book_assert(f.book, f.order1, &held, f.now));
+    held.op = 2;
+    held.token = WALL_NS / AT_MICROSECOND_NS + 1000;
+    CHECK(at_book_assert(f.book, f.order2, &held, f.now));
+    f.now = at_book_next(f.book);
+    at_book_tick(f.book, f.now);
+    CHECK_INT(lock(&f, f.order1, 3, "cart-1")->status, AT_STATUS_OK);
+    CHECK(f.told[3].token == held.token + 1);
     end(&f);
 }
 

@@ -18,5 +18,8 @@ enum {
 #ifndef AT_KEEPER_GRACE_NS
 #define AT_KEEPER_GRACE_NS UINT64_C(2000000000)
 #endif
+/* So far ahead of the clock a token may be that an owner asserts: it may have been set back a little,
+ * and a liar must not carry the tokens of all away. */
+#define AT_KEEPER_AHEAD_US UINT64_C(3600000000)
 
 #endif

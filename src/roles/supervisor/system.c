@@ -229,7 +229,8 @@ static bool depends_on(const struct at_plan_service *p, uint32_t service)
     return false;
 }
 
-/* Must `later` wait for `first` to be down? The door goes first, telemetry hears the last words. */
+/* Must `later` wait for `first` to be down? The door goes first; who drains may still have locks to give
+ * back; telemetry hears the last words. */
 static bool stops_after(const struct at_instance *later, const struct at_instance *first)
 {
     const struct at_plan_service *l = at_instance_plan(later);
@@ -237,6 +238,9 @@ static bool stops_after(const struct at_instance *later, const struct at_instanc
 
     if (l->kind == AT_PLAN_TELEMETRY) {
         return f->kind != AT_PLAN_TELEMETRY;
+    }
+    if (l->kind == AT_PLAN_KEEPER) {
+        return f->kind == AT_PLAN_SERVICE || f->kind == AT_PLAN_GATEWAY;
     }
     if (f->kind == AT_PLAN_GATEWAY) {
         return l->kind != AT_PLAN_GATEWAY;
