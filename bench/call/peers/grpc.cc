@@ -1,10 +1,10 @@
-// The same call over gRPC C++: a server with a completion queue and one polling thread, a Unix
-// socket. One call outstanding: the blocking stub, which is quicker than a queue of the client's
-// own; more: a completion queue, all from one thread.
+// The same call over gRPC C++: a Unix socket, and on both sides a completion queue and one thread
+// that polls it. (With one call outstanding a blocking stub takes 50 us where this takes 47.)
 //
 //   grpc BYTES CPU-CLIENT CPU-SERVER MILLISECONDS [FLIGHT]
 #include <chrono>
 #include <grpcpp/grpcpp.h>
+#include <memory>
 #include <string>
 #include <sys/wait.h>
 #include <vector>
@@ -87,23 +87,6 @@ bool Good(const grpc::Status &status, const EchoRequest &request, const EchoResp
     return true;
 }
 
-bool OneByOne(EchoService::Stub *stub, const EchoRequest &request, bench_meter *meter)
-{
-    uint64_t a;
-    uint64_t b = bench_now();
-    do {
-        a = b;
-        grpc::ClientContext context;
-        context.set_deadline(Soon());
-        EchoResponse response;
-        if (!Good(stub->Echo(&context, request, &response), request, response)) {
-            return false;
-        }
-        b = bench_now();
-    } while (bench_meter_note(meter, a, b));
-    return true;
-}
-
 struct Slot {
     uint64_t begun;
     std::unique_ptr<grpc::ClientContext> context;
@@ -122,8 +105,8 @@ void Begin(EchoService::Stub *stub, const EchoRequest &request, grpc::Completion
     slot->reader->Finish(&slot->response, &slot->status, slot);
 }
 
-bool ManyAtOnce(EchoService::Stub *stub, const EchoRequest &request, bench_meter *meter,
-                size_t flight)
+bool TakeTurns(EchoService::Stub *stub, const EchoRequest &request, bench_meter *meter,
+               size_t flight)
 {
     grpc::CompletionQueue queue;
     std::vector<Slot> slots(flight);
@@ -165,8 +148,7 @@ int Ask(const std::string &address, const bench_plan &plan, pid_t server)
     }
     bench_meter_also(&meter, server);
     bench_meter_start(&meter, plan.ms);
-    if (!(plan.flight == 1 ? OneByOne(stub.get(), request, &meter)
-                           : ManyAtOnce(stub.get(), request, &meter, plan.flight))) {
+    if (!TakeTurns(stub.get(), request, &meter, plan.flight)) {
         return 1;
     }
     bench_meter_report("grpc", &meter);

@@ -14,14 +14,16 @@
 namespace
 {
 
+using apache::thrift::TConfiguration;
 using apache::thrift::TException;
 using apache::thrift::protocol::TBinaryProtocol;
 using apache::thrift::protocol::TBinaryProtocolFactory;
 using apache::thrift::server::TSimpleServer;
 using apache::thrift::transport::TFramedTransport;
-using apache::thrift::transport::TFramedTransportFactory;
 using apache::thrift::transport::TServerSocket;
 using apache::thrift::transport::TSocket;
+using apache::thrift::transport::TTransport;
+using apache::thrift::transport::TTransportFactory;
 
 class Handler : public bench::EchoIf
 {
@@ -32,6 +34,36 @@ class Handler : public bench::EchoIf
     }
 };
 
+// Thrift counts what a connection has read in all against the limit of one message (100 MiB), and
+// then closes it: a peer that ends in the middle of a trial is none.
+std::shared_ptr<TConfiguration> Generous()
+{
+    return std::make_shared<TConfiguration>(INT32_MAX);
+}
+
+class ServerSocket : public TServerSocket
+{
+  public:
+    using TServerSocket::TServerSocket;
+
+  protected:
+    std::shared_ptr<TSocket> createSocket(THRIFT_SOCKET fd) override
+    {
+        auto socket = TServerSocket::createSocket(fd);
+        socket->setConfiguration(Generous());
+        return socket;
+    }
+};
+
+class FramedFactory : public TTransportFactory
+{
+  public:
+    std::shared_ptr<TTransport> getTransport(std::shared_ptr<TTransport> below) override
+    {
+        return std::make_shared<TFramedTransport>(below, Generous());
+    }
+};
+
 std::unique_ptr<bench::EchoClient> client;
 std::string request;
 std::string reply;
@@ -39,15 +71,16 @@ std::string reply;
 void Serve(const peer_at *at)
 {
     TSimpleServer server(std::make_shared<bench::EchoProcessor>(std::make_shared<Handler>()),
-                         std::make_shared<TServerSocket>(at->path),
-                         std::make_shared<TFramedTransportFactory>(),
+                         std::make_shared<ServerSocket>(at->path),
+                         std::make_shared<FramedFactory>(),
                          std::make_shared<TBinaryProtocolFactory>());
     server.serve();
 }
 
 bool Open(const peer_at *at)
 {
-    auto transport = std::make_shared<TFramedTransport>(std::make_shared<TSocket>(at->path));
+    auto transport = std::make_shared<TFramedTransport>(
+        std::make_shared<TSocket>(at->path, Generous()), Generous());
     try {
         transport->open();
     } catch (const TException &) {
