@@ -466,7 +466,6 @@ static int take_stream(struct at_link *l, struct at_incoming *in, const struct a
     s->call_id = r->call_id;
     s->credit = AT_STREAM_WINDOW;
     s->window = AT_STREAM_WINDOW;
-    at_list_init(&s->blocks);
     in->complete = true;
     in->total_len = r->meta_len;
     fill_in(l, in, r);

@@ -17,8 +17,8 @@
 #include "call/link.h"
 #include "call/metadata.h"
 #include "call/methods.h"
+#include "call/outgoing.h"
 #include "call/streams.h"
-#include "control/service.h"
 #include "shm/channel.h"
 #include "shm/limits.h"
 
@@ -210,7 +210,6 @@ int at_stream_open(struct at_engine *e, struct at_pending *p, struct at_stream *
         return -EMSGSIZE;
     }
     *s = (struct at_stream){.ops = ops, .user = user, .pending = p, .open_flags = (uint8_t)flags};
-    at_list_init(&s->blocks);
     s->close_wanted = (flags & AT_STREAM_CLOSE) != 0;
     p->stream = s;
     p->out = (struct at_outgoing){0};

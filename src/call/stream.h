@@ -40,6 +40,8 @@
 #include "base/list.h"
 #include "call/engine.h"
 
+struct at_stream_block;
+
 /* All may be NULL: then the owner looks by itself. */
 struct at_stream_ops {
     /*
@@ -94,11 +96,12 @@ struct at_stream {
     struct at_bytes end_body;
     uint8_t *end_copy; /* malloc: both; client: the RESPONSE as it comes */
     /* receiving */
-    struct at_list blocks; /* struct at_stream_block: whole messages, then the one that comes */
-    uint32_t whole;        /* messages that can be read */
-    bool coming;           /* a message has begun and is not whole */
-    bool coming_last;      /* END is meant behind it */
-    uint32_t coming_left;  /* bytes of it */
+    struct at_stream_block *first_block; /* whole messages, then the one that comes */
+    struct at_stream_block *last_block;
+    uint32_t whole;       /* messages that can be read */
+    bool coming;          /* a message has begun and is not whole */
+    bool coming_last;     /* END is meant behind it */
+    uint32_t coming_left; /* bytes of it */
     uint32_t coming_offset;
     uint32_t window;       /* credit that the peer has left */
     uint32_t held;         /* framed bytes that are here and not consumed */

@@ -4,15 +4,15 @@
  *
  * A block is small and holds several messages, or is as large as the one message that it holds; that
  * one grows with what has come, not with what was announced. A whole message never moves. The first
- * block has the oldest message, so an empty one is kept only when it is the only one.
+ * block has the oldest message, so an empty one is kept only when it is the last.
  */
 #include <errno.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 
 #include "base/bytes.h"
-#include "base/list.h"
 #include "call/link.h"
 #include "call/stream.h"
 #include "call/streams.h"
@@ -21,74 +21,82 @@
 enum { SMALL_BLOCK = 4000, LARGE_BLOCK_FIRST = 32 << 10 };
 
 struct at_stream_block {
-    struct at_list entry; /* in stream->blocks */
+    struct at_stream_block *next;
     uint8_t *bytes;
     uint32_t cap;
     uint32_t filled;
     uint32_t consumed;
 };
 
-static struct at_stream_block *last_block(struct at_stream *s)
+static void drop_first(struct at_stream *s)
 {
-    return at_container_of(s->blocks.prev, struct at_stream_block, entry);
-}
+    struct at_stream_block *b = s->first_block;
 
-static void free_block(struct at_stream_block *b)
-{
-    at_list_remove(&b->entry);
+    s->first_block = b->next;
+    if (s->first_block == NULL) {
+        s->last_block = NULL;
+    }
     free(b->bytes);
     free(b);
 }
 
 void at_stream_drop_blocks(struct at_stream *s)
 {
-    if (s->blocks.next == NULL) {
-        return; /* zeroed */
+    while (s->first_block != NULL) {
+        drop_first(s);
     }
-    at_list_foreach_safe (it, &s->blocks) {
-        struct at_stream_block *b = at_container_of(it, struct at_stream_block, entry);
-
-        free(b->bytes);
-        free(b);
-    }
-    at_list_init(&s->blocks);
     s->whole = 0;
     s->coming = false;
 }
 
-static int new_block(struct at_stream *s, uint32_t bytes)
+/* An empty block behind the others. */
+static int add_block(struct at_stream *s)
 {
     struct at_stream_block *b = calloc(1, sizeof(*b));
-    uint32_t cap = bytes <= SMALL_BLOCK         ? (uint32_t)SMALL_BLOCK
-                   : bytes <= LARGE_BLOCK_FIRST ? bytes
-                                                : (uint32_t)LARGE_BLOCK_FIRST;
 
     if (b == NULL) {
         return -ENOMEM;
     }
-    b->bytes = malloc(cap);
-    if (b->bytes == NULL) {
-        free(b);
+    if (s->last_block == NULL) {
+        s->first_block = b;
+    } else {
+        s->last_block->next = b;
+    }
+    s->last_block = b;
+    return 0;
+}
+
+/* Room in a block that is empty, for a message that has so many bytes with its frame. */
+static int make_room(struct at_stream_block *b, uint32_t bytes)
+{
+    uint32_t cap = bytes <= SMALL_BLOCK         ? (uint32_t)SMALL_BLOCK
+                   : bytes <= LARGE_BLOCK_FIRST ? bytes
+                                                : (uint32_t)LARGE_BLOCK_FIRST;
+    uint8_t *room = malloc(cap);
+
+    if (room == NULL) {
         return -ENOMEM;
     }
+    free(b->bytes);
+    b->bytes = room;
     b->cap = cap;
-    at_list_append(&s->blocks, &b->entry);
     return 0;
 }
 
 int at_stream_begin_message(struct at_stream *s, uint32_t len)
 {
-    struct at_stream_block *b = at_list_is_empty(&s->blocks) ? NULL : last_block(s);
+    struct at_stream_block *b = s->last_block;
+    uint32_t bytes = AT_STREAM_FRAME + len;
     struct at_writer w;
 
-    if (b == NULL || b->cap - b->filled < AT_STREAM_FRAME + len) {
-        if (b != NULL && b->filled == 0) {
-            free_block(b); /* kept for a small one: the first block is the one that is read */
-        }
-        if (new_block(s, AT_STREAM_FRAME + len) < 0) {
+    if (b == NULL || b->cap - b->filled < bytes) {
+        if ((b == NULL || b->filled > 0) && add_block(s) < 0) {
             return -ENOMEM;
         }
-        b = last_block(s);
+        b = s->last_block;
+        if (make_room(b, bytes) < 0) {
+            return -ENOMEM;
+        }
     }
     w = at_writer_over(b->bytes + b->filled, AT_STREAM_FRAME);
     at_write_be(&w, 0, 1); /* not compressed */
@@ -101,7 +109,7 @@ int at_stream_begin_message(struct at_stream *s, uint32_t len)
 
 int at_stream_add_bytes(struct at_stream *s, uint32_t from, uint32_t len)
 {
-    struct at_stream_block *b = last_block(s);
+    struct at_stream_block *b = s->last_block;
 
     if (len > b->cap - b->filled) { /* it has the block for itself */
         uint32_t all = b->filled + s->coming_left;
@@ -124,18 +132,12 @@ int at_stream_add_bytes(struct at_stream *s, uint32_t from, uint32_t len)
 
 void at_stream_drop_coming(struct at_stream *s)
 {
-    struct at_stream_block *b;
     uint32_t part = s->held - s->whole_held;
 
-    if (!s->coming) {
-        return;
-    }
-    b = last_block(s);
-    b->filled -= part;
-    s->held -= part;
-    s->coming = false;
-    if (b->filled == b->consumed) {
-        free_block(b);
+    if (s->coming) {
+        s->last_block->filled -= part;
+        s->held -= part;
+        s->coming = false;
     }
 }
 
@@ -147,7 +149,7 @@ bool at_stream_peek(const struct at_stream *s, struct at_bytes *ret)
     if (s->whole == 0) {
         return false;
     }
-    b = at_container_of(s->blocks.next, struct at_stream_block, entry);
+    b = s->first_block;
     frame = at_reader_over(b->bytes + b->consumed + 1, 4);
     *ret = at_bytes_over(b->bytes + b->consumed + AT_STREAM_FRAME, (size_t)at_read_be(&frame, 4));
     return true;
@@ -163,7 +165,7 @@ void at_stream_consumed(struct at_engine *e, struct at_stream *s)
     if (!at_stream_peek(s, &message)) {
         return;
     }
-    b = at_container_of(s->blocks.next, struct at_stream_block, entry);
+    b = s->first_block;
     bytes = AT_STREAM_FRAME + (uint32_t)message.len;
     b->consumed += bytes;
     s->whole--;
@@ -172,8 +174,8 @@ void at_stream_consumed(struct at_engine *e, struct at_stream *s)
     if (b->consumed == b->filled) {
         b->consumed = 0;
         b->filled = 0;
-        if (b->cap > SMALL_BLOCK || b->entry.next != &s->blocks) {
-            free_block(b);
+        if (b->cap > SMALL_BLOCK || b->next != NULL) {
+            drop_first(s);
         }
     }
     if (s->link != NULL) {

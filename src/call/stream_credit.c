@@ -1,5 +1,6 @@
 /* Streams, credit that a reader gives: to each of its streams, out of their pool, to the channel. */
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/bytes.h"

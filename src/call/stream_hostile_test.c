@@ -1,4 +1,5 @@
 /* A peer that lies about streams: each lie ends its channel with a rule, and nothing else. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "at_test.h"
@@ -267,6 +268,237 @@ TEST(what_crosses_the_end_of_a_stream_is_dropped_and_counted)
     expect_caught(&l, &behind);
     liar_leave(&l);
     test_owner_deinit(&server);
+}
+
+/* --- and what nobody thought of --- */
+
+static uint64_t state;
+
+static uint32_t any(uint32_t below)
+{
+    state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (uint32_t)(state >> 33) % below;
+}
+
+/* What the liar has said in a slot. */
+struct said {
+    uint32_t id;
+    uint32_t left; /* of the message in progress */
+    uint32_t offset;
+    bool open;
+    bool closed;
+};
+
+static uint32_t some_length(void)
+{
+    static const uint32_t lengths[] = {0, 1, 4, 200, 3000, 20000};
+
+    return lengths[any(6)];
+}
+
+/* Puts a message into r, or the next part of the one in progress. */
+static void say_message(struct at_record *r, struct said *s)
+{
+    uint32_t most = any(2) == 0 ? FULL : 100;
+
+    if (s->left > 0) {
+        r->kind = AT_RECORD_DATA;
+        r->offset = s->offset;
+        r->len = s->left < most ? s->left : most;
+    } else {
+        r->flags |= AT_RECORD_BODY;
+        r->total_len = some_length();
+        r->len = r->total_len < most ? r->total_len : most;
+        s->left = r->total_len;
+        s->offset = 0;
+    }
+    s->left -= r->len;
+    s->offset += r->len;
+}
+
+/* What an honest client would say next, if it minded no credit. */
+static struct at_record client_record(struct said *s, bool used)
+{
+    struct at_record r = {.call_id = s->id, .code = BOTH};
+
+    if (!used) {
+        *s = (struct said){.id = s->id + (1 << 16), .open = true};
+        r = (struct at_record){
+            .kind = AT_RECORD_REQUEST, .flags = AT_RECORD_STREAM, .call_id = s->id, .code = BOTH};
+        if (any(2) == 0) {
+            say_message(&r, s);
+        }
+    } else if (any(6) == 0 || (s->closed && any(12) > 0)) {
+        r.kind = AT_RECORD_WINDOW;
+        r.total_len = 1 + any(60000);
+        r.call_id = any(4) == 0 ? AT_CALL_ID_CHANNEL : r.call_id;
+    } else if (s->closed || any(60) == 0) {
+        r.kind = AT_RECORD_CANCEL;
+        s->closed = true;
+        s->left = 0;
+    } else if (s->left == 0 && any(20) == 0) {
+        r.kind = AT_RECORD_END;
+        s->closed = true;
+    } else {
+        r.kind = AT_RECORD_MESSAGE;
+        say_message(&r, s);
+    }
+    return r;
+}
+
+static struct at_record server_record(struct said *s)
+{
+    struct at_record r = {.call_id = s->id};
+
+    if (any(6) == 0) {
+        r.kind = AT_RECORD_WINDOW;
+        r.total_len = 1 + any(60000);
+        r.call_id = any(4) == 0 ? AT_CALL_ID_CHANNEL : r.call_id;
+    } else if (s->left == 0 && any(100) == 0) {
+        r.kind = AT_RECORD_RESPONSE;
+        r.code = (uint16_t)any(3);
+    } else {
+        r.kind = AT_RECORD_MESSAGE;
+        say_message(&r, s);
+    }
+    return r;
+}
+
+/* One word of it becomes another, which may be a lie. */
+static void twist(struct at_record *r)
+{
+    switch (any(7)) {
+    case 0: r->kind = (uint8_t)any(AT_RECORD_KINDS + 1); break;
+    case 1: r->flags ^= (uint8_t)(1U << any(4)); break;
+    case 2: r->call_id = any(2) == 0 ? r->call_id ^ 1U << any(32) : any(6) | 1 << 16; break;
+    case 3: r->total_len += any(2) == 0 ? some_length() : any(AT_CALL_MESSAGE_MAX + 2); break;
+    case 4: r->len = r->len > 0 ? any(r->len) : 1; break;
+    case 5: r->offset += any(3) - 1; break;
+    default: r->meta_len = any(r->len + 2);
+    }
+}
+
+/* What an owner does with a stream, at times. */
+static void use_stream(struct at_engine *e, struct at_stream *s)
+{
+    static const uint8_t bytes[30000];
+    struct at_bytes m;
+
+    if (at_stream_peek(s, &m) && any(2) == 0) {
+        at_stream_consumed(e, s);
+    }
+    if (any(3) == 0) {
+        (void)at_stream_send(e, s, at_bytes_over(bytes, any(sizeof(bytes))), any(5) == 0);
+    }
+}
+
+static void use_server(struct test_owner *o)
+{
+    at_list_foreach_safe (it, &o->requests) {
+        struct at_incoming *in = at_container_of(it, struct at_incoming, entry);
+
+        if (in->stream != NULL) {
+            use_stream(o->engine, in->stream);
+        }
+        if (any(20) != 0) {
+            continue;
+        }
+        at_list_remove(it);
+        if (in->stream != NULL) {
+            at_stream_end(o->engine, in, any(2), (struct at_bytes){0}, AT_LIT("enough"));
+        } else {
+            at_engine_answer(o->engine, in, AT_STATUS_OK, (struct at_bytes){0},
+                             (struct at_bytes){0}, 0);
+        }
+    }
+}
+
+static int rounds(int otherwise)
+{
+    const char *text = getenv("ATOLL_HOSTILE_ROUNDS");
+
+    return text == NULL ? otherwise : (int)strtol(text, NULL, 10);
+}
+
+static uint64_t said_in_all;
+
+static void say_some(struct liar *l, struct at_record r)
+{
+    if (any(150) == 0) {
+        twist(&r);
+    }
+    said_in_all++;
+    liar_say(l, r);
+    atomic_store(&l->mine->taken, l->channel.peer->tail); /* it reads without looking */
+}
+
+TEST(whatever_a_client_says_costs_its_channel_at_most)
+{
+    int total = rounds(100);
+
+    state = 1;
+    for (int i = total; i > 0; i--) {
+        struct said said[4] = {{.id = 0}, {.id = 1}, {.id = 2}, {.id = 3}};
+        struct test_owner server;
+        struct liar l;
+
+        CHECK_INT(test_owner_init(&server, stream_methods), 0);
+        CHECK_INT(liar_meet(&l, &server, true, 0, 7), 0);
+        CHECK_INT(liar_attach(&l, 7, ""), 0);
+        for (int n = 0; n < 300 && server.engine->links[0] != NULL; n++) {
+            const struct at_link *link = server.engine->links[0];
+            uint32_t k = any(4);
+
+            say_some(&l, client_record(&said[k], k < link->slot_count && link->slots[k].used));
+            use_server(&server);
+        }
+        liar_leave(&l);
+        test_turn(&server, 0);
+        end_all(&server);
+        test_owner_deinit(&server);
+    }
+    (void)printf("# %d channels, %llu records\n", total, (unsigned long long)said_in_all);
+    CHECK(said_in_all > (uint64_t)total * 30); /* it was believed for a while */
+}
+
+TEST(whatever_a_server_says_costs_its_channel_at_most)
+{
+    int total = rounds(100);
+
+    state = 2;
+    for (int i = total; i > 0; i--) {
+        struct said said[4] = {
+            {.id = 1 << 16}, {.id = 1 | 1 << 16}, {.id = 2 | 1 << 16}, {.id = 3 | 1 << 16}};
+        struct stage st;
+        struct client_end c[4];
+        struct liar l;
+
+        CHECK_INT(test_owner_init(&st.client, ""), 0);
+        for (int k = 0; k < 4; k++) {
+            open_stream(&st, &c[k], "Both");
+        }
+        CHECK_INT(liar_meet(&l, &st.client, false, 1, 7), 0);
+        CHECK_INT(liar_attach(&l, 7, stream_methods), 0);
+        for (int n = 0; n < 300 && st.client.engine->links[0] != NULL; n++) {
+            say_some(&l, server_record(&said[any(4)]));
+            for (int k = 0; k < 4; k++) {
+                use_stream(st.client.engine, &c[k].s);
+                if (any(200) == 0) {
+                    at_engine_abandon(st.client.engine, &c[k].p);
+                }
+            }
+        }
+        liar_leave(&l);
+        test_turn(&st.client, 0);
+        for (int k = 0; k < 4; k++) {
+            CHECK(c[k].done <= 1);
+            at_engine_abandon(st.client.engine, &c[k].p);
+            at_stream_release(st.client.engine, &c[k].s);
+        }
+        test_owner_deinit(&st.client);
+    }
+    (void)printf("# %d channels, %llu records\n", total, (unsigned long long)said_in_all);
+    CHECK(said_in_all > (uint64_t)total * 30);
 }
 
 TEST_MAIN("call/stream_hostile")
