@@ -21,6 +21,7 @@
 #include "call/engine.h"
 #include "libatoll/limits.h"
 #include "libatoll/process.h"
+#include "libatoll/serve.h"
 
 /* A thread in atoll_poll() or atoll_next(). */
 struct poller {
@@ -169,6 +170,9 @@ static int poll_until(struct at_process *p, int timeout_ms, struct atoll_event *
             p->poller_watches = true;
             at_process_watch(p, limit);
             p->poller_watches = false;
+            if (p->serve != NULL) { /* requests that it found are others' to run */
+                (void)at_workers_kick(p);
+            }
         }
         if (at_list_is_empty(&p->done) && (event == NULL || at_list_is_empty(&p->events)) &&
             limit != 0 && at_now_ns() >= limit) {

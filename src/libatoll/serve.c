@@ -137,6 +137,9 @@ void at_serve_stop(struct at_process *p, uint64_t grace_ns)
     (void)at_message_send(p->control, &at_service_stopping_kind, &stopping, NULL, 0);
     at_engine_go_away(p->engine);
     at_streaming_stop(p, grace_ns);
+    at_list_foreach (it, &s->idle) {
+        at_park_wake(&at_container_of(it, struct at_worker, entry)->park);
+    }
     at_process_ring(p);
 }
 

@@ -447,7 +447,7 @@ static void wait_for(struct atoll_stream *s, struct at_streaming_op *op)
         if (!p->watched) {
             at_process_watch(p, at_serve_watch_limit(p, 0));
             if (p->serve != NULL) {
-                at_serve_kick(p);
+                (void)at_workers_kick(p);
             }
         } else {
             at_process_park(p, &op->waiter, 0);

@@ -209,6 +209,9 @@ static void park(struct at_process *p, struct at_worker *w)
         bool standby = first && s->ticking;
         uint64_t limit_ns = first || w == s->self ? 0 : AT_LIB_RETIRE_NS;
 
+        if (s->stopping) { /* who watches may be a thread of the program's, which ends nothing */
+            limit_ns = AT_LIB_TICK_NS;
+        }
         atomic_store_explicit(&w->park.woken, 0, memory_order_relaxed);
         at_process_unlock(p);
         at_park_wait(&w->park, standby ? AT_LIB_TICK_NS : limit_ns);
@@ -216,6 +219,9 @@ static void park(struct at_process *p, struct at_worker *w)
         w->retired = is_superfluous(s, w, since_ns);
         if (standby && look(p, &signs, &quiet)) {
             s->ticking = false;
+            break;
+        }
+        if (s->stopping) {
             break;
         }
     }
