@@ -38,6 +38,7 @@ struct plan {
     uint32_t down;
     uint32_t until; /* messages after which somebody gives up */
     bool slow;
+    int failed; /* of the service, not of the plan: what sending or receiving ended with */
 };
 
 struct said {
@@ -148,7 +149,7 @@ static bool begin(struct atoll_call *call, struct plan *p, struct said **s, char
 }
 
 /* True: go on. */
-static bool take(const struct plan *p, struct said *s, struct atoll_stream *in)
+static bool take(struct plan *p, struct said *s, struct atoll_stream *in)
 {
     request m;
     uint32_t i = atomic_load(&s->got);
@@ -160,6 +161,7 @@ static bool take(const struct plan *p, struct said *s, struct atoll_stream *in)
         atomic_store(&s->end, true);
     }
     if (status != ATOLL_OK) {
+        p->failed = status == ATOLL_STREAM_END ? p->failed : status;
         return false;
     }
     if (!is_right(p, true, i, m.payload)) {
@@ -169,20 +171,26 @@ static bool take(const struct plan *p, struct said *s, struct atoll_stream *in)
     return p->end != SERVICE_FAILS || i + 1 < p->until;
 }
 
-static bool give(const struct plan *p, struct atoll_stream *out, uint32_t i, char *room)
+static bool give(struct plan *p, struct atoll_stream *out, uint32_t i, char *room)
 {
     reply m = {.payload = {.at = room, .len = length_of(p, false, i)}};
+    int status;
 
-    if (i >= p->down || (p->end == SERVICE_FAILS && i >= p->until)) {
+    if (p->failed != 0 || i >= p->down || (p->end == SERVICE_FAILS && i >= p->until)) {
         return false;
     }
     fill(p, false, i, room, m.payload.len);
-    return (p->kind == WATCH ? test_call_v1_Alpha_watch_server_send(out, &m)
-                             : test_call_v1_Alpha_chat_server_send(out, &m)) == ATOLL_OK;
+    status = p->kind == WATCH ? test_call_v1_Alpha_watch_server_send(out, &m)
+                              : test_call_v1_Alpha_chat_server_send(out, &m);
+    p->failed = status;
+    return status == ATOLL_OK;
 }
 
 static int over(struct atoll_call *call, const struct plan *p)
 {
+    if (p->failed != 0) {
+        return p->failed; /* else the caller would believe that it got all */
+    }
     return p->end == SERVICE_FAILS ? atoll_fail(call, ATOLL_FAILED_PRECONDITION, "as planned")
                                    : ATOLL_OK;
 }
