@@ -126,6 +126,26 @@ static bool seat_has_room(const struct at_balance_seat *seat)
         const struct at_link *)(const void *)((const char *)seat - offsetof(struct at_link, seat)));
 }
 
+static bool seat_has_room_for_streams(const struct at_balance_seat *seat)
+{
+    const struct at_link *l =
+        (const struct at_link *)(const void *)((const char *)seat - offsetof(struct at_link, seat));
+
+    return l->layout >= 2 && at_choose_has_room(l);
+}
+
+/* While a service is being updated some of its instances carry no streams. When none does, any may
+ * have the call: it says so. */
+static bool some_stream(const struct at_seating *s)
+{
+    for (uint32_t i = 0; i < s->count; i++) {
+        if (link_of(s->seats[i])->layout >= 2) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* splitmix64 */
 static uint64_t next_chance(struct at_seating *s)
 {
@@ -154,6 +174,9 @@ static struct at_link *choose_among(struct at_target *t, struct at_pending *p, u
         .seats = s->seats, .count = s->count, .has_room = seat_has_room, .now_ns = now_ns};
     int i;
 
+    if (p->stream != NULL && some_stream(s)) {
+        ask.has_room = seat_has_room_for_streams;
+    }
     if (s->balance.policy.kind == AT_BALANCE_P2C) {
         ask.random = next_chance(s);
     } else if (s->balance.policy.kind == AT_BALANCE_HASH) {

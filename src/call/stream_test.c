@@ -529,6 +529,30 @@ static void answer_all(struct stage *st)
     }
 }
 
+TEST(streams_go_to_those_instances_of_a_service_that_carry_them)
+{
+    struct stage st;
+    struct test_owner elder;
+
+    stage_init(&st);
+    CHECK_INT(test_owner_init(&elder, stream_methods), 0);
+    CHECK_INT(test_introduce_with(&st.client, 1, &elder, 8, "b.2", NULL, 1), 0);
+    stage_turn(&st, 1);
+    test_turn(&elder, 0);
+    stage_turn(&st, 1);
+    for (int i = 0; i < 5; i++) {
+        struct client_end c;
+        struct at_incoming *in = meet(&st, &c, "Both");
+
+        end_ok(&st, in);
+        stage_turn(&st, 1);
+        CHECK_INT(c.status, AT_STATUS_OK);
+        at_stream_release(st.client.engine, &c.s);
+    }
+    stage_deinit(&st);
+    test_owner_deinit(&elder);
+}
+
 static void stream_without_memory(void)
 {
     static const struct at_stream_ops ops = {.readable = client_readable};
