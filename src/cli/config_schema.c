@@ -1,6 +1,7 @@
 /* The JSON Schema of atoll.yaml, from the key table. One definition a table. */
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/text.h"
 #include "cli/config_error.h"
 #include "cli/config_keys.h"

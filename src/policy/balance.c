@@ -183,6 +183,7 @@ static int choose_round_robin(struct at_balance *b, const struct at_balance_ask 
 static int choose_least_requests(struct at_balance *b, const struct at_balance_ask *ask)
 {
     size_t i = b->turn < ask->count ? b->turn : 0;
+    struct at_balance_seat like;
     int best = -1;
 
     for (size_t n = 0; n < ask->count; n++, i = next_of(ask, i)) {
@@ -195,7 +196,11 @@ static int choose_least_requests(struct at_balance *b, const struct at_balance_a
     if (best < 0) {
         return -1;
     }
-    return b->even ? take_turn(b, ask, (size_t)best) : smooth_turn(ask, ask->seats[best]);
+    if (b->even) {
+        return take_turn(b, ask, (size_t)best);
+    }
+    like = *ask->seats[best];
+    return smooth_turn(ask, &like);
 }
 
 /* ---- two by chance ---- */
