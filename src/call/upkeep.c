@@ -5,6 +5,8 @@
 #include <stdint.h>
 
 #include "base/fd.h"
+#include "base/list.h"
+#include "call/buffers.h"
 #include "call/deadlines.h"
 #include "call/engine.h"
 #include "call/limits.h"

@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "pb/codec.h"
+#include "pb/encoder.h"
 #include "pb/limits.h"
 #include "pb/required.h"
 #include "pb/table.h"
@@ -39,28 +40,16 @@ struct frame {
     size_t end;                           /* written() when the message below it began */
 };
 
-/* What is referred to instead of copied. */
-struct refer {
-    at_pb_may_refer *may; /* NULL: always */
-    void *user;
-    size_t count;
-    size_t bytes;
-    struct reference {
-        struct at_bytes text;
-        const uint8_t *before; /* what comes behind it begins here in the buffer */
-    } *made;                   /* the last one of the message first; NULL: only counted */
-};
-
 /* Where bytes go. Written: [real, end of the buffer), then what is in the window from p on. */
 struct out {
-    uint8_t *start;      /* of the window */
-    uint8_t *low;        /* above it there is room for any field but a long text */
-    uint8_t *end;        /* of the window */
-    uint8_t *real;       /* what was emptied of the window begins here; NULL: nothing is written */
-    uint8_t *at;         /* beginning of the caller's buffer */
-    size_t emptied;      /* bytes that left the window, or the buffer's when it was the window */
-    struct refer *refer; /* NULL: everything is copied */
-    int result;          /* why a step returned NULL */
+    uint8_t *start; /* of the window */
+    uint8_t *low;   /* above it there is room for any field but a long text */
+    uint8_t *end;   /* of the window */
+    uint8_t *real;  /* what was emptied of the window begins here; NULL: nothing is written */
+    uint8_t *at;    /* beginning of the caller's buffer */
+    size_t emptied; /* bytes that left the window, or the buffer's when it was the window */
+    struct at_pb_refer *refer; /* NULL: everything is copied */
+    int result;                /* why a step returned NULL */
     struct frame *frame; /* of the message in work: where the next one around a message goes */
     struct frame frames[AT_PB_DEPTH_MAX];
     uint8_t own[WINDOW];
@@ -224,7 +213,7 @@ AT_PB_HOT bool copy_text(uint8_t *to, const uint8_t *from, size_t len)
 /* The same bytes where they are; the buffer goes on below as if they were not there. */
 static uint8_t *put_reference(struct out *o, uint8_t *p, const void *at, size_t len)
 {
-    struct refer *refer = o->refer;
+    struct at_pb_refer *refer = o->refer;
 
     p = empty(o, p);
     if (p == NULL) {
@@ -232,7 +221,7 @@ static uint8_t *put_reference(struct out *o, uint8_t *p, const void *at, size_t 
     }
     if (refer->made != NULL) {
         refer->made[refer->count] =
-            (struct reference){.text = at_bytes_over(at, len), .before = o->real};
+            (struct at_pb_reference){.text = at_bytes_over(at, len), .before = o->real};
     }
     refer->count++;
     refer->bytes += len;
@@ -597,9 +586,8 @@ static uint8_t *encode_into(struct out *o, const struct atoll_message_desc *desc
     return NULL;
 }
 
-/* As at_pb_encode(); refer: NULL, or how to refer to long texts. */
-static int encode(const struct atoll_message_desc *desc, const void *message, void *at, size_t cap,
-                  struct refer *refer, struct at_bytes *ret)
+int at_pb_encode_referring(const struct atoll_message_desc *desc, const void *message, void *at,
+                           size_t cap, struct at_pb_refer *refer, struct at_bytes *ret)
 {
     __attribute__((uninitialized)) struct out o;
     uint8_t *begin = at == NULL ? o.own : at; /* cap is 0 then */
@@ -624,12 +612,11 @@ static int encode(const struct atoll_message_desc *desc, const void *message, vo
 int at_pb_encode(const struct atoll_message_desc *desc, const void *message, void *at, size_t cap,
                  struct at_bytes *ret)
 {
-    return encode(desc, message, at, cap, NULL, ret);
+    return at_pb_encode_referring(desc, message, at, cap, NULL, ret);
 }
 
-/* As at_pb_size(); what is only referred to counts, too. */
-static int measure(const struct atoll_message_desc *desc, const void *message, struct refer *refer,
-                   size_t *ret)
+int at_pb_size_referring(const struct atoll_message_desc *desc, const void *message,
+                         struct at_pb_refer *refer, size_t *ret)
 {
     __attribute__((uninitialized)) struct out o;
     uint8_t *p;
@@ -648,7 +635,7 @@ static int measure(const struct atoll_message_desc *desc, const void *message, s
 
 int at_pb_size(const struct atoll_message_desc *desc, const void *message, size_t *ret)
 {
-    return measure(desc, message, NULL, ret);
+    return at_pb_size_referring(desc, message, NULL, ret);
 }
 
 int at_pb_encode_in_arena(const struct atoll_message_desc *desc, const void *message,
@@ -674,97 +661,4 @@ int at_pb_encode_in_arena(const struct atoll_message_desc *desc, const void *mes
     }
     at = at_arena_alloc(arena, len, 1);
     return at == NULL ? -ENOMEM : at_pb_encode(desc, message, at, len, ret);
-}
-
-/* Texts and the pieces of the buffer between them, in the order of the message. */
-static void join(const struct refer *refer, struct at_bytes buffer, struct at_pb_pieces *ret)
-{
-    const uint8_t *at = buffer.at;
-
-    for (size_t i = refer->count; i > 0; i--) {
-        const struct reference *r = &refer->made[i - 1];
-
-        if (r->before > at) {
-            ret->at[ret->count++] = at_bytes_over(at, (size_t)(r->before - at));
-            at = r->before;
-        }
-        ret->at[ret->count++] = r->text;
-    }
-    if (buffer.at + buffer.len > at) {
-        ret->at[ret->count++] = at_bytes_over(at, (size_t)(buffer.at + buffer.len - at));
-    }
-}
-
-/* The message measured: `len` bytes, of which refer->bytes are referred to. */
-static int encode_referring(const struct atoll_message_desc *desc, const void *message,
-                            struct at_arena *arena, struct refer *refer, size_t len,
-                            struct at_pb_pieces *ret)
-{
-    size_t count = refer->count;
-    size_t own = len - refer->bytes;
-    uint8_t *room = at_arena_alloc(arena, own, 1);
-    struct at_bytes buffer;
-    int r;
-
-    refer->made = at_arena_alloc(arena, count * sizeof(*refer->made), 8);
-    ret->at = at_arena_alloc(arena, (2 * count + 1) * sizeof(*ret->at), 8);
-    if (room == NULL || refer->made == NULL || ret->at == NULL) {
-        return -ENOMEM;
-    }
-    refer->count = 0;
-    r = encode(desc, message, room, own, refer, &buffer);
-    if (r == AT_PB_OK) {
-        ret->len = len;
-        join(refer, buffer, ret);
-    }
-    return r;
-}
-
-/* What at_arena_room() gives, but no more than makes a copy cheaper than a reference. */
-static struct at_arena_room little_room(const struct at_arena *arena)
-{
-    struct at_arena_room room = at_arena_room(arena);
-
-    if (room.len > AT_PB_REFER_MIN) {
-        room.at = (uint8_t *)room.at + (room.len - AT_PB_REFER_MIN);
-        room.len = AT_PB_REFER_MIN;
-    }
-    return room;
-}
-
-int at_pb_encode_in_pieces(const struct atoll_message_desc *desc, const void *message,
-                           struct at_arena *arena, at_pb_may_refer *may, void *user,
-                           struct at_pb_pieces *ret)
-{
-    struct refer refer = {.may = may, .user = user};
-    struct at_arena_room room = little_room(arena);
-    struct at_bytes one = {0};
-    size_t len = 0;
-    uint8_t *at;
-    int r = AT_PB_NO_ROOM;
-
-    *ret = (struct at_pb_pieces){0};
-    if (room.len > 0) {
-        r = at_pb_encode(desc, message, room.at, room.len, &one);
-    }
-    if (r == AT_PB_OK) {
-        at_arena_take_end(arena, one.len);
-    } else if (r == AT_PB_NO_ROOM) {
-        r = measure(desc, message, &refer, &len);
-        if (r == AT_PB_OK && refer.count > 0) {
-            return encode_referring(desc, message, arena, &refer, len, ret);
-        }
-        at = r == AT_PB_OK ? at_arena_alloc(arena, len, 1) : NULL;
-        if (r == AT_PB_OK) {
-            r = at == NULL ? -ENOMEM : at_pb_encode(desc, message, at, len, &one);
-        }
-    }
-    if (r != AT_PB_OK || one.len == 0) {
-        return r;
-    }
-    ret->one = one;
-    ret->at = &ret->one;
-    ret->count = 1;
-    ret->len = one.len;
-    return 0;
 }
