@@ -21,6 +21,7 @@
 #include "call/engine.h"
 #include "call/limits.h"
 #include "call/link.h"
+#include "call/outgoing.h"
 #include "call/streams.h"
 #include "call/upkeep.h"
 #include "control/service.h"
@@ -219,24 +220,6 @@ void at_server_stream_ended(struct at_stream *s)
     }
 }
 
-static void answer_too_large(struct at_engine *e, struct at_incoming *in, struct at_bytes meta,
-                             struct at_bytes body)
-{
-    char text[240];
-
-    if (meta.len > AT_CALL_META_MAX) {
-        (void)snprintf(text, sizeof(text), "the answer has %zu bytes of metadata; %d are allowed",
-                       meta.len, AT_CALL_META_MAX);
-    } else {
-        (void)snprintf(text, sizeof(text),
-                       "the answer has %zu bytes; a message of this service may have %u: raise its "
-                       "max_message in atoll.yaml (at most 64M), or stream it in parts",
-                       body.len, in->link->message_max);
-    }
-    at_engine_answer(e, in, AT_STATUS_RESOURCE_EXHAUSTED, at_bytes_of(text), (struct at_bytes){0},
-                     0);
-}
-
 /* What is not yet written cannot be kept: the channel ends in the next drain. */
 static void give_answer_up(struct at_link *l, struct at_incoming *in)
 {
@@ -288,15 +271,16 @@ static void keep_memory(struct at_link *l, struct at_incoming *in, struct at_are
     }
 }
 
+static bool is_too_large(const struct at_link *l, const struct at_answer *a)
+{
+    return l != NULL && (a->body.len > l->message_max || a->meta.len > AT_CALL_META_MAX);
+}
+
 /* True: all of it is written, or goes nowhere; the engine owns `in` again. */
 static bool answer(struct at_engine *e, struct at_incoming *in, const struct at_answer *a)
 {
     struct at_link *l = in->link;
 
-    if (l != NULL && (a->body.len > l->message_max || a->meta.len > AT_CALL_META_MAX)) {
-        answer_too_large(e, in, a->meta, a->body);
-        return true;
-    }
     in->answered = true;
     if (l == NULL) {
         give_back(e, in);
@@ -315,9 +299,33 @@ static bool answer(struct at_engine *e, struct at_incoming *in, const struct at_
     return at_link_send(l, &in->out);
 }
 
+static void answer_too_large(struct at_engine *e, struct at_incoming *in, const struct at_answer *a)
+{
+    struct at_answer refusal = {.status = AT_STATUS_RESOURCE_EXHAUSTED};
+    char text[240];
+
+    if (a->meta.len > AT_CALL_META_MAX) {
+        (void)snprintf(text, sizeof(text), "the answer has %zu bytes of metadata; %d are allowed",
+                       a->meta.len, AT_CALL_META_MAX);
+    } else {
+        (void)snprintf(text, sizeof(text),
+                       "the answer has %zu bytes; a message of this service may have %u: raise its "
+                       "max_message in atoll.yaml (at most 64M), or stream it in parts",
+                       a->body.len, in->link->message_max);
+    }
+    refusal.meta = at_bytes_of(text);
+    if (!answer(e, in, &refusal)) {
+        keep_copy(in->link, in);
+    }
+}
+
 bool at_engine_answer_with(struct at_engine *e, struct at_incoming *in, const struct at_answer *a,
                            struct at_arena *arena, struct at_list *buffers)
 {
+    if (is_too_large(in->link, a)) {
+        answer_too_large(e, in, a);
+        return false;
+    }
     if (answer(e, in, a)) {
         return false;
     }
@@ -330,7 +338,9 @@ void at_engine_answer(struct at_engine *e, struct at_incoming *in, uint32_t stat
 {
     struct at_answer a = {.status = status, .flags = flags, .meta = meta, .body = body};
 
-    if (!answer(e, in, &a)) {
+    if (is_too_large(in->link, &a)) {
+        answer_too_large(e, in, &a);
+    } else if (!answer(e, in, &a)) {
         keep_copy(in->link, in);
     }
 }
