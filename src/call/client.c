@@ -368,8 +368,8 @@ void at_client_expired(struct at_engine *e, struct at_pending *p)
         memcpy(instance, p->link->peer_instance, sizeof(instance));
         leave_slot(p);
         at_client_finish_later(e, p, AT_STATUS_DEADLINE_EXCEEDED,
-                               "%s had taken %.*s and did not answer before the deadline", instance,
-                               method_len, method);
+                               "%s had taken %.*s and did not %s before the deadline", instance,
+                               method_len, method, p->stream == NULL ? "answer" : "end it");
     } else if (p->state == AT_PENDING_LOST) {
         at_client_finish_later(e, p, AT_STATUS_UNAVAILABLE, "%.*s died after it had taken %.*s",
                                len, name, method_len, method);

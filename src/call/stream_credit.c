@@ -105,6 +105,14 @@ static bool pool_has(const struct at_stream *s, uint32_t share, uint32_t cap)
     return s->link->streams->pool_used - s->share + share <= cap;
 }
 
+/* First come, first served: else what needs much would wait for ever behind what needs less. */
+static bool is_its_turn(const struct at_stream *s)
+{
+    const struct at_list *hungry = &s->link->streams->hungry;
+
+    return at_list_is_empty(hungry) || hungry->next == &s->hungry;
+}
+
 /* How much the stream may have in flight or hold, all told; *ret_must: it waits for it. */
 static uint32_t goal_of(struct at_stream *s, bool consumed, bool *ret_must)
 {
@@ -113,7 +121,7 @@ static uint32_t goal_of(struct at_stream *s, bool consumed, bool *ret_must)
     /* Nothing that its owner could consume, and the message does not fit: without more, never. */
     *ret_must = s->coming && s->whole_held == 0 && s->window < s->coming_left;
     if (*ret_must && whole_message > AT_STREAM_WINDOW) {
-        if (pool_has(s, share_of(whole_message), at_link_stream_pool(s->link))) {
+        if (is_its_turn(s) && pool_has(s, share_of(whole_message), at_link_stream_pool(s->link))) {
             at_list_remove(&s->hungry);
             return whole_message;
         }
@@ -163,7 +171,7 @@ static void feed_hungry(struct at_link *l)
 
         (void)settle_one(s, false);
         if (at_list_is_linked(&s->hungry)) {
-            return; /* first come, first served: else a large one would wait for ever */
+            return;
         }
     }
 }
@@ -172,10 +180,22 @@ void at_stream_settle(struct at_stream *s, bool consumed)
 {
     struct at_link *l = s->link;
 
-    if (l->state == AT_LINK_OPEN && settle_one(s, consumed)) {
-        feed_hungry(l);
+    if (l->state == AT_LINK_OPEN) {
+        bool waited = at_list_is_linked(&s->hungry);
+
+        if (settle_one(s, consumed) || (waited && !at_list_is_linked(&s->hungry))) {
+            feed_hungry(l);
+        }
     }
     at_streams_settle(l);
+}
+
+void at_stream_stop_waiting(struct at_stream *s)
+{
+    at_list_remove(&s->hungry);
+    if (s->link->state == AT_LINK_OPEN) {
+        feed_hungry(s->link);
+    }
 }
 
 void at_stream_uncount(struct at_stream *s)

@@ -22,6 +22,7 @@ void at_stream_cancelled(struct at_stream *s)
 {
     s->over = true;
     at_stream_stop_sending(s);
+    at_stream_stop_waiting(s);
 }
 
 void at_stream_cut(struct at_stream *s)
@@ -109,6 +110,7 @@ static void end(struct at_stream *s, uint32_t status, struct at_bytes trailers,
         at_stream_stop_sending(s);
     }
     s->over = true;
+    at_stream_stop_waiting(s);
     s->end_wanted = true;
     s->end_status = (uint16_t)status;
     s->link->engine->unsent++;

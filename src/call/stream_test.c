@@ -1,4 +1,6 @@
 /* Streams between two engines in one process. */
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "at_test.h"
@@ -209,6 +211,77 @@ TEST(large_messages_that_nobody_consumes_share_a_pool_and_small_ones_need_none)
     }
     CHECK_INT(server_link(&st)->streams->pool_used, 0);
     stage_deinit(&st);
+}
+
+/* Who waits for the pool and loses interest does not stand in the way of who waits behind. */
+TEST(a_stream_that_is_over_waits_for_nothing)
+{
+    struct at_bytes m = at_bytes_over(big, AT_CALL_MESSAGE_MAX);
+    struct stage st;
+    struct client_end c[4];
+    struct at_incoming *in[4];
+
+    fill_big();
+    stage_init(&st);
+    for (int i = 0; i < 4; i++) {
+        in[i] = meet(&st, &c[i], "Both");
+        CHECK_INT(
+            at_stream_send(st.client.engine, &c[i].s, i < 3 ? m : at_bytes_over(big, 90000), false),
+            AT_STREAM_QUEUED);
+        stage_turn(&st, i < 2 ? 600 : 20);
+    }
+    CHECK_INT(in[0]->stream->whole + in[1]->stream->whole, 2);
+    CHECK_INT(in[3]->stream->whole, 0); /* small enough, but not its turn */
+    at_engine_abandon(st.client.engine, &c[2].p);
+    stage_turn(&st, 1); /* its handler goes on */
+    CHECK(next_is(st.server.engine, in[0]->stream, m));
+    stage_turn(&st, 50);
+    CHECK(next_is(st.server.engine, in[3]->stream, at_bytes_over(big, 90000)));
+    for (int i = 0; i < 4; i++) {
+        end_ok(&st, in[i]);
+        stage_turn(&st, 2);
+        at_stream_release(st.client.engine, &c[i].s);
+    }
+    CHECK_INT(server_link(&st)->streams->pool_used, 0);
+    stage_deinit(&st);
+}
+
+TEST(a_service_that_allows_larger_messages_has_a_larger_pool)
+{
+    enum { LARGE = 24 << 20 };
+    uint8_t *bytes = calloc(1, LARGE + 1);
+    struct stage st;
+    struct client_end c[3];
+    struct at_incoming *in[3];
+
+    bytes[LARGE - 1] = 7;
+    stage_init_with(&st, LARGE);
+    for (int i = 0; i < 3; i++) {
+        in[i] = meet(&st, &c[i], "Up");
+        CHECK_INT(at_stream_send(st.client.engine, &c[i].s, at_bytes_over(bytes, LARGE + 1), false),
+                  -EMSGSIZE);
+        CHECK_INT(at_stream_send(st.client.engine, &c[i].s, at_bytes_over(bytes, LARGE), true),
+                  AT_STREAM_QUEUED);
+    }
+    for (int i = 0;
+         i < 10000 && in[0]->stream->whole + in[1]->stream->whole + in[2]->stream->whole < 2; i++) {
+        stage_turn(&st, 1);
+    }
+    for (int i = 0; i < 3; i++) {
+        for (int n = 0; n < 10000 && in[i]->stream->whole == 0; n++) {
+            stage_turn(&st, 1);
+        }
+        CHECK(next_is(st.server.engine, in[i]->stream, at_bytes_over(bytes, LARGE)));
+        CHECK(at_stream_is_drained(in[i]->stream));
+        end_ok(&st, in[i]);
+    }
+    stage_turn(&st, 2);
+    for (int i = 0; i < 3; i++) {
+        CHECK_INT(c[i].status, AT_STATUS_OK);
+        at_stream_release(st.client.engine, &c[i].s);
+    }
+    stage_deinit(&st);
+    free(bytes);
 }
 
 /* So much memory is held as credit was used, even when a message has no bytes of its own. */

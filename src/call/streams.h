@@ -139,6 +139,8 @@ void at_streams_pay(struct at_link *l);
 void at_stream_settle(struct at_stream *s, bool consumed);
 /* Gives credit of the channel back when enough has come together. */
 void at_streams_settle(struct at_link *l);
+/* It is over: nothing that comes for it is kept any more, so it needs none of the pool. */
+void at_stream_stop_waiting(struct at_stream *s);
 /* What a stream held or was given beyond its window counts no more. */
 void at_stream_uncount(struct at_stream *s);
 

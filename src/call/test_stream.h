@@ -87,13 +87,21 @@ static inline void stage_turn(struct stage *st, int times)
     }
 }
 
-static inline void stage_init(struct stage *st)
+/* max_message: of the channel; 0: the default. */
+static inline void stage_init_with(struct stage *st, uint32_t max_message)
 {
     CHECK_INT(test_owner_init(&st->client, ""), 0);
     CHECK_INT(test_owner_init(&st->server, stream_methods), 0);
+    st->client.max_message = max_message;
+    st->server.max_message = max_message;
     CHECK_INT(at_engine_want(st->client.engine, at_bytes_of(stream_contract)), 0);
     CHECK_INT(test_introduce(&st->client, 1, &st->server, 7, "b.1", NULL), 0);
     stage_turn(st, 3);
+}
+
+static inline void stage_init(struct stage *st)
+{
+    stage_init_with(st, 0);
 }
 
 static inline void stage_deinit(struct stage *st)
