@@ -14,7 +14,6 @@
 
 #include "base/bytes.h"
 #include "base/list.h"
-#include "base/map.h"
 #include "base/text.h"
 #include "call/call.h"
 #include "call/choose.h"
@@ -22,6 +21,8 @@
 #include "call/engine.h"
 #include "call/limits.h"
 #include "call/link.h"
+#include "call/methods.h"
+#include "call/outgoing.h"
 #include "call/streams.h"
 #include "call/target.h"
 #include "policy/resend.h"

@@ -15,6 +15,7 @@
 #include "call/deadlines.h"
 #include "call/engine.h"
 #include "call/limits.h"
+#include "call/methods.h"
 #include "call/outgoing.h"
 #include "call/streams.h"
 #include "call/target.h"
