@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include <atoll/atoll.h>
+#include <atoll/message.h>
 
 #include "base/bytes.h"
 #include "base/clock.h"
