@@ -342,6 +342,29 @@ void at_engine_show(struct at_engine *e)
     }
 }
 
+bool at_engine_show_silently(struct at_engine *e, struct at_engine_bell *ret)
+{
+    struct at_link *l;
+
+    if (at_list_is_empty(&e->unshown) || e->unshown.next != e->unshown.prev) {
+        at_engine_show(e); /* several: as always */
+        return false;
+    }
+    l = at_container_of(e->unshown.next, struct at_link, of_unshown);
+    at_list_remove(&l->of_unshown);
+    if (!at_channel_publish_silently(&l->channel)) {
+        return false;
+    }
+    l->orphans++;
+    *ret = (struct at_engine_bell){.link = l, .fd = l->bell_peer};
+    return true;
+}
+
+void at_engine_bell_rung(const struct at_engine_bell *bell)
+{
+    at_link_unkeep(bell->link);
+}
+
 static bool has_work(const struct at_link *l)
 {
     return l->rule != AT_RULE_NONE || (!l->paused && at_channel_has_records(&l->channel));
@@ -368,7 +391,8 @@ bool at_engine_is_apart(const struct at_engine *e)
         if (++n > AT_CALL_LOOKED_AT_MAX || at_link_owes(l)) {
             return false;
         }
-        apart = apart || at_channel_is_apart(&l->channel);
+        /* Who has not said anything yet has not said where it runs. */
+        apart = apart || (l->channel.peer_tail != 0 && at_channel_is_apart(&l->channel));
     }
     return apart;
 }

@@ -184,6 +184,16 @@ bool at_engine_run(struct at_engine *e, uint64_t now_ns);
 void at_engine_cork(struct at_engine *e);
 /* Shows what was written since. Costs nothing when there is nothing. */
 void at_engine_show(struct at_engine *e);
+/*
+ * The same, but the bell that must be rung for it, if any, is left to the owner: with a lock in hand
+ * it would wake one that runs into the lock. True: ring it, by any thread, then say that it has been.
+ */
+struct at_engine_bell {
+    struct at_link *link;
+    int fd;
+};
+bool at_engine_show_silently(struct at_engine *e, struct at_engine_bell *ret);
+void at_engine_bell_rung(const struct at_engine_bell *bell);
 /* Are there records or results to run, on channels that are not armed? A few loads. */
 bool at_engine_has_work(const struct at_engine *e);
 /*

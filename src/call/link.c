@@ -212,6 +212,7 @@ static void release(struct at_link *l)
     } else {
         at_region_release(l->mine, l->mine_bytes);
     }
+    at_close(&l->bell_peer); /* perhaps it was to be rung without the owner's lock */
     free(l->slots);
     free(l->streams);
     free(l);
@@ -234,7 +235,6 @@ void at_link_free(struct at_link *l)
     at_upkeep_leave(l);
     at_close(&l->lifeline);
     at_close(&l->bell_mine);
-    at_close(&l->bell_peer);
     at_methods_deinit(&l->methods);
     l->gone = true;
     if (l->orphans == 0 || e->closing) {

@@ -84,7 +84,7 @@ struct at_link {
     size_t held_bytes; /* of whole requests that are not answered yet */
     size_t part_bytes; /* of half ones, as far as they have come */
     uint32_t parts;    /* half ones */
-    uint32_t orphans;  /* unanswered requests of the lost peer: what they read stays mapped */
+    uint32_t orphans;  /* unanswered requests of the lost peer, whose memory they read, and bells */
     bool gone;         /* at_link_free() has run, and only orphans keep this */
     char peer_service[AT_CALL_NAME_ROOM];
     char peer_instance[AT_CALL_NAME_ROOM];

@@ -433,7 +433,9 @@ static void run_first(struct at_process *p, struct at_worker *w, struct at_list 
     struct at_method *m = &s->methods[in->method];
     struct atoll_call *call = &w->call;
     struct at_worker *handoff;
+    struct at_engine_bell bell;
     struct at_answer answer;
+    bool rings;
     struct timing timing = begin_run(p, m);
 
     at_list_remove(&in->entry);
@@ -464,12 +466,19 @@ static void run_first(struct at_process *p, struct at_worker *w, struct at_list 
     call->in = NULL;
     call->caller = "";
     give_answer(p, call, in, &answer);
+    rings = m->pooled && at_engine_show_silently(p->engine, &bell);
     if (m->pooled || !may_hold_back(p, m)) {
         at_process_changed(p);
     }
     end_run(p, m, timing, call->waited_ns);
     s->running--;
     s->signs++;
+    if (rings) { /* who is woken may come back before we do, and not find the lock taken */
+        at_process_unlock(p);
+        at_channel_ring(bell.fd);
+        at_process_lock(p);
+        at_engine_bell_rung(&bell);
+    }
 }
 
 /* Stopped, and nothing runs or waits to be sent, or time is up. */

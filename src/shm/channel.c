@@ -135,30 +135,50 @@ static void publish_cpu(struct at_channel *ch)
     }
 }
 
-/* Rings the doorbell once per sleep of the peer in which it waits for `what`. */
-static void ring_if_waiting(struct at_channel *ch, uint32_t what)
+/* Is this the first time in this sleep of the peer that it is to be woken for `what`? */
+static bool is_ring_due(struct at_channel *ch, uint32_t what)
 {
     uint32_t waiting = load(&ch->peer->waiting, memory_order_seq_cst);
-    uint64_t nothing = 0;
 
     if ((waiting & what) == 0 || waiting == ch->rung) {
-        return;
+        return false;
     }
     ch->rung = waiting;
-    if (ch->ring_fd >= 0) {
-        (void)!write(ch->ring_fd, &nothing, sizeof(nothing)); /* see channel.h: it never blocks */
+    return true;
+}
+
+void at_channel_ring(int ring_fd)
+{
+    uint64_t nothing = 0;
+
+    if (ring_fd >= 0) {
+        (void)!write(ring_fd, &nothing, sizeof(nothing));
     }
 }
 
-void at_channel_publish(struct at_channel *ch)
+static void ring_if_waiting(struct at_channel *ch, uint32_t what)
+{
+    if (is_ring_due(ch, what)) {
+        at_channel_ring(ch->ring_fd);
+    }
+}
+
+bool at_channel_publish_silently(struct at_channel *ch)
 {
     if (ch->published == ch->tail) {
-        return;
+        return false;
     }
     ch->published = ch->tail;
     publish_cpu(ch);
     atomic_store_explicit(&ch->mine->tail, ch->tail, memory_order_seq_cst);
-    ring_if_waiting(ch, AT_WAIT_RECORDS);
+    return is_ring_due(ch, AT_WAIT_RECORDS);
+}
+
+void at_channel_publish(struct at_channel *ch)
+{
+    if (at_channel_publish_silently(ch)) {
+        at_channel_ring(ch->ring_fd);
+    }
 }
 
 /* Loads the peer's tail once and judges it. */

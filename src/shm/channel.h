@@ -240,6 +240,10 @@ int at_channel_judge_taken(struct at_channel *ch);
 bool at_channel_is_apart(const struct at_channel *ch);
 /* Shows the written records to the peer and wakes it when it sleeps. */
 void at_channel_publish(struct at_channel *ch);
+/* The same without waking. True: it sleeps, and the caller must see to at_channel_ring(). */
+bool at_channel_publish_silently(struct at_channel *ch);
+/* ring_fd: of the channel. Any thread. Never blocks: see above. */
+void at_channel_ring(int ring_fd);
 
 /*
  * The next record: its head is copied out and judged; its payload, wherever it stands, has ret->len

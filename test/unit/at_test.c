@@ -16,6 +16,7 @@ static struct at_test_case *first;
 static int fds_before;
 static atomic_long countdown;
 static atomic_bool hit;
+static atomic_long allocations;
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t n, size_t size);
@@ -26,6 +27,7 @@ void *__wrap_realloc(void *p, size_t size);
 
 static bool fails_now(void)
 {
+    atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed);
     if (atomic_load_explicit(&countdown, memory_order_relaxed) == 0) {
         return false;
     }
@@ -49,6 +51,11 @@ void *__wrap_calloc(size_t n, size_t size)
 void *__wrap_realloc(void *p, size_t size)
 {
     return fails_now() ? NULL : __real_realloc(p, size);
+}
+
+long count_allocations(void)
+{
+    return atomic_load(&allocations);
 }
 
 void fail_allocation(long n)

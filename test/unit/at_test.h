@@ -32,6 +32,8 @@ int at_test_main(const char *suite);
 void fail_allocation(long n);
 /* Did the chosen allocation happen (and fail) since fail_allocation()? */
 bool allocation_failed(void);
+/* How many there were, of all threads since the program began. */
+long count_allocations(void);
 
 #define TEST(test_name)                                                                            \
     static void test_name(void);                                                                   \

@@ -17,10 +17,10 @@ struct at_session {
     struct at_door *door;
     struct at_door_listener *listener;
     struct at_conn *stream; /* NULL: the connection is gone */
-    unsigned holds;           /* callers further up that still look at this struct */
-    bool over;                /* ends when nobody holds it */
-    bool gone;                /* the client will not hear an answer */
-    bool paused;              /* it does not read its answers: no more requests are taken */
+    unsigned holds;         /* callers further up that still look at this struct */
+    bool over;              /* ends when nobody holds it */
+    bool gone;              /* the client will not hear an answer */
+    bool paused;            /* it does not read its answers: no more requests are taken */
     enum at_session_phase phase;
 
     struct at_http1_scan scan;
