@@ -4,6 +4,7 @@
 import http.client
 import json
 import os
+import shutil
 import signal
 import threading
 import time
@@ -215,6 +216,29 @@ def test_everybody_is_called_while_instances_are_killed(crew):
     said = get(crew, "/all")
     assert said["status"] == "OK"
     assert said["answers"] == [f"who.{i} OK who.{i}" for i in (1, 2, 3)]
+
+
+def test_a_restarted_instance_is_given_little_first(crew, system):
+    port = harness.free_ports(1)[0]
+    new = system("slow")
+    new.write("atoll.yaml", YAML.format(name=new.name, port=port).replace(", weights: [3, 1, 1]", "")
+              .replace("round-robin, slow-start: 0s", "round-robin, slow-start: 60s"))
+    for program in ("who", "front"):
+        shutil.copy(os.path.join(crew.dir, program), new.dir)
+    new.ports = [port]
+    new.up()
+    new.door = http.client.HTTPConnection("127.0.0.1", port, timeout=20 * harness.SLOW)
+    all_known(new)
+    time.sleep(harness.SLOW)  # ages count as compared with the oldest, which must have one
+    asked = [get(new, "/ask")["instance"] for _ in range(90)]
+    assert min(asked.count(f"who.{i}") for i in (1, 2, 3)) >= 20, "all are new: nobody is slow"
+    victim = new.instances()["who.3"]
+    os.kill(victim["pid"], signal.SIGKILL)
+    harness.wait_for("who.3 again", lambda: new.instances()["who.3"]["pid"] != victim["pid"]
+                     and new.all_ready() and len(get(new, "/all").get("answers", [])) == 3)
+    asked = [get(new, "/ask")["instance"] for _ in range(84)]
+    assert 1 <= asked.count("who.3") <= 16, asked.count("who.3")  # a tenth of a share is 4
+    new.door.close()
 
 
 @pytest.mark.parametrize("old,new,message,hint", [
