@@ -1,6 +1,6 @@
 /*
- * atoll call: a method with a JSON request, as the pseudo-instance "operator" that may call every
- * service.
+ * atoll call: a method with JSON requests, as the pseudo-instance "operator" that may call every
+ * service. Methods that stream: call_stream.c.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/text.h"
+#include "cli/call_stream.h"
 #include "cli/callee.h"
 #include "cli/cli.h"
 #include "cli/oplink.h"
@@ -73,8 +74,8 @@ static int list_methods(struct at_callee *c)
 
 /* ---- the call ---- */
 
-static int print_answer(struct at_callee *c, const struct at_pool_method *method,
-                        struct at_bytes out)
+int at_call_print(struct at_callee *c, const struct at_pool_method *method, struct at_bytes reply,
+                  struct at_arena *arena)
 {
     struct at_text text;
     struct at_json_writer j;
@@ -84,9 +85,8 @@ static int print_answer(struct at_callee *c, const struct at_pool_method *method
     struct at_pb_fault fault = {.line = 0};
     struct at_json_how how = {
         .flags = AT_JSON_PRINT_DEFAULTS | mask, .types = &types, .fault = &fault};
-    void *message = at_arena_zalloc(&c->arena, 1, method->output->struct_size);
-    int r =
-        message == NULL ? -ENOMEM : at_pb_decode(method->output, out, &c->arena, message, &fault);
+    void *message = at_arena_zalloc(arena, 1, method->output->struct_size);
+    int r = message == NULL ? -ENOMEM : at_pb_decode(method->output, reply, arena, message, &fault);
 
     at_text_init(&text);
     at_json_writer_init(&j, &text, pretty ? 2 : 0);
@@ -126,7 +126,7 @@ static int invoke(struct at_callee *c, const struct at_pool_method *method, stru
         int status = atoll_invoke_bytes(call, method->service->full_name, method->name, in.at,
                                         in.len, &out, &out_len);
         if (status == ATOLL_OK) {
-            code = print_answer(c, method, at_bytes_over(out, out_len));
+            code = at_call_print(c, method, at_bytes_over(out, out_len), &c->arena);
         } else {
             code = at_cli_fail(c->cli, AT_EXIT_CALL + status, "%s: %s", atoll_status_name(status),
                                atoll_call_reason(call));
@@ -145,15 +145,13 @@ static int call_method(struct at_callee *c)
     if (method == NULL) {
         return AT_EXIT_UNKNOWN;
     }
-    if (method->client_streams || method->server_streams) {
-        code = at_cli_fail(c->cli, (int)AT_EXIT_CALL + (int)ATOLL_UNIMPLEMENTED,
-                           "%s is a stream; only unary methods can be called", method->full_name);
-    }
-    if (code == 0) {
+    if (!method->client_streams) {
+        if (c->cli->word_count > 2) {
+            return at_cli_fail(c->cli, AT_EXIT_USAGE, "%s takes one request, not also %s",
+                               method->full_name, c->cli->words[2]);
+        }
         code = at_callee_read_request(c, c->cli->word_count > 1 ? c->cli->words[1] : "{}");
-    }
-    if (code == 0) {
-        code = at_callee_encode(c, method, &in);
+        code = code == 0 ? at_callee_encode(c, method, &in) : code;
     }
     if (code == 0) {
         code = at_callee_connect(c);
@@ -163,7 +161,8 @@ static int call_method(struct at_callee *c)
     }
     code = at_callee_become(c);
     if (code == 0) {
-        code = invoke(c, method, in);
+        code = method->client_streams || method->server_streams ? at_call_stream(c, method, in)
+                                                                : invoke(c, method, in);
     }
     at_oplink_close(&c->link);
     return code;

@@ -127,6 +127,8 @@ static const struct at_cli_option call_options[] = {
 static const struct at_cli_example call_examples[] = {
     {.command = "atoll call stock.GetItem '{\"itemId\":1}'", .what = "call a method by its short name"},
     {.command = "atoll call shop.stock.v1.StockService/GetItem @request.json", .what = "by its full name, with a request from a file"},
+    {.command = "atoll call prices.Watch '{\"item\":\"tea\"}'", .what = "replies of a stream as they come, until Ctrl-C"},
+    {.command = "atoll call prices.Upload <changes.jsonl", .what = "a stream of requests, one a line"},
     {.command = "atoll call --list", .what = "every method of the system"},
     END_EXAMPLES,
 };
@@ -311,14 +313,18 @@ static const struct at_cli_verb verbs[] = {
               "one object: system, project, state, since, anchor_pid, supervisor_pid, supervisors, "
               "walls_missing, and the arrays instances, edges and ends.",
      .options = status_options, .examples = status_examples, .exits = running_exits},
-    {.name = "call", .usage = "[SERVICE.]METHOD [JSON|@FILE|-]", .run = at_verb_call, .words_max = 2, .words = AT_WORDS_METHODS,
-     .summary = "call a method with a JSON request",
+    {.name = "call", .usage = "[SERVICE.]METHOD [JSON...|@FILE|-]", .run = at_verb_call, .words_max = ANY_WORDS, .words = AT_WORDS_METHODS,
+     .summary = "call a method with JSON requests",
      .about = "The method may be named shortly (stock.GetItem, or GetItem) when that is unique in the system; "
               "otherwise the full names are listed. The request is JSON, {} when left out; @FILE reads it from "
-              "a file and - from stdin. The answer is JSON on stdout. When the method fails, its status and "
+              "a file and - from stdin. The answer is JSON on stdout.\n\n"
+              "A method whose client streams takes each JSON given as a request; @FILE, - or nothing: JSON lines, each "
+              "sent as soon as it has been read. Where the service streams, replies are printed as they come. Ctrl-C "
+              "cancels.\n\n"
+              "When the method fails, its status and "
               "reason go to stderr (with -o json as an object with error to stdout too) and the exit code is 64 "
               "plus the status. --timeout is the deadline of the "
-              "call (the contract's (atoll.method).timeout, else 10s).",
+              "call (the contract's (atoll.method).timeout, else 10s; of a stream: else none).",
      .options = call_options, .examples = call_examples, .exits = call_exits},
     {.name = "bench", .usage = "[SERVICE.]METHOD [JSON|@FILE|-]", .run = at_verb_bench, .words_min = 1, .words_max = 2,
      .words = AT_WORDS_METHODS, .summary = "load a method and show latency and CPU per call",

@@ -302,24 +302,26 @@ int atoll_stream_keep(struct atoll_stream *stream)
 
 void atoll_stream_end(struct atoll_stream *stream, int status)
 {
+    struct at_process *p;
     bool mine;
 
     if (at_streaming_check(stream) != ATOLL_OK) {
         return;
     }
-    at_process_lock(stream->process);
+    p = stream->process;
+    at_process_lock(p);
     mine = stream->serves && stream->kept && !stream->end_wanted;
     stream->end_wanted = stream->end_wanted || mine;
-    at_process_unlock(stream->process);
+    at_process_unlock(p);
     if (!mine) {
         return;
     }
     status = prepare_end(stream, status);
-    at_process_lock(stream->process);
+    at_process_lock(p);
     stream->end_status = status;
     stream->end_ready = true;
-    at_streaming_may_end(stream);
-    at_process_unlock(stream->process);
+    at_streaming_may_end(stream); /* it is gone now, or when nobody uses it any more */
+    at_process_unlock(p);
 }
 
 int atoll_stream_gone_async(struct atoll_stream *stream, atoll_stream_done *done, void *user)
