@@ -229,17 +229,28 @@ static void forget(struct at_claim *c)
 static void tell(struct at_claim *c, const struct at_call_result *result)
 {
     struct atoll_call *call = c->call;
+    struct at_bytes reason = result->reason;
+    uint32_t status = result->status;
 
     c->call = NULL;
     c->ret = NULL;
     if (call == NULL) {
         return;
     }
+    if (result->instance.len == 0 &&
+        (status == AT_STATUS_UNIMPLEMENTED || status == AT_STATUS_PERMISSION_DENIED)) {
+        size_t begins = at_bytes_index(reason, '"');
+
+        /* Refused on the way: the system declares no locks, or the service uses none. Before the
+         * sentence stands which part of atoll it comes from, which is no word of users. */
+        status = AT_STATUS_PERMISSION_DENIED;
+        reason = begins < reason.len ? at_bytes_after(reason, begins) : reason;
+    }
     call->asking = NULL;
-    call->status = (int)result->status;
+    call->status = (int)status;
     call->reason = "";
-    if (result->status != AT_STATUS_OK) {
-        const char *copy = at_arena_copy(&call->arena, result->reason);
+    if (status != AT_STATUS_OK) {
+        const char *copy = at_arena_copy(&call->arena, reason);
 
         call->reason = copy == NULL ? "out of memory for the reason" : copy;
     }

@@ -112,7 +112,8 @@ int main(int argc, char **argv)
         atoll_call_set_timeout(call, UINT64_C(20000000000));
         status = atoll_lock(call, name, &lock);
         if (status != ATOLL_OK) {
-            fprintf(stderr, "no lock: %s\n", atoll_call_reason(call));
+            fprintf(stderr, "no lock: %s: %s\n", atoll_status_name(status),
+                    atoll_call_reason(call));
             rest(100);
             continue;
         }

@@ -25,6 +25,17 @@ services:
     command: ./counter leased 15
     uses: [lock:leased]
     deploy: {replicas: 2}
+  stranger:
+    command: ./counter leased 1
+    uses: [late]
+  forgetful:
+    command: ./counter leased 1
+    uses: [lock:counter]
+"""
+NONE = """
+services:
+  stranger:
+    command: ./counter counter 1
 """
 OWNER_DIED = 1
 
@@ -115,6 +126,25 @@ def test_owners_die_and_stop_and_the_keeper_dies_and_the_count_is_right(counting
     state.after(n + 1)
     assert counting.ps()["keeper.1"]["restarts"] == 1
 
+    # Who may not have a lock heard what to write where.
+    said = counting.atoll("logs", "stranger", "forgetful", check=0).stdout
+    assert ('no lock: PERMISSION_DENIED: "stranger" may not use any lock: add "lock:NAME" to `uses` of '
+            'service stranger (atoll.yaml:16)') in said
+    assert ('no lock: PERMISSION_DENIED: "forgetful" may not use the lock leased: add "lock:leased" to `uses` of '
+            'service forgetful (atoll.yaml:19)') in said
+
     state.judge()
     late.judge()
     assert "not unlocked" not in counting.atoll("logs", "count", check=0).stdout
+
+
+@pytest.mark.root
+def test_without_locks_there_is_no_keeper_and_who_asks_hears_what_to_declare(system):
+    made = system("locks", NONE)
+    shutil.copy(COUNTER, os.path.join(made.dir, "counter"))
+    made.up("-d")
+    assert "keeper.1" not in made.ps()
+    said = wait_for("a refusal", lambda: made.atoll("logs", "stranger", check=0).stdout)
+    assert "no lock: PERMISSION_DENIED: \"" in said and "declares no locks: add `locks: {NAME: {}}`" in said
+    asked = made.atoll("locks", check=4)
+    assert "declares no locks" in asked.stderr
