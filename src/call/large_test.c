@@ -214,8 +214,12 @@ TEST(what_large_messages_took_is_given_back_when_they_have_ended_and_nobody_is_w
         CHECK_INT(mapped_windows(), 4);
         CHECK(w.client.engine->buffers.kept_bytes > 0);
         pass_time(&w, AT_CALL_UPKEEP_NS);
-        pass_time(&w, AT_CALL_UPKEEP_NS);
+        CHECK_INT(mapped_windows(), 4);
+        pass_time(&w, (AT_CALL_UPKEEP_NS << round) - AT_MILLISECOND_NS);
+        CHECK_INT(mapped_windows(), 4); /* each one stays for twice as long as the one before */
+        pass_time(&w, AT_MILLISECOND_NS);
         CHECK_INT(mapped_windows(), 0);
+        pass_time(&w, AT_CALL_UPKEEP_NS);
         CHECK_INT(w.client.engine->buffers.kept_bytes, 0);
         CHECK_INT(w.server.engine->buffers.kept_bytes, 0);
         CHECK_INT(w.client.engine->windows, 0);
@@ -359,6 +363,22 @@ TEST(a_process_with_enough_windows_uses_the_ring)
     call_and_check(&w, 1 << 20);
     CHECK_INT(mapped_windows(), 2); /* the server's */
     w.client.engine->windows = 0;
+    world_deinit(&w);
+}
+
+TEST(no_more_windows_are_made_in_a_time_than_readers_that_keep_them_may_cost)
+{
+    struct world w;
+
+    world_init(&w);
+    w.client.engine->windows_spent_at_ns = test_now(&w.client);
+    w.client.engine->windows_spent = AT_CALL_WINDOWS_MAX;
+    call_and_check(&w, 1 << 20);
+    CHECK_INT(mapped_windows(), 2); /* the server's */
+    w.client.skew_ns += AT_CALL_WINDOW_EVERY_NS + AT_SECOND_NS;
+    call_and_check(&w, 1 << 20);
+    CHECK_INT(w.client.engine->windows, 1);
+    CHECK_INT(w.client.engine->windows_spent, AT_CALL_WINDOWS_MAX);
     world_deinit(&w);
 }
 

@@ -43,6 +43,10 @@ enum {
 #define AT_CALL_WANT_LAST_NS                                                                       \
     UINT64_C(30000000000)                      /* … and doubling up to this: no storm of WANTs */
 #define AT_CALL_UPKEEP_NS UINT64_C(1000000000) /* memory unused for so long is given back */
-#define AT_CALL_RETRY_NS UINT64_C(50000000)    /* the control socket was full: try again */
+/* A reader that keeps a window mapped after it was given back leaves its memory charged to us: so
+ * only so many are made at once, and one more in each such time, */
+#define AT_CALL_WINDOW_EVERY_NS UINT64_C(15000000000)
+#define AT_CALL_WINDOW_DOUBLINGS 12 /* and each one of a channel stays unused for twice as long */
+#define AT_CALL_RETRY_NS UINT64_C(50000000) /* the control socket was full: try again */
 
 #endif

@@ -46,13 +46,15 @@ struct at_link {
     uint32_t index; /* in engine->links */
     uint8_t side;
     uint8_t state;
-    uint16_t layout;      /* of both regions */
-    uint32_t message_max; /* body of one message, both ways */
-    bool draining;        /* the server said GOAWAY */
-    bool paused;          /* too many request bytes held */
-    bool owes_goaway;     /* GOAWAY did not fit yet */
-    bool owes_return;     /* what gives the window back did not fit yet */
-    bool window_used;     /* since upkeep looked last */
+    uint16_t layout;          /* of both regions */
+    uint32_t message_max;     /* body of one message, both ways */
+    bool draining;            /* the server said GOAWAY */
+    bool paused;              /* too many request bytes held */
+    bool owes_goaway;         /* GOAWAY did not fit yet */
+    bool owes_return;         /* what gives the window back did not fit yet */
+    bool window_used;         /* since upkeep looked last */
+    uint8_t windows_made;     /* of this channel, up to AT_CALL_WINDOW_DOUBLINGS */
+    uint64_t window_until_ns; /* unused until then: given back */
     uint8_t rule; /* enum at_channel_rule that writing found broken; acted on by the drain */
     uint32_t cancels_owed;
     uint32_t flags;
@@ -114,6 +116,8 @@ struct at_engine {
     struct at_deadlines deadlines;
     struct at_deadline upkeep; /* see upkeep.h */
     struct at_buffers buffers;
+    uint32_t windows_spent; /* see AT_CALL_WINDOW_EVERY_NS */
+    uint64_t windows_spent_at_ns;
     uint32_t windows;           /* that channels of this process write into */
     struct at_deadline retry;   /* control messages that did not fit */
     struct at_message *message; /* room to receive; 64 KiB, touched only as far as used */

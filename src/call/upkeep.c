@@ -26,15 +26,31 @@ const struct at_message_kind at_window_kind = {.type = AT_WINDOW,
                                                .fields = fields,
                                                .struct_size = sizeof(struct at_window_offer)};
 
-/* Sees to it that the deadline stands. */
-static int watch_over(struct at_engine *e)
+/* Sees to it that the deadline stands, at this time or before. */
+static int watch_over(struct at_engine *e, uint64_t at_ns)
 {
-    if (at_deadline_is_added(&e->upkeep)) {
+    if (e->upkeep.place != 0 && e->upkeep.at_ns <= at_ns) {
         return 0;
     }
-    e->upkeep =
-        (struct at_deadline){.at_ns = e->now_ns + AT_CALL_UPKEEP_NS, .kind = AT_DEADLINE_UPKEEP};
+    at_deadlines_remove(&e->deadlines, &e->upkeep);
+    e->upkeep = (struct at_deadline){.at_ns = at_ns, .kind = AT_DEADLINE_UPKEEP};
     return at_deadlines_add(&e->deadlines, &e->upkeep);
+}
+
+/* May the process make one more window? It counts then. */
+static bool spend(struct at_engine *e)
+{
+    uint64_t back = (e->now_ns - e->windows_spent_at_ns) / AT_CALL_WINDOW_EVERY_NS;
+
+    if (back > 0) {
+        e->windows_spent -= back < e->windows_spent ? (uint32_t)back : e->windows_spent;
+        e->windows_spent_at_ns = e->now_ns;
+    }
+    if (e->windows_spent >= AT_CALL_WINDOWS_MAX) {
+        return false;
+    }
+    e->windows_spent++;
+    return true;
 }
 
 static void drop(struct at_link *l)
@@ -53,13 +69,18 @@ void at_upkeep_want_window(struct at_link *l)
     int fd = -1;
 
     if (l->layout < 2 || l->channel.window.at != NULL || e->windows >= AT_CALL_WINDOWS_MAX ||
-        at_window_offer(&l->channel, &fd) < 0) {
+        !spend(e)) {
+        return;
+    }
+    if (at_window_offer(&l->channel, &fd) < 0) {
+        e->windows_spent--;
         return;
     }
     e->windows++;
     l->window_used = true;
     offer.number = l->channel.window.number;
-    if (watch_over(e) < 0 || at_message_send(l->lifeline, &at_window_kind, &offer, &fd, 1) < 0) {
+    if (watch_over(e, e->now_ns + AT_CALL_UPKEEP_NS) < 0 ||
+        at_message_send(l->lifeline, &at_window_kind, &offer, &fd, 1) < 0) {
         drop(l);
     }
 }
@@ -103,43 +124,52 @@ void at_upkeep_leave(struct at_link *l)
     drop(l);
 }
 
-/* True: the link still has a window. */
-static bool look_after(struct at_link *l)
+/* When to look again after the link's window; UINT64_MAX: it has none. */
+static uint64_t look_after(struct at_link *l, uint64_t now_ns)
 {
     int x;
 
-    if (l->channel.window.at == NULL || l->state != AT_LINK_OPEN) {
-        return false;
+    if (l->channel.window.at == NULL || l->state != AT_LINK_OPEN || l->owes_return) {
+        return UINT64_MAX;
     }
-    if (l->window_used || l->owes_return) {
+    if (l->window_used) {
         l->window_used = false;
-        return true;
+        l->window_until_ns = now_ns + (AT_CALL_UPKEEP_NS << l->windows_made);
+    }
+    if (now_ns < l->window_until_ns) {
+        return l->window_until_ns;
     }
     x = at_list_is_empty(&l->out) ? at_window_is_consumed(&l->channel) : AT_CHANNEL_FULL;
     if (x == AT_CHANNEL_BROKEN) {
         l->rule = (uint8_t)l->channel.rule;
         at_link_heat(l);
     } else if (x == 0) {
+        if (l->windows_made < AT_CALL_WINDOW_DOUBLINGS) {
+            l->windows_made++;
+        }
         at_upkeep_pay(l);
         at_channel_publish(&l->channel);
     }
-    return l->channel.window.at != NULL;
+    l->window_until_ns = now_ns + (AT_CALL_UPKEEP_NS << l->windows_made);
+    return x == AT_CHANNEL_FULL ? l->window_until_ns : UINT64_MAX;
 }
 
 void *at_upkeep_buffer(struct at_engine *e, size_t len, struct at_list *holder)
 {
-    (void)watch_over(e); /* without memory for that: the next one sees to it */
+    (void)watch_over(e, e->now_ns + AT_CALL_UPKEEP_NS); /* without memory: the next one does it */
     return at_buffers_take(&e->buffers, len, holder);
 }
 
 void at_upkeep_expired(struct at_engine *e)
 {
-    bool any = at_buffers_tidy(&e->buffers);
+    uint64_t next = at_buffers_tidy(&e->buffers) ? e->now_ns + AT_CALL_UPKEEP_NS : UINT64_MAX;
 
     for (uint32_t i = 0; i < e->link_cap; i++) {
-        any = (e->links[i] != NULL && look_after(e->links[i])) || any;
+        uint64_t again = e->links[i] == NULL ? UINT64_MAX : look_after(e->links[i], e->now_ns);
+
+        next = again < next ? again : next;
     }
-    if (any) {
-        (void)watch_over(e); /* cannot fail: its place in the heap has just become free */
+    if (next != UINT64_MAX) {
+        (void)watch_over(e, next); /* cannot fail: its place in the heap has just become free */
     }
 }
