@@ -37,6 +37,7 @@ static void finish(struct at_engine *e, struct at_pending *p, const struct at_ca
     p->target = NULL;
     if (p->stream != NULL) {
         at_stream_retire(p->stream);
+        p->stream = NULL;
     }
     p->done(p->user, result);
 }
@@ -352,6 +353,7 @@ void at_engine_abandon(struct at_engine *e, struct at_pending *p)
     p->link = NULL;
     if (p->stream != NULL) {
         at_stream_retire(p->stream);
+        p->stream = NULL;
     }
 }
 
