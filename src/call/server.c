@@ -26,6 +26,7 @@
 #include "call/upkeep.h"
 #include "control/service.h"
 #include "shm/channel.h"
+#include "shm/limits.h"
 
 enum {
     SPARE_MAX = AT_CALL_SLOTS, /* as many as one channel may have in work need no malloc() */
