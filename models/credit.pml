@@ -18,9 +18,9 @@
  *@ any fails  5   who answers while the watcher sleeps does not tell it
  *@ any fails  6   the slot is free for the client before the last record of its reply
  *@ any fails  7   the server reads on, whatever it holds
- *@ any passes 8   the server's slot is free again only after the reply was shown: it reads later
+ *@ any passes 8+   the server's slot is free again only after the reply was shown: it reads later
  *@ any fails  9   what was consumed is told only when everything is read and the peer has asked
- *@ any passes 10  credit is given for what is taken, not for what is answered: slots still bound
+ *@ any passes 10+  credit is given for what is taken, not for what is answered: slots still bound
  */
 #define SLOTS 2
 #ifndef CALLS

@@ -24,7 +24,7 @@
  *@ any fails  9   a generation may be 0
  *@ any fails  10  what a dead server had taken is judged by the end of a record, not its beginning
  *@ any fails  13  the same by a position that comes round while the call is in work
- *@ any passes 11  a CANCEL carries no generation: it lies in one ring with the requests
+ *@ any passes 11+  a CANCEL carries no generation: it lies in one ring with the requests
  *@ any passes 12  replies carry no generation: zombies alone keep them apart
  */
 #define SLOTS 2

@@ -30,17 +30,17 @@
  *@ both fails  11  a bell is emptied after arming, not when it wakes
  *@ both fails  12  room: what arm compares with is loaded in arm, not where the ring was found full
  *@ both fails  14  the order of arm is load, then store
- *@ weak passes 15  disarm happens after the drain instead of before it
- *@ tso  passes 13  a ring may come for nothing
+ *@ weak passes 15+  disarm happens after the drain instead of before it
+ *@ tso  passes 13+  a ring may come for nothing
  *@ tso  passes 20  tail is stored relaxed and fenced behind: x86-64 keeps stores in order
  *@ weak fails  20  tail is stored relaxed and fenced behind: the record is not visible yet
  *@ tso  passes 21  taken is stored relaxed and fenced behind: x86-64 keeps loads before stores
  *@ weak fails  21  taken is stored relaxed and fenced behind: the record is still being read
- *@ tso  passes 22  tail is loaded relaxed: x86-64 keeps loads in order
+ *@ tso  passes 22+  tail is loaded relaxed: x86-64 keeps loads in order
  *@ weak fails  22  tail is loaded relaxed: the record is read before it is known to be there
  *@ tso  passes 23  publish: waiting is loaded with acquire only: on x86-64 the store fences
  *@ weak fails  23  publish: waiting is loaded with acquire only: it passes the store
- *@ tso  passes 24  arm: tail is loaded with acquire only: on x86-64 the store fences
+ *@ tso  passes 24+  arm: tail is loaded with acquire only: on x86-64 the store fences
  *@ weak fails  24  arm: tail is loaded with acquire only: it passes the store
  */
 #ifndef RECORDS_SENT

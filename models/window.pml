@@ -17,7 +17,7 @@
  *@ any fails  4  a window is offered while the peer holds one
  *@ any fails  6  an offer that was given back meanwhile is taken all the same
  *@ any fails  7  a chunk is filled again before it was read
- *@ any passes 8  the give-back does not wait until all is read: it lies behind it in the ring
+ *@ any passes 8+  the give-back does not wait until all is read: it lies behind it in the ring
  *@ any fails  5  the same, and the give-back goes over the lifeline
  */
 #define CHUNKS 2
