@@ -544,14 +544,19 @@ void at_workers_run(struct at_process *p, struct at_worker *w)
 
 void at_workers_end(struct at_process *p)
 {
-    /* Nobody is added any more: it is over. */
-    at_list_foreach_safe (it, &p->serve->workers) {
+    /* Nobody is added or retires any more: it is over. */
+    at_list_foreach (it, &p->serve->workers) {
         struct at_worker *w = at_container_of(it, struct at_worker, all);
 
         at_park_wake(&w->park);
         at_process_unlock(p);
         (void)pthread_join(w->thread, NULL);
         at_process_lock(p);
+    }
+    /* Only now: one of them may have been about to wake another. */
+    at_list_foreach_safe (it, &p->serve->workers) {
+        struct at_worker *w = at_container_of(it, struct at_worker, all);
+
         at_context_deinit(&w->call);
         free(w);
     }
