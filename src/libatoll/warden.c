@@ -76,7 +76,9 @@ static void bring_up(struct at_process *p, const struct at_warden *w, bool is_ne
             at_process_watch(p, 0);
         }
     }
-    (void)at_process_pass_watch(p);
+    if (!at_process_pass_watch(p) && p->serve != NULL && !p->watched) {
+        at_serve_kick(p); /* a thread that serves parked because we watched */
+    }
 }
 
 static void *run(void *user)

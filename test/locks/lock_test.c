@@ -322,6 +322,41 @@ TEST(what_is_held_and_who_waits_survive_a_keeper_that_is_stopped)
     survive(SIGTERM);
 }
 
+static int ask_server(struct locking *l, int depth)
+{
+    struct test_call_v1_Request in = {.depth = depth};
+    struct test_call_v1_Reply out;
+
+    atoll_call_reset(l->stage.call);
+    atoll_call_set_timeout(l->stage.call, 4 * AT_SECOND_NS);
+    return test_call_v1_Alpha_echo(l->stage.call, &in, &out);
+}
+
+TEST(a_service_that_holds_a_lock_serves_on_when_the_keeper_dies)
+{
+    struct locking l;
+    const char *argv[] = {TEST_LOCK_SERVER, NULL};
+    int fd = -1;
+    pid_t server;
+
+    begin_locking(&l);
+    (void)pthread_mutex_lock(&l.stage.lock);
+    CHECK(tiny_add(l.stage.tiny, "locker", "locker.9", &fd) >= 0);
+    (void)pthread_mutex_unlock(&l.stage.lock);
+    server = tiny_exec(fd, TEST_LOCK_SERVER, argv);
+    CHECK_INT(ask_server(&l, 1), ATOLL_OK);
+    for (int i = 0; i < 2; i++) {
+        kill_keeper(&l, SIGKILL);
+        start_keeper(&l);
+        (void)usleep(250000);
+        CHECK_INT(ask_server(&l, 0), ATOLL_OK);
+    }
+    CHECK_INT(ask_server(&l, 2), ATOLL_OK);
+    (void)kill(server, SIGKILL);
+    (void)waitpid(server, NULL, 0);
+    end_locking(&l);
+}
+
 TEST(a_grant_that_crosses_with_giving_up_is_given_back)
 {
     struct locking l;
