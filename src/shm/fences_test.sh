@@ -16,12 +16,12 @@ has() {
 case $(uname -m) in
 x86_64)
     # A seq_cst store is an exchange with memory.
-    for f in at_channel_publish at_channel_tell at_channel_arm; do
+    for f in at_channel_publish_silently at_channel_tell at_channel_arm; do
         has "$1" objdump $f 'xchg .*\(%|mfence|lock ' 1
     done
     ;;
 aarch64)
-    for f in at_channel_publish at_channel_tell at_channel_arm; do
+    for f in at_channel_publish_silently at_channel_tell at_channel_arm; do
         has "$1" objdump $f 'stlr|dmb' 1
     done
     ;;
@@ -36,7 +36,7 @@ out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 $cross-gcc -O2 -std=gnu17 -D_GNU_SOURCE -march=armv8.3-a -I "$2/src" -I "$2/include" \
     -c "$2/src/shm/channel.c" -o "$out/channel.o"
-for f in at_channel_publish at_channel_tell at_channel_arm at_channel_set_credit; do
+for f in at_channel_publish_silently at_channel_tell at_channel_arm at_channel_set_credit; do
     has "$out/channel.o" $cross-objdump $f 'stlr' 1
 done
 # Both looks before sleep, and not by ldapr.
