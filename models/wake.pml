@@ -32,6 +32,7 @@
  *@ both fails  14  the order of arm is load, then store
  *@ weak passes 15+  disarm happens after the drain instead of before it
  *@ tso  passes 13+  a ring may come for nothing
+ *@ weak passes 16  the bell is rung by somebody else, later: at_channel_publish_silently()
  *@ tso  passes 20  tail is stored relaxed and fenced behind: x86-64 keeps stores in order
  *@ weak fails  20  tail is stored relaxed and fenced behind: the record is not visible yet
  *@ tso  passes 21  taken is stored relaxed and fenced behind: x86-64 keeps loads before stores
@@ -87,6 +88,7 @@ typedef Buffer {
 };
 Buffer buffer[2];
 bit bell[2]; /* an event that epoll has not reported yet */
+bit owes_ring[2]; /* with mutation 16 */
 byte rung_for[2]; /* to check: the sleep for which a ring came last */
 
 /* The newest store of ours to the place, else memory. */
@@ -186,7 +188,10 @@ inline ring(whom, value)
     d_step {
         assert(rung_for[whom] != value); /* once per sleep */
         rung_for[whom] = value;
-        bell[whom] = 1
+        if
+        :: mutation == 16 -> owes_ring[whom] = 1
+        :: else -> bell[whom] = 1
+        fi
     }
 }
 
@@ -406,6 +411,16 @@ next:
     od
 }
 
+/* Whoever has given the lock back. */
+proctype ringer()
+{
+end:
+    do
+    :: d_step { owes_ring[P] -> owes_ring[P] = 0; bell[P] = 1 }
+    :: d_step { owes_ring[C] -> owes_ring[C] = 0; bell[C] = 1 }
+    od
+}
+
 /* Rings for nothing, by a liar or by chance. */
 proctype noise()
 {
@@ -428,6 +443,7 @@ init
         run consumer();
         if
         :: mutation == 13 -> run noise()
+        :: mutation == 16 -> run ringer()
         :: else
         fi
     }
