@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include <atoll/atoll.h>
+#include <atoll/message.h>
 
 #include "prices.atoll.h"
 

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #include <atoll/atoll.h>
+#include <atoll/message.h>
 
 #include "base/arena.h"
 #include "base/bytes.h"
@@ -27,7 +29,6 @@
 #include "cli/cli.h"
 #include "pb/codec.h"
 #include "pb/fault.h"
-#include "pb/json.h"
 #include "pb/json_message.h"
 #include "pb/pool.h"
 

@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/list.h"
 #include "call/call.h"
 #include "call/engine.h"
 #include "call/stream.h"
@@ -92,8 +93,8 @@ static int refuse(struct atoll_call *call, struct atoll_stream *s, int r)
 }
 
 /* s->pending.request says what is called. first.at == NULL: messages follow. */
-static int open(struct atoll_call *call, struct atoll_stream *s, const struct at_bytes *first,
-                struct atoll_stream **ret)
+static int open_stream(struct atoll_call *call, struct atoll_stream *s,
+                       const struct at_bytes *first, struct atoll_stream **ret)
 {
     static const struct at_bytes nothing;
     struct at_process *p = call->process;
@@ -205,7 +206,7 @@ int atoll_stream_open(struct atoll_call *call, const struct atoll_service_desc *
     if (call->deadline_ns == 0 && at_method_timeout(m) == 0) {
         s->pending.request.deadline_ns = 0; /* a stream may live for long */
     }
-    return open(call, s, one_request ? &first : NULL, ret);
+    return open_stream(call, s, one_request ? &first : NULL, ret);
 }
 
 int atoll_stream_open_bytes(struct atoll_call *call, const char *service, const char *method,
@@ -235,7 +236,7 @@ int atoll_stream_open_bytes(struct atoll_call *call, const char *service, const 
                                                   .deadline_ns = call->deadline_ns,
                                                   .span_id = call->span_id};
     memcpy(s->pending.request.trace_id, call->trace_id, sizeof(call->trace_id));
-    return open(call, s, in == NULL ? NULL : &first, ret);
+    return open_stream(call, s, in == NULL ? NULL : &first, ret);
 }
 
 void at_streaming_client_alarm(struct atoll_stream *s)

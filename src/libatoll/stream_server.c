@@ -3,7 +3,6 @@
  * says by returning or, when it kept the stream, anybody by atoll_stream_end(). A kept stream has
  * no thread: only its memory and its context, which is why each has a context of its own.
  */
-#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,8 +20,6 @@
 #include "call/engine.h"
 #include "call/limits.h"
 #include "call/stream.h"
-#include "libatoll/limits.h"
-#include "libatoll/method.h"
 #include "libatoll/process.h"
 #include "libatoll/serve.h"
 #include "libatoll/stream.h"
