@@ -466,7 +466,14 @@ struct atoll_lock_options {
  * that waits for it holds the lock; the reason names the circle. RESOURCE_EXHAUSTED: a process has
  * at most 256, of which it may wait for 192, and at most 1024 wait for one. Waiting survives the keeper of the locks.
  */
+#if defined(__cplusplus) && defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow" /* g++: it hides the constructor of the struct */
+#endif
 ATOLL_EXPORT int atoll_lock(struct atoll_call *call, const char *name, struct atoll_lock *ret);
+#if defined(__cplusplus) && defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
 /* options may be NULL. */
 ATOLL_EXPORT int atoll_lock_with(struct atoll_call *call, const char *name,
                                  const struct atoll_lock_options *options, struct atoll_lock *ret);
