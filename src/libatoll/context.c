@@ -17,6 +17,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/list.h"
+#include "call/buffers.h"
 #include "call/call.h"
 #include "call/engine.h"
 #include "libatoll/limits.h"
