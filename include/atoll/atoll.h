@@ -178,7 +178,10 @@ ATOLL_EXPORT const char *atoll_call_reason(const struct atoll_call *call);
 /*
  * Calls a method and waits for the reply, from any thread. Generated client functions are one line
  * around it. `in` is encoded, `out` is decoded into the context's memory. Returns the status;
- * atoll_call_reason() tells why. Waits no longer than the deadline of the context.
+ * atoll_call_reason() tells why. Waits no longer than the deadline of the context. A request or
+ * reply may have 4 MiB, or what max_message of the called service says in atoll.yaml; a longer one
+ * ends the call with RESOURCE_EXHAUSTED. Long texts and bytes are read from where `in` has them
+ * until the call has ended.
  */
 ATOLL_EXPORT int atoll_invoke(struct atoll_call *call, const struct atoll_service_desc *service,
                               size_t method, const void *in, void *out);
