@@ -41,24 +41,6 @@ void at_histogram_add(struct at_histogram *h, uint64_t value)
     h->buckets[bucket_of(value)]++;
 }
 
-void at_histogram_merge(struct at_histogram *h, const struct at_histogram *from)
-{
-    if (from->count == 0) {
-        return;
-    }
-    if (h->count == 0 || from->min < h->min) {
-        h->min = from->min;
-    }
-    if (from->max > h->max) {
-        h->max = from->max;
-    }
-    h->count += from->count;
-    h->sum += from->sum;
-    for (size_t i = 0; i < AT_HISTOGRAM_BUCKETS; i++) {
-        h->buckets[i] += from->buckets[i];
-    }
-}
-
 /* ceil(count × per_100k / 100,000), at least 1, without overflow. */
 static uint64_t rank_of(uint64_t count, uint32_t per_100k)
 {

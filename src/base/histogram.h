@@ -25,8 +25,6 @@ struct at_histogram {
 };
 
 void at_histogram_add(struct at_histogram *h, uint64_t value);
-/* Adds what `from` counted. */
-void at_histogram_merge(struct at_histogram *h, const struct at_histogram *from);
 /*
  * The smallest value that per_100k of 100,000 values do not exceed (99900: p99.9), rounded up to the
  * end of its step but never over max. 0 while empty.

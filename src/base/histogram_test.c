@@ -88,26 +88,4 @@ TEST(a_value_beyond_an_hour_counts_as_the_largest)
     free(h);
 }
 
-TEST(merging_gives_what_adding_all_to_one_would)
-{
-    struct at_histogram *a = fresh();
-    struct at_histogram *b = fresh();
-    struct at_histogram *all = fresh();
-
-    for (uint64_t v = 3; v < 40000; v += 7) {
-        at_histogram_add(v % 2 == 0 ? a : b, v);
-        at_histogram_add(all, v);
-    }
-    at_histogram_merge(a, b);
-    CHECK_INT(a->count, all->count);
-    CHECK_INT(a->min, all->min);
-    CHECK_INT(a->max, all->max);
-    for (uint32_t p = 0; p <= 100000; p += 500) {
-        CHECK_INT(at_histogram_at(a, p), at_histogram_at(all, p));
-    }
-    free(a);
-    free(b);
-    free(all);
-}
-
 TEST_MAIN("base/histogram")

@@ -83,7 +83,8 @@ static const struct at_config_key deploy_keys[] = {
      SERVICE(weights),
      .doc = "What part of the calls each instance takes as compared with the others, in their "
             "order: with [3, 1, 1] the first takes three of five. Instances that are not named "
-            "weigh 1. They hold for every way of balancing.",
+            "weigh 1. With p2c, which also looks at how long answers take, they are a wish: an "
+            "instance twice as quick gets twice as much.",
      .more = "1 for each",
      .example = "weights: [3, 1, 1]",
      .min = 1,
