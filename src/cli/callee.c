@@ -341,6 +341,7 @@ int at_callee_become(struct at_callee *c)
     }
     int code = at_oplink_verdict(c->cli, r, &answer);
 
+    at_oplink_close(&c->link); /* its place is for others: the caller's socket is all we need */
     if (code == 0 && c->caller < 0) {
         code = at_cli_fail(c->cli, AT_EXIT_FAILURE, "the supervisor gave no socket to call with");
     }

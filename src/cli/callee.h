@@ -59,7 +59,10 @@ int at_callee_encode(struct at_callee *c, const struct at_pool_method *method,
 int at_callee_add_headers(struct at_callee *c, struct atoll_call *call);
 /* Connects to the running system; c->link is open then. A code. */
 int at_callee_connect(struct at_callee *c);
-/* From now on libatoll in this process calls as the operator. After at_callee_connect(). A code. */
+/*
+ * From now on libatoll in this process calls as the operator. After at_callee_connect(), whose
+ * connection it ends: there are few of them, and calls may be long. A code.
+ */
 int at_callee_become(struct at_callee *c);
 
 #endif

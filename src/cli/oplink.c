@@ -59,6 +59,10 @@ static int hear_welcome(struct at_oplink *link, uint64_t deadline_ns, struct at_
     struct at_answer answer;
     int r = at_oplink_receive(link, deadline_ns);
 
+    if (r == AT_MESSAGE_CLOSED) {
+        /* A reset comes ahead of what was said before it: why there is no place for us. */
+        r = at_oplink_receive(link, deadline_ns);
+    }
     if (r != 0) {
         at_diag_set(diag, "the supervisor does not answer: %s",
                     r == AT_MESSAGE_CLOSED ? "it closed the connection"
@@ -91,7 +95,7 @@ int at_oplink_open(struct at_oplink *link, int sock, uint64_t deadline_ns, struc
     if (r == 0) {
         r = at_oplink_send(link, &at_operator_hello_kind, &hello, NULL, 0);
     }
-    if (r < 0) {
+    if (r < 0 && r != -EPIPE && r != -ECONNRESET) { /* who turned us away has said why */
         at_diag_set(diag, "the supervisor cannot be spoken to: %s", strerror(-r));
     } else {
         r = hear_welcome(link, deadline_ns, diag);

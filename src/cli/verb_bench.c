@@ -250,7 +250,11 @@ static int read_cpu(struct bench *b, struct at_bench_cpu *ret)
     int code;
 
     at_rows_init(&rows);
-    code = at_rows_ask(b->cli, &b->callee.link, &rows);
+    code = at_oplink_connect(b->cli, &b->callee.load.place, &b->callee.link);
+    if (code == 0) {
+        code = at_rows_ask(b->cli, &b->callee.link, &rows);
+        at_oplink_close(&b->callee.link);
+    }
     if (code == 0) {
         at_bench_cpu_of_rows(&rows, ret);
     }
@@ -450,7 +454,6 @@ static int measure(struct bench *b)
     if (code == 0) {
         code = print(b);
     }
-    at_oplink_close(&b->callee.link);
     return code == 0 && b->failed ? AT_EXIT_FAILURE : code;
 }
 

@@ -17,7 +17,6 @@
 #include "cli/call_stream.h"
 #include "cli/callee.h"
 #include "cli/cli.h"
-#include "cli/oplink.h"
 #include "cli/out.h"
 #include "pb/codec.h"
 #include "pb/fault.h"
@@ -164,7 +163,6 @@ static int call_method(struct at_callee *c)
         code = method->client_streams || method->server_streams ? at_call_stream(c, method, in)
                                                                 : invoke(c, method, in);
     }
-    at_oplink_close(&c->link);
     return code;
 }
 

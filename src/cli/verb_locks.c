@@ -133,7 +133,6 @@ int at_verb_locks(struct at_cli *cli)
         if (code == 0) {
             code = ask(&callee);
         }
-        at_oplink_close(&callee.link);
     }
     at_callee_close(&callee);
     return code;

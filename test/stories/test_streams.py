@@ -3,6 +3,8 @@ import json
 import os
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 
 import harness
@@ -11,9 +13,8 @@ import pytest
 PRICES = os.path.join(harness.ROOT, "examples", "prices")
 
 
-@pytest.fixture(scope="module", name="prices")
-def running_prices():
-    system = harness.System("prices")
+def new_prices(kind="prices"):
+    system = harness.System(kind)
     shutil.copy(os.path.join(PRICES, "atoll.yaml"), system.dir)
     os.makedirs(os.path.join(system.dir, "bin"))
     shutil.copy(os.path.join(harness.BUILD, "examples", "prices", "prices"),
@@ -21,6 +22,12 @@ def running_prices():
     system.env["PRICES_NAME"] = system.name
     if harness.SANITIZED:
         system.write("atoll.override.yaml", harness.ROOMY.replace("product:", "prices:"))
+    return system
+
+
+@pytest.fixture(scope="module", name="prices")
+def running_prices():
+    system = new_prices()
     try:
         system.up()
         yield system
@@ -99,3 +106,65 @@ def test_watchers_are_told_when_the_service_is_killed(prices):
     assert watcher.returncode == 64 + 14
     assert "UNAVAILABLE" in err and "prices.1" in err
     harness.wait_for("prices.1 to be back", prices.all_ready)
+
+
+def test_fifty_watchers_leave_the_operator_room_for_ps_calls_and_down():
+    system = new_prices("watched")
+    watchers = []
+    try:
+        system.up()
+        assert upload(system, '{"item":"tea","cents":"295"}').returncode == 0
+        watchers = [start(system, "prices.Watch", '{"item":"tea"}') for _ in range(50)]
+        for watcher in watchers:
+            assert watcher.stdout.readline() == '{"item":"tea","cents":"295"}\n'
+        assert "prices.1" in system.atoll("ps", check=0).stdout
+        done = upload(system, '{"item":"tea","cents":"300"}')
+        assert (done.returncode, done.stdout) == (0, '{"accepted":1,"changed":1}\n'), done.stderr
+        for watcher in watchers:
+            assert watcher.stdout.readline() == '{"item":"tea","cents":"300"}\n'
+        system.down()
+        for watcher in watchers:
+            _, err = watcher.communicate(timeout=10 * harness.SLOW)
+            assert watcher.returncode == 64 + 14, err
+        left = harness.wait_gone(system)
+        assert not left, left
+    finally:
+        for watcher in watchers:
+            watcher.kill()
+            watcher.wait()
+        system.close()
+
+
+def operator(system):
+    """A connection to the supervisor that has said HELLO and heard WELCOME."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    sock.settimeout(5 * harness.SLOW)
+    sock.connect(f"/run/atoll/{system.name}/control.sock")
+    sock.send(struct.pack("<HHIII", 65, 0, 1, 1, 4) + b"test")
+    assert struct.unpack("<H", sock.recv(65536)[:2]) == (66,)
+    return sock
+
+
+def watch(sock):
+    """What the supervisor says to WATCH."""
+    sock.send(struct.pack("<HHQ", 70, 0, 1))
+    return sock.recv(65536)
+
+
+def test_a_full_house_of_operators_is_told_and_has_places_where_none_may_watch(prices):
+    guests = []
+    try:
+        guests = [operator(prices) for _ in range(64)]
+        assert b"prices.1" in watch(guests[-1])
+        guests.append(operator(prices))
+        assert b"65 operators are connected; only 64 may watch" in watch(guests[-1])
+        assert prices.all_ready()
+        guests += [operator(prices) for _ in range(80 - len(guests))]
+        for verb in (("ps",), ("call", "prices.Watch")):
+            done = prices.atoll(*verb, check=1)
+            assert "80 operators are connected; at most 80." in done.stderr, done.stderr
+        guests.pop().close()
+        harness.wait_for("a place", prices.all_ready)
+    finally:
+        for guest in guests:
+            guest.close()

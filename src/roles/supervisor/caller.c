@@ -150,7 +150,7 @@ int at_caller_new(struct at_system *s, int *ret_fd)
     int pair[2];
     int r;
 
-    if (s->caller_count >= AT_SUPER_OPERATORS_MAX) {
+    if (s->caller_count >= AT_SUPER_CALLERS_MAX) {
         return -ENOSPC;
     }
     c = calloc(1, sizeof(*c));

@@ -121,6 +121,20 @@ static bool is_allowed(int sock)
            (cred.uid == 0 || cred.uid == geteuid());
 }
 
+/* Says why, to somebody whose HELLO may be under way still: nothing waits for it. */
+static void turn_away(const struct at_system *s, int sock)
+{
+    char text[160];
+    struct at_operator_result result = {.code = AT_OPERATOR_REFUSED};
+
+    (void)snprintf(text, sizeof(text),
+                   "%zu operators are connected; at most %d. End one of them: whoever keeps a "
+                   "connection to control.sock",
+                   s->operator_count, AT_SUPER_OPERATORS_MAX + AT_SUPER_OPERATORS_SPARE);
+    result.text = at_bytes_of(text);
+    (void)at_message_send(sock, &at_operator_result_kind, &result, NULL, 0);
+}
+
 static void on_accept(void *user, int fd, uint32_t events)
 {
     struct at_system *s = user;
@@ -130,8 +144,12 @@ static void on_accept(void *user, int fd, uint32_t events)
     if (sock < 0) {
         return;
     }
-    if (!is_allowed(sock) || s->operator_count >= AT_SUPER_OPERATORS_MAX ||
-        add_conn(s, sock, &c) < 0) {
+    if (!is_allowed(sock)) {
+        at_close(&sock);
+    } else if (s->operator_count >= AT_SUPER_OPERATORS_MAX + AT_SUPER_OPERATORS_SPARE) {
+        turn_away(s, sock);
+        at_close(&sock);
+    } else if (add_conn(s, sock, &c) < 0) {
         at_close(&sock);
     }
 }

@@ -10,8 +10,10 @@ enum {
     AT_SUPER_BROKEN_BLAMED = 16,         /* … and who did it so often pays for a full outbox */
     AT_SUPER_NOTES_MS = 1000,            /* one line in the log for the BROKENs of that time */
     AT_SUPER_PARTY_BYTES_MAX =
-        1 << 20,                 /* an instance that never reads; a descriptor counts 1 KiB */
-    AT_SUPER_OPERATORS_MAX = 32, /* connections on control.sock */
+        1 << 20,                   /* an instance that never reads; a descriptor counts 1 KiB */
+    AT_SUPER_OPERATORS_MAX = 64,   /* connections on control.sock */
+    AT_SUPER_OPERATORS_SPARE = 16, /* … and so many more where none may watch: room for ps, down */
+    AT_SUPER_CALLERS_MAX = 256,    /* calls of operators at once: each has channels of its own */
     AT_SUPER_OUTBOX_BYTES_MAX = 1 << 20, /* an operator that never reads */
     AT_SUPER_EVENTS_BYTES_MAX = 1 << 16, /* … loses events beyond this (it sees the gap) */
     AT_SUPER_LOSSES_KEPT = 8,            /* remembered ends per instance, for `atoll status` */

@@ -20,6 +20,7 @@
 #include "roles/supervisor/caller.h"
 #include "roles/supervisor/desk.h"
 #include "roles/supervisor/instance.h"
+#include "roles/supervisor/limits.h"
 #include "roles/supervisor/operator_conn.h"
 #include "roles/supervisor/rows.h"
 #include "roles/supervisor/start.h"
@@ -136,6 +137,17 @@ static int on_watch(struct at_operator_conn *c, struct at_message *m)
     if (at_message_read(&at_operator_watch_kind, m, &watch) != 0 || watch.request == 0) {
         return AT_MESSAGE_MALFORMED;
     }
+    if (c->system->operator_count > AT_SUPER_OPERATORS_MAX && !c->is_first) {
+        char text[160];
+
+        (void)snprintf(
+            text, sizeof(text),
+            "%zu operators are connected; only %d may watch, the other places are for ps, "
+            "status and down: end one that watches",
+            c->system->operator_count, AT_SUPER_OPERATORS_MAX);
+        at_desk_answer(c, watch.request, AT_OPERATOR_REFUSED, text);
+        return 0;
+    }
     at_rows_tell_all(c, watch.request);
     c->watch_request = watch.request;
     return 0;
@@ -163,6 +175,7 @@ static int on_call(struct at_operator_conn *c, struct at_message *m)
 {
     struct at_operator_call call;
     struct at_operator_caller caller;
+    char full[160];
     int fd = -1;
     int r;
 
@@ -171,8 +184,13 @@ static int on_call(struct at_operator_conn *c, struct at_message *m)
     }
     r = c->system->has_plan ? at_caller_new(c->system, &fd) : -ENOENT;
     if (r < 0) {
+        (void)snprintf(
+            full, sizeof(full),
+            "%zu operators are calling; at most %d at once. End some of them: atoll call, "
+            "atoll bench",
+            c->system->caller_count, AT_SUPER_CALLERS_MAX);
         at_desk_answer(c, call.request, AT_OPERATOR_REFUSED,
-                       r == -ENOSPC ? "too many callers at once" : strerrordesc_np(-r));
+                       r == -ENOSPC ? full : strerrordesc_np(-r));
         return 0;
     }
     caller.request = call.request;
