@@ -50,6 +50,7 @@ struct talk {
     struct at_arena arena; /* of the sending thread */
     _Atomic bool refused;  /* a request was none: said in `why` */
     unsigned count;
+    uint64_t replies;
     char why[512];
 };
 
@@ -184,7 +185,15 @@ static void *cancel_on_signal(void *user)
 
 /* ---- replies ---- */
 
-static int receive_all(struct talk *t)
+/* Replies of a stream are one JSON array with -o json: what stands before each, and at the end. */
+static void put_bracket(struct talk *t, const char *text)
+{
+    if (t->method->server_streams && t->c->cli->output == AT_OUTPUT_JSON) {
+        (void)fputs(text, t->c->cli->out);
+    }
+}
+
+static int receive_all(struct talk *t, struct atoll_call *call)
 {
     struct at_arena arena;
     const void *at;
@@ -193,6 +202,10 @@ static int receive_all(struct talk *t)
 
     at_arena_init(&arena, ARENA_FIRST, ARENA_MAX);
     while (code == 0 && atoll_stream_recv_bytes(t->stream, &at, &len) == ATOLL_OK) {
+        if (t->replies == 0) {
+            at_call_show_metadata(t->c, call, ATOLL_INITIAL);
+        }
+        put_bracket(t, t->replies++ == 0 ? "[" : ",");
         at_arena_reset(&arena);
         code = at_call_print(t->c, t->method, at_bytes_over(at, len), &arena);
         (void)fflush(t->c->cli->out);
@@ -208,6 +221,13 @@ static int finish(struct talk *t, struct atoll_call *call, int code)
 {
     int status = atoll_stream_finish(t->stream, NULL);
 
+    if (t->replies == 0) {
+        at_call_show_metadata(t->c, call, ATOLL_INITIAL);
+    }
+    if (t->replies > 0 || status == ATOLL_OK) {
+        put_bracket(t, t->replies == 0 ? "[]\n" : "]\n");
+    }
+    at_call_show_metadata(t->c, call, ATOLL_TRAILER);
     if (atomic_load(&t->refused)) {
         return at_cli_fail(t->c->cli, AT_EXIT_USAGE, "%s", t->why);
     }
@@ -235,7 +255,7 @@ static int talk(struct talk *t, struct atoll_call *call)
         atoll_stream_cancel(t->stream);
         sends = false;
     }
-    code = receive_all(t);
+    code = receive_all(t, call);
     (void)!write(t->over, &one, sizeof(one));
     if (sends) {
         (void)pthread_join(sender, NULL);

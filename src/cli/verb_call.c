@@ -21,6 +21,7 @@
 #include "pb/codec.h"
 #include "pb/fault.h"
 #include "pb/json.h"
+#include "pb/json_base64.h"
 #include "pb/json_message.h"
 #include "pb/pool.h"
 
@@ -103,6 +104,47 @@ int at_call_print(struct at_callee *c, const struct at_pool_method *method, stru
     return code;
 }
 
+static bool has_bytes(const struct atoll_metadata_pair *pair)
+{
+    static const char ending[4] = "-bin";
+
+    return pair->key.len >= sizeof(ending) &&
+           memcmp(pair->key.at + pair->key.len - sizeof(ending), ending, sizeof(ending)) == 0;
+}
+
+/* Bytes as base64, as gRPC has them on the wire. */
+static void show_pair(struct at_callee *c, const char *part, const struct atoll_metadata_pair *pair)
+{
+    struct at_bytes value = at_bytes_over(pair->value.at, pair->value.len);
+    struct at_text line;
+
+    at_text_init(&line);
+    at_text_addf(&line, "%s %.*s: ", part, (int)pair->key.len, pair->key.at);
+    if (has_bytes(pair)) {
+        char *room = at_text_claim(&line, at_json_base64_len(value.len));
+
+        if (room != NULL) {
+            at_json_write_base64(value, room);
+        }
+    } else {
+        at_text_add(&line, value);
+    }
+    if (!line.failed) {
+        at_cli_say(c->cli, "%s", at_text_str(&line));
+    }
+    at_text_deinit(&line);
+}
+
+void at_call_show_metadata(struct at_callee *c, const struct atoll_call *call,
+                           enum atoll_metadata_part part)
+{
+    struct atoll_metadata_pair pair = {.position = 0};
+
+    while (c->cli->verbose && atoll_call_next_value(call, part, &pair)) {
+        show_pair(c, part == ATOLL_INITIAL ? "initial" : "trailer", &pair);
+    }
+}
+
 static int invoke(struct at_callee *c, const struct at_pool_method *method, struct at_bytes in)
 {
     struct atoll_call *call = atoll_call_new();
@@ -124,9 +166,12 @@ static int invoke(struct at_callee *c, const struct at_pool_method *method, stru
     if (code == 0) {
         int status = atoll_invoke_bytes(call, method->service->full_name, method->name, in.at,
                                         in.len, &out, &out_len);
+        at_call_show_metadata(c, call, ATOLL_INITIAL);
         if (status == ATOLL_OK) {
             code = at_call_print(c, method, at_bytes_over(out, out_len), &c->arena);
-        } else {
+        }
+        at_call_show_metadata(c, call, ATOLL_TRAILER);
+        if (status != ATOLL_OK) {
             code = at_cli_fail(c->cli, AT_EXIT_CALL + status, "%s: %s", atoll_status_name(status),
                                atoll_call_reason(call));
         }

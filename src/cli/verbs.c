@@ -319,10 +319,12 @@ static const struct at_cli_verb verbs[] = {
               "otherwise the full names are listed. The request is JSON, {} when left out; @FILE reads it from "
               "a file and - from stdin. The answer is JSON on stdout.\n\n"
               "A method whose client streams takes each JSON given as a request; @FILE, - or nothing: JSON lines, each "
-              "sent as soon as it has been read. Where the service streams, replies are printed as they come. Ctrl-C "
-              "cancels.\n\n"
+              "sent as soon as it has been read. Where the service streams, replies are printed as they come, one a line; "
+              "with -o json they are one array. Ctrl-C cancels.\n\n"
+              "With -v, metadata that comes with the answer is shown on stderr: \"initial KEY: VALUE\" ahead of the "
+              "replies and \"trailer KEY: VALUE\" behind them, bytes (keys that end in -bin) as base64.\n\n"
               "When the method fails, its status and "
-              "reason go to stderr (with -o json as an object with error to stdout too) and the exit code is 64 "
+              "reason go to stderr (with -o json as an object with error to stdout too, unless replies are there already) and the exit code is 64 "
               "plus the status. --timeout is the deadline of the "
               "call (the contract's (atoll.method).timeout, else 10s; of a stream: else none).",
      .options = call_options, .examples = call_examples, .exits = call_exits},

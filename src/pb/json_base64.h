@@ -1,4 +1,4 @@
-/* base64 (RFC 4648 sections 4 and 5), as JSON carries bytes. Pure. Inner header of pb. */
+/* base64 (RFC 4648 sections 4 and 5), as JSON carries bytes. Pure. */
 #ifndef AT_PB_JSON_BASE64_H
 #define AT_PB_JSON_BASE64_H
 

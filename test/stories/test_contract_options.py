@@ -1,5 +1,5 @@
 """What a contract says with atoll/options.proto holds for whoever calls: a service, the door, and a
-person with atoll call. And streams, which are declared but not carried yet.
+person with atoll call. And what comes beside answers, as atoll call shows it.
 """
 import json
 import time
@@ -35,7 +35,12 @@ VAULT_C = """
 static int peek(struct atoll_call *call, const struct demo_vault_v1_PeekRequest *in,
                 struct demo_vault_v1_PeekResponse *out)
 {
-    (void)call;
+    atoll_call_set_initial(call, "seen-by", "vault");
+    atoll_call_set_trailer(call, "left", "2");
+    atoll_call_add_value(call, ATOLL_TRAILER, "seal-bin", (struct atoll_str)ATOLL_STR("\\1\\2"));
+    if (in->name.len == 1) {
+        return atoll_fail(call, ATOLL_INVALID_ARGUMENT, "whose?");
+    }
     out->name = in->name;
     out->pin = ATOLL_STR("1234");
     return ATOLL_OK;
@@ -51,8 +56,15 @@ static int watch(struct atoll_call *call, const struct demo_vault_v1_PeekRequest
                  struct atoll_stream *out)
 {
     struct demo_vault_v1_PeekResponse one = {.name = in->name};
-    (void)call;
-    return demo_vault_v1_VaultService_watch_server_send(out, &one);
+    atoll_call_set_initial(call, "seen-by", "guard");
+    atoll_call_set_trailer(call, "left", "0");
+    for (size_t i = 0; i < in->name.len; i++) {
+        int status = demo_vault_v1_VaultService_watch_server_send(out, &one);
+        if (status != ATOLL_OK) {
+            return status;
+        }
+    }
+    return ATOLL_OK;
 }
 int main(void)
 {
@@ -94,7 +106,25 @@ def test_a_request_larger_than_the_contract_allows_is_refused(vault):
     assert "the contract of Small allows 20 (max_request_bytes)" in done.stderr
 
 
-def test_a_method_that_streams_says_that_it_is_not_carried_yet(vault):
-    done = vault.atoll("call", "vault.Watch", "{}")
-    assert done.returncode != 0
-    assert "stream" in done.stderr, done.stderr
+def test_metadata_beside_an_answer_is_shown_when_asked_for(vault):
+    done = vault.atoll("call", "-v", "vault.Peek", '{"name":"ann"}', check=0)
+    assert done.stderr.splitlines() == ["initial seen-by: vault", "trailer left: 2",
+                                        "trailer seal-bin: AQI="]
+    assert json.loads(done.stdout)["name"] == "ann"
+    done = vault.atoll("call", "-v", "vault.Peek", '{"name":"?"}', check=64 + 3)
+    assert "trailer left: 2\n" in done.stderr and "INVALID_ARGUMENT: whose?" in done.stderr
+    assert vault.atoll("call", "vault.Peek", '{"name":"ann"}', check=0).stderr == ""
+    done = vault.atoll("call", "-v", "vault.Watch", '{"name":"ann"}', check=0)
+    assert done.stderr.splitlines() == ["initial seen-by: guard", "trailer left: 0"]
+    done = vault.atoll("call", "-v", "vault.Watch", "{}", check=0)
+    assert done.stderr.splitlines() == ["initial seen-by: guard", "trailer left: 0"]
+
+
+def test_replies_of_a_stream_are_lines_or_one_array(vault):
+    reply = {"name": "ann", "pin": "***"}
+    for how in ((), ("-o", "jsonl")):
+        done = vault.atoll("call", *how, "vault.Watch", '{"name":"ann"}', check=0)
+        assert [json.loads(line) for line in done.stdout.splitlines()] == [reply] * 3
+    done = vault.atoll("call", "-o", "json", "vault.Watch", '{"name":"ann"}', check=0)
+    assert json.loads(done.stdout) == [reply] * 3
+    assert vault.atoll("call", "-o", "json", "vault.Watch", "{}", check=0).stdout == "[]\n"

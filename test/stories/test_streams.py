@@ -164,7 +164,7 @@ def test_a_full_house_of_operators_is_told_and_has_places_where_none_may_watch(p
             done = prices.atoll(*verb, check=1)
             assert "80 operators are connected; at most 80." in done.stderr, done.stderr
         guests.pop().close()
-        harness.wait_for("a place", prices.all_ready)
+        harness.wait_for("a place", lambda: prices.atoll("ps").returncode == 0)
     finally:
         for guest in guests:
             guest.close()
