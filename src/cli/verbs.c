@@ -31,13 +31,14 @@ static const struct at_cli_option global_options[] = {
 static const struct at_cli_option no_options[] = {END_OPTIONS};
 
 static const struct at_cli_option init_options[] = {
-    {.name = "demo", .value = "NAME", .choice = "shop", .what = "Copy a complete example that runs as it is."},
+    {.name = "demo", .value = "NAME", .choice = "shop|prices", .what = "Copy a complete example that runs as it is."},
     {.name = "list", .what = "List the examples that can be copied."},
     END_OPTIONS,
 };
 static const struct at_cli_example init_examples[] = {
     {.command = "atoll init", .what = "write a commented atoll.yaml here"},
     {.command = "atoll init --demo shop", .what = "copy the shop into ./shop"},
+    {.command = "atoll init --demo prices", .what = "the same of a service of streams"},
     END_EXAMPLES,
 };
 

@@ -435,6 +435,8 @@ def test_the_demo_of_a_build_tree_runs_as_it_is(system):
     shutil.rmtree(os.path.join(s.dir, "shop", "bin"))
     done = s.atoll("config", "--check", "-f", "shop/atoll.yaml")
     assert "is not there" in done.stderr and "has no contract" not in done.stderr
+    for name in s.atoll("init", "--list", check=0).stdout.split():
+        s.atoll("init", "--demo", name, f"my-{name}", check=0)
 
 
 def test_ctrl_c_is_heard_also_when_nobody_reads_the_output(system):
