@@ -191,6 +191,15 @@ static void bind_depends(struct binder *b, const struct value *v)
     }
 }
 
+static void out_of_range(struct binder *b, const struct value *v, const char *range)
+{
+    struct at_config_quoted room;
+
+    (void)at_config_say(b->config->errors, AT_CONFIG_VALUE, v->node->place, v->path,
+                        "%s must be %s, not “%s”", v->path, range,
+                        at_config_quote(v->node->text, &room));
+}
+
 static void bind_duration(struct binder *b, const struct value *v)
 {
     uint64_t ns = 0;
@@ -209,9 +218,9 @@ static void bind_duration(struct binder *b, const struct value *v)
                            at_config_quote(v->node->text, &room));
         }
     } else if (ns < v->key->min) {
-        wrong_value(b, v, "it must be at least 1ms");
+        out_of_range(b, v, "at least 1ms");
     } else if (ns > AT_PLAN_DURATION_MAX_NS) {
-        wrong_value(b, v, "a year is the most");
+        out_of_range(b, v, "a year at most");
     } else {
         *(uint64_t *)v->field = ns;
     }

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <atoll/message.h>
@@ -25,6 +26,7 @@ struct looking {
     struct at_bytes path;
     size_t with;
     size_t without;
+    size_t streaming;                    /* methods whose requests cannot be looked at */
     const char *why;                     /* of the last one without */
     struct at_bytes piece;               /* … which name of the path */
     const struct atoll_message_desc *of; /* … in which message */
@@ -32,10 +34,23 @@ struct looking {
     size_t name_count;
 };
 
+/* Once each: several methods may have requests of one type, or of types that are alike. */
+static void note_name(struct looking *k, const char *name)
+{
+    for (size_t i = 0; i < k->name_count; i++) {
+        if (strcmp(k->names[i], name) == 0) {
+            return;
+        }
+    }
+    if (k->name_count < NAMES_MAX) {
+        k->names[k->name_count++] = name;
+    }
+}
+
 static void note_names(struct looking *k, const struct atoll_message_desc *of)
 {
     for (size_t i = 0; i < of->field_count && k->name_count < NAMES_MAX; i++) {
-        k->names[k->name_count++] = (const char *)at_pb_name(of, at_pb_field(of, i)).at;
+        note_name(k, (const char *)at_pb_name(of, at_pb_field(of, i)).at);
     }
 }
 
@@ -47,6 +62,7 @@ static void look_at(struct looking *k, const struct at_pool_method *m)
     const char *why;
 
     if (m->client_streams) {
+        k->streaming++;
         return; /* a stream begins before its first message */
     }
     why = at_pb_key_resolve(m->input, k->path, &path, &piece, &of);
@@ -80,20 +96,24 @@ static void say_none(struct at_config *c, const struct at_config_policy *p, cons
 {
     struct at_config_quoted room;
     struct at_config_quoted piece;
+    bool deep = !at_bytes_equal(k->piece, k->path); /* which part of the path is meant */
     const char *near = at_text_nearest(k->piece, k->names, k->name_count);
     struct at_config_error *e;
 
     if (k->with + k->without == 0) {
         (void)at_config_say(c->errors, AT_CONFIG_CONTRACT, p->balance.key->place, p->path,
-                            "requests to %s cannot be spread by %s: it has no methods that "
-                            "atoll knows of",
-                            service, at_config_quote(k->path, &room));
+                            "requests to %s cannot be spread by %s: %s", service,
+                            at_config_quote(k->path, &room),
+                            k->streaming > 0 ? "its methods take streams of them, which begin "
+                                               "before the first is there"
+                                             : "it has no methods that atoll knows of");
         return;
     }
     e = at_config_say(c->errors, AT_CONFIG_CONTRACT, p->balance.key->place, p->path,
-                      "no request to %s has a field %s that it can be spread by: %s %s (%s)",
+                      "no request to %s has a field %s that it can be spread by: %s %s%s%s%s",
                       service, at_config_quote(k->path, &room), k->of->full_name, k->why,
-                      at_config_quote(k->piece, &piece));
+                      deep ? " (" : "", deep ? at_config_quote(k->piece, &piece) : "",
+                      deep ? ")" : "");
     if (near != NULL) {
         at_config_hint(c->errors, e, "did you mean %s?", near);
     } else if (k->name_count > 0) {

@@ -139,7 +139,9 @@ static const struct at_config_key ulimits_keys[] = {
     {.name = "nofile",
      .type = AT_TYPE_COUNT,
      SERVICE(nofile),
-     .doc = "How many descriptors each process may have open.",
+     .doc =
+         "How many descriptors each process may have open. A channel between two instances takes "
+         "three in either, so that the default is enough for some 300 callers at once.",
      .more = "1024",
      .min = AT_PLAN_NOFILE_MIN,
      .max = AT_PLAN_NOFILE_MAX,
@@ -406,7 +408,8 @@ static const struct at_config_table gateway_table = {"gateway", gateway_keys,
     "FIELD}: requests with the same value in that field of theirs (cart_id, cart.id) go to the "   \
     "same instance while it is there, and few move when the set changes; bound says what part of " \
     "the calls under way one instance may have as compared with its share (default 125%), so "     \
-    "that one hot key cannot drown it. A request without the field goes by least-requests."
+    "that one hot key cannot drown it. A request without the field goes by least-requests, and "   \
+    "so does a method whose client streams: it begins before its first message."
 #define SLOW_START_DOC                                                                             \
     "A new or restarted instance begins with a tenth of its share, which grows to the whole over " \
     "this time. When all are new, nobody is slow. 0s: none."
@@ -491,7 +494,7 @@ static const struct at_config_key lock_keys[] = {
      .doc =
          "Who has held it for longer, without renewing it, loses it as soon as another wants it. "
          "The tokens of owners rise, so that what a late one still writes can be refused. "
-         "Without a lease only the end of its process takes a lock away.",
+         "At least 1ms. Without a lease only the end of its process takes a lock away.",
      .min = 1000000,
      .example = "checkout: {lease: 5s}"},
 };

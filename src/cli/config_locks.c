@@ -119,6 +119,11 @@ bool at_config_resolve_lock_use(struct at_config *c, const struct at_config_serv
         return false;
     }
     name = at_bytes_after(text->text, prefix.len);
+    if (name.len == 0) {
+        (void)at_config_say(c->errors, AT_CONFIG_VALUE, text->place, path,
+                            "lock: names no lock; lock:NAME does");
+        return true;
+    }
     l = find_lock(c, name);
     if (l == NULL) {
         say_unknown(c, text, path, name);

@@ -25,6 +25,7 @@ service WhoService {
     option (google.api.http) = {get: "/who"};
     option idempotency_level = NO_SIDE_EFFECTS;
   }
+  rpc WhoElse(WhoRequest) returns (WhoReply);
 }
 """
 FRONT = """syntax = "proto3";
@@ -243,6 +244,7 @@ def test_a_restarted_instance_is_given_little_first(crew, system):
 
 @pytest.mark.parametrize("old,new,message,hint", [
     ("hash: cart_id", "hash: cart_ib", "no request to who has a field cart_ib", "did you mean cart_id?"),
+    ("hash: cart_id", "hash: zebra", "WhoRequest has no field of that name\n", "are cart_id, key\n"),
     ("hash: cart_id", "hash: key.name", "no request to who has a field key.name", "id"),
     ("hash: cart_id", "hash: key.weight", "can be no key", ""),
     ("hash: cart_id", "hash: key", "can be no key", ""),
