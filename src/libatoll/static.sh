@@ -2,6 +2,7 @@
 # libatoll.a: one object of all rooms in which every hidden symbol is local, so that linking it
 # adds nothing but atoll_* to the user's names.
 #   static.sh PART.a ROOM.a … OUTPUT WORK-DIRECTORY
+# JOIN: the command that makes one object of several, a linker or a compiler that drives it.
 set -eu
 part=$1
 shift
@@ -14,8 +15,13 @@ out=$1
 work=$2
 mkdir -p "$work"
 # shellcheck disable=SC2086 # a list of paths without blanks
-"${LD:-ld}" -r -o "$work/atoll.o" --whole-archive "$part" --no-whole-archive \
-    --start-group $rooms --end-group
+case $JOIN in
+ld\ *) pass= ;;
+*) pass=-Wl, ;;
+esac
+# shellcheck disable=SC2086 # as above, and a command of several words
+$JOIN -o "$work/atoll.o" ${pass}--whole-archive "$part" ${pass}--no-whole-archive \
+    ${pass}--start-group $rooms ${pass}--end-group
 "${OBJCOPY:-objcopy}" --localize-hidden "$work/atoll.o"
 rm -f "$out"
 "${AR:-ar}" rcs "$out" "$work/atoll.o"
