@@ -298,10 +298,11 @@ int at_call_start(struct at_calls *calls, const struct at_call_request *request,
 void at_call_cancel(struct at_call_pending *call)
 {
     struct at_calls *calls = call->calls;
-    struct at_call_result result = {.status = AT_STATUS_CANCELLED,
-                                    .reason = AT_LIT("cancelled by its caller")};
+    struct at_call_result result = {.status = AT_STATUS_CANCELLED};
+    char reason[AT_ENGINE_SENTENCE];
 
-    at_engine_abandon(calls->engine, &call->p);
+    at_engine_cancel(calls->engine, &call->p, "cancelled by its caller", reason);
+    result.reason = at_bytes_of(reason);
     end(call, &result);
     settle_later(calls);
 }

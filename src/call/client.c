@@ -2,8 +2,7 @@
  * The calling side: targets, choice of a channel, resending, results.
  *
  * A call waits in its target's list until a channel has room for it; then it holds a slot of that
- * channel until the last byte of its reply. A caller that gives up leaves the slot behind as a
- * zombie: nobody else may use it before the server has finished with it.
+ * channel until the last byte of its reply. What becomes of it when its caller gives up: giveup.c.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -83,13 +82,7 @@ bool at_client_run_due(struct at_engine *e)
     return any;
 }
 
-static const char *method_of(const struct at_pending *p, int *ret_len)
-{
-    *ret_len = (int)p->request.method.len;
-    return (const char *)p->request.method.at;
-}
-
-static void release_slot(struct at_link *l, uint32_t slot)
+void at_client_release_slot(struct at_link *l, uint32_t slot)
 {
     struct at_slot *s = &l->slots[slot];
 
@@ -288,6 +281,10 @@ int at_engine_start(struct at_engine *e, struct at_pending *p, uint64_t now_ns)
     p->sent_ns = 0;
     p->state = AT_PENDING_WAITING;
     p->entry = (struct at_list){0};
+    if (p->request.deadline_ns != 0 && p->request.deadline_ns <= now_ns) {
+        at_client_too_late(e, p);
+        return 0;
+    }
     if (p->pinned != 0) {
         start_pinned(e, t, p);
         return 0;
@@ -303,95 +300,9 @@ int at_engine_start(struct at_engine *e, struct at_pending *p, uint64_t now_ns)
     return 0;
 }
 
-/* The caller gives up: the slot stays until the server has finished with it. */
-static void leave_slot(struct at_pending *p)
-{
-    struct at_link *l = p->link;
-    uint32_t slot = p->call_id & UINT16_MAX;
-
-    bool shown = p->stream == NULL ? p->out.begun : p->stream->opened;
-
-    if (p->stream != NULL) {
-        at_stream_detach(p->stream);
-    }
-    if (!shown) {
-        at_list_remove(&p->out.entry);
-        l->started--; /* it never was shown to the server */
-        release_slot(l, slot);
-        return;
-    }
-    at_list_remove(&p->out.entry); /* half written: CANCEL makes the server forget the half */
-    l->slots[slot].pending = NULL;
-    l->slots[slot].skip = p->reply_len - p->reply_got;
-    if (l->state == AT_LINK_OPEN && p->reply_len == 0) {
-        if (l->layout >= 2) {
-            at_channel_set_cancelled(&l->channel, p->call_id);
-            l->slots[slot].said_cancelled = true;
-        }
-        at_link_small(l, AT_RECORD_CANCEL, p->call_id);
-    }
-}
-
 int at_engine_lifeline(const struct at_pending *p)
 {
     return p->state == AT_PENDING_SENT && p->link->state == AT_LINK_OPEN ? p->link->lifeline : -1;
-}
-
-void at_engine_abandon(struct at_engine *e, struct at_pending *p)
-{
-    if (p->state == AT_PENDING_IDLE) {
-        return;
-    }
-    if (p->state == AT_PENDING_SENT) {
-        leave_slot(p);
-    }
-    at_deadlines_remove(&e->deadlines, &p->deadline);
-    at_list_remove(&p->entry);
-    free(p->reason);
-    p->reason = NULL;
-    p->state = AT_PENDING_IDLE;
-    p->link = NULL;
-    if (p->stream != NULL) {
-        at_stream_retire(p->stream);
-        p->stream = NULL;
-    }
-}
-
-void at_client_expired(struct at_engine *e, struct at_pending *p)
-{
-    struct at_target *t = p->target;
-    int len;
-    const char *name = at_target_name(t, &len);
-    int method_len;
-    const char *method = method_of(p, &method_len);
-
-    if (p->state == AT_PENDING_SENT) {
-        char instance[AT_CALL_NAME_ROOM];
-
-        memcpy(instance, p->link->peer_instance, sizeof(instance));
-        leave_slot(p);
-        at_client_finish_later(e, p, AT_STATUS_DEADLINE_EXCEEDED,
-                               "%s had taken %.*s and did not %s before the deadline", instance,
-                               method_len, method, p->stream == NULL ? "answer" : "end it");
-    } else if (p->state == AT_PENDING_LOST) {
-        at_client_finish_later(e, p, AT_STATUS_UNAVAILABLE, "%.*s died after it had taken %.*s",
-                               len, name, method_len, method);
-    } else if (p->link != NULL) {
-        at_client_finish_later(e, p, AT_STATUS_DEADLINE_EXCEEDED,
-                               "%s had as many calls as it admits until the deadline of %.*s",
-                               p->link->peer_instance, method_len, method);
-    } else if (t->seating.count > 0) {
-        at_client_finish_later(
-            e, p, AT_STATUS_DEADLINE_EXCEEDED,
-            "every instance of %.*s had as many calls as it admits until the deadline of "
-            "%.*s",
-            len, name, method_len, method);
-    } else {
-        at_client_finish_later(e, p, AT_STATUS_DEADLINE_EXCEEDED,
-                               "no instance of %.*s was ready before the deadline of %.*s%s%s", len,
-                               name, method_len, method, t->reason == NULL ? "" : ": ",
-                               t->reason == NULL ? "" : t->reason);
-    }
 }
 
 /* Back in front of the line, for another or the restarted instance. */
@@ -400,19 +311,6 @@ static void again(struct at_pending *p)
     p->link = NULL;
     p->state = AT_PENDING_WAITING;
     at_list_insert_after(&p->target->waiting, &p->entry);
-}
-
-static bool was_never_taken(const struct at_link *l, const struct at_pending *p)
-{
-    uint32_t total = p->out.record.total_len;
-    const struct at_stream *s = p->stream;
-
-    if (s != NULL) {
-        return !s->opened || (!s->committed && l->channel.mine != NULL &&
-                              at_channel_is_untaken(&l->channel, s->first_start));
-    }
-    return !p->out.begun || p->out.written < total || l->channel.mine == NULL ||
-           at_channel_is_untaken(&l->channel, p->out.last_start);
 }
 
 /* A call whose channel l has ended, or that l's server gave back unexecuted. */
@@ -470,9 +368,9 @@ void at_client_lost(struct at_link *l)
         struct at_pending *p = s->pending;
 
         if (s->used) {
-            release_slot(l, i);
+            at_client_release_slot(l, i);
             if (p != NULL) {
-                lose(l, p, !was_never_taken(l, p));
+                lose(l, p, !at_client_was_never_taken(l, p));
             }
         }
     }
@@ -488,7 +386,7 @@ void at_client_cause(struct at_link *l, struct at_bytes reason)
         struct at_pending *p = at_container_of(l->lost.next, struct at_pending, entry);
         const char *verdict = at_resend_verdict_text((enum at_resend_verdict)p->verdict);
         int method_len;
-        const char *method = method_of(p, &method_len);
+        const char *method = at_client_method(p, &method_len);
 
         if (reason.len > 0) {
             at_client_finish_later(l->engine, p, AT_STATUS_UNAVAILABLE,
@@ -592,7 +490,7 @@ int at_client_take(struct at_link *l, const struct at_record *r)
         }
         return AT_RULE_NONE;
     }
-    release_slot(l, r->call_id & UINT16_MAX);
+    at_client_release_slot(l, r->call_id & UINT16_MAX);
     if (p != NULL) {
         p->reply_len = r->total_len;
         p->reply_meta = r->meta_len;
@@ -622,7 +520,7 @@ int at_client_take_data(struct at_link *l, const struct at_record *r)
     at_channel_consume(&l->channel, r);
     s->skip -= r->len;
     if (s->skip == 0) {
-        release_slot(l, r->call_id & UINT16_MAX);
+        at_client_release_slot(l, r->call_id & UINT16_MAX);
         if (p != NULL) {
             complete(l, p, p->status & UINT16_MAX, (uint8_t)(p->status >> 16));
         }

@@ -239,6 +239,13 @@ size_t at_engine_instances(const struct at_engine *e, struct at_bytes contract,
 int at_engine_lifeline(const struct at_pending *p);
 /* Takes the call out without running done; fine on an idle one. */
 void at_engine_abandon(struct at_engine *e, struct at_pending *p);
+enum { AT_ENGINE_SENTENCE = 640 };
+/* The same, and says what an instance knows of it, behind `why`: "cancelled; stock.1 had taken Take".
+ * When it says that none had taken it, none of this library's will run it. */
+void at_engine_cancel(struct at_engine *e, struct at_pending *p, const char *why,
+                      char ret[AT_ENGINE_SENTENCE]);
+/* Why a call that has no slot waits: a sentence without its end, for "… within 10 seconds". */
+void at_engine_say_wait(const struct at_pending *p, char ret[AT_ENGINE_SENTENCE]);
 
 struct at_answer {
     uint32_t status;

@@ -305,6 +305,68 @@ TEST(a_deadline_without_an_instance_says_what_was_missing)
     world_deinit(&w);
 }
 
+TEST(who_gives_up_is_told_whether_the_request_was_taken)
+{
+    struct world w;
+    struct call c[3];
+    char said[AT_ENGINE_SENTENCE];
+
+    world_init(&w);
+    w.server.on_request = NULL; /* keeps what it takes */
+    CHECK_INT(at_engine_want(w.client.engine, at_bytes_of(contract)), 0);
+    connect_world(&w);
+    start(&w.client, &c[0], "Take", AT_LIT("x"), AT_SECOND_NS);
+    start(&w.client, &c[1], "GetItem", AT_LIT("y"), 60 * AT_SECOND_NS);
+    turn_both(&w, 1);
+    CHECK(!at_list_is_empty(&w.server.requests));
+    at_engine_cancel(w.client.engine, &c[1].p, "enough", said);
+    CHECK_STR(said, "enough; stock.1 had taken GetItem");
+    start(&w.client, &c[1], "GetItem", AT_LIT("y"), 60 * AT_SECOND_NS);
+    start(&w.client, &c[2], "Take", AT_LIT("z"), AT_SECOND_NS);
+    at_engine_cancel(w.client.engine, &c[1].p, "enough", said); /* the server had no turn */
+    CHECK_STR(said, "enough; stock.1 had not taken GetItem");
+    at_engine_cancel(w.client.engine, &c[1].p, "again", said); /* it is out already */
+    CHECK_STR(said, "again");
+    w.client.skew_ns = 2 * AT_SECOND_NS;
+    test_turn(&w.client, 0);
+    CHECK_STR(c[0].out.reason, "stock.1 had taken Take and did not answer before the deadline");
+    CHECK_STR(c[2].out.reason,
+              "stock.1 did not take Take before the deadline: it does not read its "
+              "channel (stopped, or too busy)");
+    CHECK_INT(c[2].out.status, AT_STATUS_DEADLINE_EXCEEDED);
+    turn_both(&w, 2);
+    at_list_foreach_safe (it, &w.server.requests) {
+        struct at_incoming *in = at_container_of(it, struct at_incoming, entry);
+
+        CHECK(at_incoming_is_cancelled(in)); /* also those that it took too late */
+        at_list_remove(it);
+        echo(&w.server, in);
+    }
+    turn_both(&w, 2);
+    CHECK_INT(w.client.engine->links[0]->seat.load, 0);
+    world_deinit(&w);
+}
+
+TEST(a_call_whose_deadline_has_passed_is_not_sent)
+{
+    struct world w;
+    struct call c;
+
+    world_init(&w);
+    w.server.on_request = NULL;
+    CHECK_INT(at_engine_want(w.client.engine, at_bytes_of(contract)), 0);
+    connect_world(&w);
+    start(&w.client, &c, "Take", AT_LIT("x"), 0);
+    CHECK_INT(w.client.engine->links[0]->seat.load, 0);
+    turn_both(&w, 2);
+    CHECK_INT(c.out.times, 1);
+    CHECK_INT(c.out.status, AT_STATUS_DEADLINE_EXCEEDED);
+    CHECK_STR(c.out.reason,
+              "the deadline of Take had passed before the call began: nothing was sent");
+    CHECK(at_list_is_empty(&w.server.requests));
+    world_deinit(&w);
+}
+
 TEST(a_late_answer_finds_its_slot_a_zombie_and_the_channel_lives_on)
 {
     struct world w;

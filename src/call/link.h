@@ -213,13 +213,24 @@ void at_client_attached(struct at_link *l);
 void at_client_lost(struct at_link *l);
 void at_client_cause(struct at_link *l, struct at_bytes reason);
 void at_client_pump(struct at_engine *e, struct at_target *t);
-void at_client_expired(struct at_engine *e, struct at_pending *p);
 bool at_client_run_due(struct at_engine *e);
+/* The slot is free for another call. */
+void at_client_release_slot(struct at_link *l, uint32_t slot);
 void at_client_refused(struct at_engine *e, uint64_t request);
 int at_client_open(struct at_engine *e, const struct at_service_open *open, struct at_link *l);
 void at_client_edge(struct at_engine *e, const struct at_service_edge *edge);
 void at_client_send_wants(struct at_engine *e, bool all);
 void at_client_free_targets(struct at_engine *e);
+
+/* giveup.c */
+/* Its deadline has come. */
+void at_client_expired(struct at_engine *e, struct at_pending *p);
+/* Its deadline had, before it began. */
+void at_client_too_late(struct at_engine *e, struct at_pending *p);
+/* Has the peer of l, on which p has a slot, provably not taken it? */
+bool at_client_was_never_taken(const struct at_link *l, const struct at_pending *p);
+/* For sentences: not NUL-terminated. */
+const char *at_client_method(const struct at_pending *p, int *ret_len);
 
 /* server.c */
 int at_server_take(struct at_link *l, const struct at_record *r);      /* REQUEST */

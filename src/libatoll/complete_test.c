@@ -179,7 +179,7 @@ TEST(a_call_that_waits_in_one_thread_is_cancelled_from_another)
     CHECK_INT(test_call_v1_Alpha_echo(s.call, &in, &out), ATOLL_CANCELLED);
     CHECK(at_now_ns() - begun < AT_SECOND_NS);
     (void)pthread_join(canceller, NULL);
-    CHECK_STR(atoll_call_reason(s.call), "cancelled by its caller");
+    CHECK_STR(atoll_call_reason(s.call), "cancelled by its caller; alpha.1 had taken Echo");
     CHECK_INT(echo(s.call, "again", &out), ATOLL_OK);
     end(&s);
 }

@@ -424,10 +424,11 @@ void atoll_call_cancel(struct atoll_call *call)
         at_many_cancel(call);
         at_process_changed(p);
     } else if (call->under_way) {
-        struct at_call_result result = {.status = AT_STATUS_CANCELLED,
-                                        .reason = AT_LIT("cancelled by its caller")};
+        char reason[AT_ENGINE_SENTENCE];
+        struct at_call_result result = {.status = AT_STATUS_CANCELLED};
 
-        at_engine_abandon(p->engine, &call->pending);
+        at_engine_cancel(p->engine, &call->pending, "cancelled by its caller", reason);
+        result.reason = at_bytes_of(reason);
         at_locks_left(call);
         on_reply(call, &result);
         at_process_changed(p);

@@ -457,6 +457,50 @@ TEST(a_request_that_a_killed_process_never_took_goes_to_the_restarted_one)
     end(&s);
 }
 
+TEST(what_a_stopped_server_did_not_take_in_time_is_known_and_never_runs)
+{
+    struct stage s;
+    struct test_call_v1_Reply out;
+    struct test_call_v1_Request in = {0};
+    struct atoll_call *call;
+    int status = -1;
+
+    begin(&s);
+    add_server(&s, "alpha", NULL);
+    CHECK_INT(echo(s.call, "warm", &out), ATOLL_OK);
+    CHECK_INT(out.handled, 1);
+    call = atoll_call_new();
+    atoll_call_set_timeout(call, 50 * AT_MILLISECOND_NS);
+    in.sleep_ms = 400;
+    CHECK_INT(test_call_v1_Alpha_echo(call, &in, &out), ATOLL_DEADLINE_EXCEEDED);
+    CHECK(strstr(atoll_call_reason(call), "alpha.1 had taken Echo") != NULL);
+    in.sleep_ms = 0;
+    CHECK(kill(s.servers[0], SIGSTOP) == 0);
+    (void)usleep(20000);
+    for (int i = 0; i < 3; i++) {
+        atoll_call_reset(call);
+        atoll_call_set_timeout(call, 20 * AT_MILLISECOND_NS);
+        CHECK_INT(test_call_v1_Alpha_echo(call, &in, &out), ATOLL_DEADLINE_EXCEEDED);
+        CHECK(strstr(atoll_call_reason(call), "alpha.1 did not take Echo before") != NULL);
+    }
+    atoll_call_reset(call);
+    CHECK_INT(atoll_invoke_async(call, &test_call_v1_Alpha_desc, 0, &in, &out, test_done, &status),
+              ATOLL_OK);
+    atoll_call_cancel(call);
+    CHECK_INT(atoll_poll(1000), 1);
+    CHECK_INT(status, ATOLL_CANCELLED);
+    CHECK_STR(atoll_call_reason(call), "cancelled by its caller; alpha.1 had not taken Echo");
+    CHECK(kill(s.servers[0], SIGCONT) == 0);
+    CHECK_INT(echo(s.call, "awake", &out), ATOLL_OK);
+    CHECK_INT(out.handled, 3); /* the first, the slow one, this one */
+    atoll_call_reset(call);
+    atoll_call_set_deadline(call, 1);
+    CHECK_INT(echo(call, "too late", &out), ATOLL_DEADLINE_EXCEEDED);
+    CHECK(strstr(atoll_call_reason(call), "had passed before the call began") != NULL);
+    atoll_call_free(call);
+    end(&s);
+}
+
 TEST(asynchronous_calls_run_in_a_foreign_loop)
 {
     enum { N = 20 };

@@ -93,18 +93,24 @@ static void mark_ended(struct atoll_stream *s, int status, struct at_bytes reaso
 __attribute__((format(printf, 3, 0))) static int mark_failed(struct atoll_stream *s, int status,
                                                              const char *format, va_list args)
 {
+    char what[AT_ENGINE_SENTENCE];
     struct at_text text;
+    struct at_bytes reason;
 
     if (s->ended) {
         return s->status == ATOLL_OK ? status : s->status;
     }
     at_text_init(&text);
     at_text_addv(&text, format, args);
+    reason = at_text_bytes(&text);
     s->failed = true;
-    if (!s->serves) {
+    if (!s->serves && status == ATOLL_CANCELLED) {
+        at_engine_cancel(s->process->engine, &s->pending, at_text_str(&text), what);
+        reason = at_bytes_of(what);
+    } else if (!s->serves) {
         at_engine_abandon(s->process->engine, &s->pending);
     }
-    mark_ended(s, status, at_text_bytes(&text));
+    mark_ended(s, status, reason);
     at_text_deinit(&text);
     return status;
 }

@@ -241,12 +241,14 @@ int atoll_stream_open_bytes(struct atoll_call *call, const char *service, const 
 
 void at_streaming_client_alarm(struct atoll_stream *s)
 {
+    char wait[AT_ENGINE_SENTENCE];
+
     if (s->pending.state == AT_PENDING_WAITING) {
+        at_engine_say_wait(&s->pending, wait);
         (void)at_streaming_fail(s, ATOLL_UNAVAILABLE,
-                                "no instance of %.*s took the stream of %s within 10 seconds; set "
-                                "a deadline to wait longer",
-                                (int)s->pending.request.contract.len,
-                                (const char *)s->pending.request.contract.at, s->method);
+                                "%s for 10 seconds: none took the stream of %s; set a deadline to "
+                                "wait longer",
+                                wait, s->method);
     }
 }
 

@@ -255,7 +255,7 @@ TEST(a_stream_is_cancelled_from_another_thread_and_both_ends_wake_up)
     CHECK(pthread_create(&canceller, NULL, cancel_stream_soon, stream) == 0);
     CHECK_INT(test_call_v1_Alpha_chat_recv(stream, &out), ATOLL_CANCELLED);
     (void)pthread_join(canceller, NULL);
-    CHECK_STR(atoll_stream_reason(stream), "cancelled by its caller");
+    CHECK_STR(atoll_stream_reason(stream), "cancelled by its caller; alpha.1 had taken Chat");
     CHECK_INT(test_call_v1_Alpha_chat_send(stream, &in), ATOLL_CANCELLED);
     CHECK_INT(test_call_v1_Alpha_chat_finish(stream), ATOLL_CANCELLED);
     CHECK_INT(wait_for_lost(1), 1); /* it waited for the next line */

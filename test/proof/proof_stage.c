@@ -91,7 +91,9 @@ static enum told judge(struct atoll_call *call, int status, const struct test_ca
         (void)snprintf(the_book->last_reason, sizeof(the_book->last_reason), "%d: %s", status,
                        reason);
     }
-    if (strstr(reason, "before it took") != NULL || strstr(reason, "no instance of") != NULL) {
+    if (strstr(reason, "before it took") != NULL || strstr(reason, "no instance of") != NULL ||
+        strstr(reason, " did not take ") != NULL || strstr(reason, " had not taken ") != NULL ||
+        strstr(reason, "nothing was sent") != NULL) {
         return TOLD_NOT_TAKEN;
     }
     if (status == ATOLL_CANCELLED) {
