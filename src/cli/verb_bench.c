@@ -470,8 +470,11 @@ static int prepare(struct bench *b)
         return AT_EXIT_UNKNOWN;
     }
     if (m->client_streams || m->server_streams) {
-        return at_cli_fail(b->cli, (int)AT_EXIT_CALL + (int)ATOLL_UNIMPLEMENTED,
-                           "%s streams; atoll bench measures unary methods", m->full_name);
+        return at_cli_fail(
+            b->cli, (int)AT_EXIT_CALL + (int)ATOLL_UNIMPLEMENTED,
+            "%s streams; atoll bench measures unary methods.\n  To see what it streams: "
+            "atoll call %s",
+            m->full_name, b->cli->words[0]);
     }
     b->target.callee = &b->callee;
     b->target.method = m;

@@ -91,6 +91,9 @@ def test_what_is_wrong_is_told_with_its_line_and_ends_the_stream(prices):
     assert "INVALID_ARGUMENT: price 1" in done.stderr
     done = prices.atoll("call", "prices.Watch", "{}", "{}", check=2)
     assert "takes one request" in done.stderr
+    done = prices.atoll("bench", "prices.Watch", check=64 + 12)
+    assert "atoll bench measures unary methods" in done.stderr
+    assert "atoll call prices.Watch\n" in done.stderr
     done = prices.atoll("--timeout", "200ms", "call", "prices.Watch", '{"item":"nothing"}')
     assert done.returncode == 64 + 4, done.stderr
     assert "DEADLINE_EXCEEDED" in done.stderr
