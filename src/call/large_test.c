@@ -215,9 +215,9 @@ TEST(what_large_messages_took_is_given_back_when_they_have_ended_and_nobody_is_w
         CHECK(w.client.engine->buffers.kept_bytes > 0);
         pass_time(&w, AT_CALL_UPKEEP_NS);
         CHECK_INT(mapped_windows(), 4);
-        pass_time(&w, (AT_CALL_UPKEEP_NS << round) - AT_MILLISECOND_NS);
+        pass_time(&w, (AT_CALL_UPKEEP_NS << round) - AT_CALL_UPKEEP_NS / 2);
         CHECK_INT(mapped_windows(), 4); /* each one stays for twice as long as the one before */
-        pass_time(&w, AT_MILLISECOND_NS);
+        pass_time(&w, AT_CALL_UPKEEP_NS / 2);
         CHECK_INT(mapped_windows(), 0);
         pass_time(&w, AT_CALL_UPKEEP_NS);
         CHECK_INT(w.client.engine->buffers.kept_bytes, 0);
