@@ -272,7 +272,13 @@ ATOLL_EXPORT int atoll_post(void *tag, int status);
  *   static int chat(struct atoll_call *call, struct atoll_stream *both);
  *
  * with S_watch_server_send(out, &event), S_upload_server_recv(in, &part). What it returns ends the
- * stream, with atoll_fail() as everywhere.
+ * stream, with atoll_fail() as everywhere; ATOLL_STREAM_END counts as ATOLL_OK:
+ *
+ *   while ((status = S_chat_server_recv(both, &line)) == ATOLL_OK) {
+ *       status = S_chat_server_send(both, &answer);
+ *       if (status != ATOLL_OK) { break; }
+ *   }
+ *   return status;
  *
  * A stream belongs to the context it was opened with: deadline, trace id and metadata are the
  * call's, and one context has one stream at a time. Without a deadline of the context or its
@@ -317,8 +323,9 @@ ATOLL_EXPORT int atoll_stream_close_send(struct atoll_stream *stream);
  * under way in another thread or asynchronously: ATOLL_FAILED_PRECONDITION, nothing is freed.
  */
 ATOLL_EXPORT int atoll_stream_finish(struct atoll_stream *stream, void *out);
-/* Why the stream has ended; "" while it has not, or well. Both threads may ask; lives as long as
- * the stream. atoll_call_reason() of its context says the same. */
+/* Why the stream has ended, or why a function has just refused to begin; "" while it has not, or
+ * well. Both threads may ask; lives as long as the stream. atoll_call_reason() of its context says
+ * the same. */
 ATOLL_EXPORT const char *atoll_stream_reason(const struct atoll_stream *stream);
 /*
  * The same without waiting: 0, and the end is told once, by `done` or, when that is NULL, as an

@@ -255,6 +255,18 @@ static int invoke(struct atoll_call *call, const struct at_pb_pieces *payload)
     return status;
 }
 
+/* The reason belongs to the call in flight, which writes it again when it ends. */
+static int refuse_busy(struct atoll_call *call)
+{
+    at_process_lock(call->process);
+    if (call->under_way && call->pending.done == on_reply) {
+        call->reason =
+            "the context has a call under way; wait for its end, or take another context";
+    }
+    at_process_unlock(call->process);
+    return ATOLL_FAILED_PRECONDITION;
+}
+
 int at_invoke_check_use(struct atoll_call *call)
 {
     if (at_process_is_forked()) {
@@ -263,10 +275,24 @@ int at_invoke_check_use(struct atoll_call *call)
                        "from the parent, or execute a program";
         return ATOLL_UNAVAILABLE;
     }
-    if (call->busy) {
-        return ATOLL_FAILED_PRECONDITION; /* the reason belongs to the call in flight */
+    return call->busy ? refuse_busy(call) : ATOLL_OK;
+}
+
+int at_invoke_misused(struct atoll_call *call, const struct atoll_service_desc *service,
+                      size_t method)
+{
+    int status = call == NULL ? ATOLL_INVALID_ARGUMENT : at_invoke_check_use(call);
+
+    if (status != ATOLL_OK) {
+        return status;
     }
-    return ATOLL_OK;
+    if (service == NULL || method < service->method_count) {
+        return at_context_fail(call, ATOLL_INVALID_ARGUMENT,
+                               "no service, or no place for the result was given");
+    }
+    return at_context_fail(call, ATOLL_INVALID_ARGUMENT,
+                           "%s has %zu methods, numbered from 0: there is none with number %zu",
+                           service->full_name, service->method_count, method);
 }
 
 static int decode(struct atoll_call *call, const struct atoll_method_desc *m, void *out)
@@ -292,7 +318,7 @@ int at_invoke_check(struct atoll_call *call, const struct atoll_service_desc *se
     int status;
 
     if (call == NULL || service == NULL || method >= service->method_count) {
-        return ATOLL_INVALID_ARGUMENT;
+        return at_invoke_misused(call, service, method);
     }
     status = at_invoke_check_use(call);
     if (status != ATOLL_OK) {
@@ -332,12 +358,16 @@ int atoll_invoke_bytes(struct atoll_call *call, const char *service, const char 
     struct at_pb_pieces payload = one_piece(at_bytes_over(in, in_len));
     int status;
 
-    if (call == NULL || service == NULL || method == NULL || ret_out == NULL || ret_len == NULL) {
+    if (call == NULL) {
         return ATOLL_INVALID_ARGUMENT;
     }
     status = at_invoke_check_use(call);
     if (status != ATOLL_OK) {
         return status;
+    }
+    if (service == NULL || method == NULL || ret_out == NULL || ret_len == NULL) {
+        return at_context_fail(call, ATOLL_INVALID_ARGUMENT,
+                               "no service, no method, or no place for the result was given");
     }
     call->pending.request = (struct at_call_request){.contract = at_bytes_of(service),
                                                      .method = at_bytes_of(method),

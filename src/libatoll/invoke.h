@@ -20,6 +20,9 @@ int at_invoke_check_use(struct atoll_call *call);
  * status; the reason is said where the context may be touched. */
 int at_invoke_check(struct atoll_call *call, const struct atoll_service_desc *service,
                     size_t method, const struct atoll_method_desc **ret);
+/* Says what was wrong with arguments that name no method, or no place. A status. */
+int at_invoke_misused(struct atoll_call *call, const struct atoll_service_desc *service,
+                      size_t method);
 /* Into the context's memory, within the method's limit. A status. */
 int at_invoke_encode(struct atoll_call *call, const struct atoll_method_desc *m, const void *in,
                      struct at_bytes *ret);

@@ -386,6 +386,9 @@ static struct atoll_stream *put_down(struct atoll_stream *s, struct at_streaming
 
     s->concluding -= taken;
     op->state = AT_OP_IDLE;
+    if (*status != ATOLL_OK) {
+        s->misuse = NULL; /* what failed last is what is asked about */
+    }
     if (s->serves) {
         at_streaming_may_end(s);
     }
@@ -476,6 +479,20 @@ int at_streaming_check(const struct atoll_stream *s)
     return at_process_is_forked() ? ATOLL_UNAVAILABLE : ATOLL_OK;
 }
 
+int at_streaming_misused(struct atoll_stream *s, int status, const char *why)
+{
+    at_process_lock(s->process);
+    s->misuse = why;
+    at_process_unlock(s->process);
+    return status;
+}
+
+static const char *const busy_texts[AT_OP_KINDS] = {
+    [AT_OP_SEND] = "a message of this stream is still being sent: one at a time",
+    [AT_OP_RECV] = "a message of this stream is already being received: one at a time",
+    [AT_OP_FINISH] = "the stream is already being finished",
+    [AT_OP_GONE] = "atoll_stream_gone_async() is already under way for this stream"};
+
 /* The message before is no longer in use. */
 static void let_go(struct atoll_stream *s)
 {
@@ -522,9 +539,11 @@ int at_streaming_operate(struct atoll_stream *s, enum at_streaming_op_kind kind,
 
     at_process_lock(p);
     if (op->state != AT_OP_IDLE) {
+        s->misuse = busy_texts[kind];
         at_process_unlock(p);
-        return ATOLL_FAILED_PRECONDITION; /* the one under way owns the message and the reason */
+        return ATOLL_FAILED_PRECONDITION; /* the one under way owns the message */
     }
+    s->misuse = NULL;
     op->message = message;
     op->bytes = bytes;
     begin(s, op, how);
@@ -585,8 +604,14 @@ static int check_send(struct atoll_stream *s)
         return status;
     }
     at_process_lock(s->process);
-    if (s->ops[AT_OP_SEND].state != AT_OP_IDLE || s->closed) {
+    s->misuse = NULL;
+    if (s->ops[AT_OP_SEND].state != AT_OP_IDLE) {
         status = ATOLL_FAILED_PRECONDITION;
+        s->misuse = busy_texts[AT_OP_SEND];
+    } else if (s->closed) {
+        status = ATOLL_FAILED_PRECONDITION;
+        s->misuse = "sending was closed: by atoll_stream_close_send(), or since the method takes "
+                    "one request";
     } else if (s->ended) {
         status = status_of_end(s);
     } else if (s->serves) {
@@ -599,10 +624,14 @@ static int check_send(struct atoll_stream *s)
 static int send(struct atoll_stream *s, const void *message, const struct at_streaming_how *how)
 {
     struct at_bytes bytes;
-    int status = message == NULL ? ATOLL_INVALID_ARGUMENT : check_send(s);
+    int status = check_send(s);
 
+    if (status == ATOLL_OK && message == NULL) {
+        status = at_streaming_misused(s, ATOLL_INVALID_ARGUMENT, "there is no message to send");
+    }
     if (status == ATOLL_OK && s->desc == NULL) {
-        status = ATOLL_INVALID_ARGUMENT; /* a stream of bytes knows no messages */
+        status = at_streaming_misused(s, ATOLL_INVALID_ARGUMENT,
+                                      "a stream of bytes sends with atoll_stream_send_bytes()");
     }
     if (status == ATOLL_OK) {
         status = encode(s, message, &bytes);
@@ -628,8 +657,11 @@ int atoll_stream_send_async(struct atoll_stream *stream, const void *message,
 int atoll_stream_send_bytes(struct atoll_stream *stream, const void *in, size_t in_len)
 {
     static const struct at_streaming_how waits;
-    int status = in == NULL && in_len > 0 ? ATOLL_INVALID_ARGUMENT : check_send(stream);
+    int status = check_send(stream);
 
+    if (status == ATOLL_OK && in == NULL && in_len > 0) {
+        status = at_streaming_misused(stream, ATOLL_INVALID_ARGUMENT, "there are no bytes to send");
+    }
     return status == ATOLL_OK
                ? at_streaming_operate(stream, AT_OP_SEND, NULL, at_bytes_over(in, in_len), &waits)
                : status;
@@ -664,9 +696,15 @@ int atoll_stream_recv_async(struct atoll_stream *stream, void *message, atoll_st
 int atoll_stream_recv_bytes(struct atoll_stream *stream, const void **ret_out, size_t *ret_len)
 {
     static const struct at_streaming_how waits;
-    int status =
-        ret_out == NULL || ret_len == NULL ? ATOLL_INVALID_ARGUMENT : recv(stream, NULL, &waits);
+    int status = at_streaming_check(stream);
 
+    if (status == ATOLL_OK && (ret_out == NULL || ret_len == NULL)) {
+        status = at_streaming_misused(stream, ATOLL_INVALID_ARGUMENT,
+                                      "there is no place for what is received");
+    }
+    if (status == ATOLL_OK) {
+        status = recv(stream, NULL, &waits);
+    }
     if (status == ATOLL_OK) {
         struct at_bytes bytes = stream->ops[AT_OP_RECV].bytes;
 
@@ -691,7 +729,9 @@ const char *atoll_stream_reason(const struct atoll_stream *stream)
         return reason;
     }
     at_process_lock(stream->process);
-    if (stream->ended && stream->status != ATOLL_OK) {
+    if (stream->misuse != NULL) {
+        reason = stream->misuse;
+    } else if (stream->ended && stream->status != ATOLL_OK) {
         reason = stream->reason == NULL ? "out of memory for the reason" : stream->reason;
     }
     at_process_unlock(stream->process);

@@ -67,8 +67,9 @@ struct atoll_stream {
     bool failed;         /* ended from this side: nothing more is received */
     bool owned;          /* the user has not finished or ended it */
     int status;
-    char *reason;      /* malloc; NULL while there is none. Never changes once it is there */
-    uint8_t *trailers; /* malloc, client: packed */
+    const char *misuse; /* why the last function refused to begin; NULL: it did not */
+    char *reason;       /* malloc; NULL while there is none. Never changes once it is there */
+    uint8_t *trailers;  /* malloc, client: packed */
     size_t trailers_len;
     uint8_t *initial; /* malloc, client */
     size_t initial_len;
@@ -109,6 +110,8 @@ void at_streaming_take_initial(struct atoll_stream *s);
 void at_streaming_unref(struct atoll_stream *s);
 /* ATOLL_OK or the status that is given to a function that cannot begin. */
 int at_streaming_check(const struct atoll_stream *s);
+/* A function refuses to begin: says why until another does. Without the lock. Returns the status. */
+int at_streaming_misused(struct atoll_stream *s, int status, const char *why);
 /* Begins an operation and waits for its end, or, with how, returns. Without the lock. A status. */
 struct at_streaming_how {
     bool is_async;

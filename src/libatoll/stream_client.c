@@ -170,12 +170,15 @@ int atoll_stream_open(struct atoll_call *call, const struct atoll_service_desc *
     if (ret != NULL) {
         *ret = NULL;
     }
-    if (call == NULL || service == NULL || ret == NULL || method >= service->method_count) {
+    if (call == NULL) {
         return ATOLL_INVALID_ARGUMENT;
     }
     status = check(call);
     if (status != ATOLL_OK) {
         return status;
+    }
+    if (service == NULL || ret == NULL || method >= service->method_count) {
+        return at_invoke_misused(call, service, method);
     }
     m = at_method_at(service, method);
     if (!at_method_streams(m)) {
@@ -219,12 +222,16 @@ int atoll_stream_open_bytes(struct atoll_call *call, const char *service, const 
     if (ret != NULL) {
         *ret = NULL;
     }
-    if (call == NULL || service == NULL || method == NULL || ret == NULL) {
+    if (call == NULL) {
         return ATOLL_INVALID_ARGUMENT;
     }
     status = check(call);
     if (status != ATOLL_OK) {
         return status;
+    }
+    if (service == NULL || method == NULL || ret == NULL) {
+        return at_context_fail(call, ATOLL_INVALID_ARGUMENT,
+                               "no service, no method, or no place for the stream was given");
     }
     s = new_stream(call);
     if (s == NULL) {
@@ -274,8 +281,10 @@ int atoll_stream_close_send(struct atoll_stream *stream)
         return status;
     }
     at_process_lock(stream->process);
+    stream->misuse = NULL;
     if (stream->serves) {
-        status = ATOLL_FAILED_PRECONDITION; /* the end of the handler ends it */
+        status = ATOLL_FAILED_PRECONDITION;
+        stream->misuse = "a service closes by its handler's return, or atoll_stream_end()";
     } else {
         close_sending(stream);
         at_process_changed(stream->process);
@@ -360,9 +369,14 @@ static int begin_finish(struct atoll_stream *s)
         return status;
     }
     at_process_lock(s->process);
-    if (s->serves || s->ops[AT_OP_SEND].state != AT_OP_IDLE ||
-        s->ops[AT_OP_RECV].state != AT_OP_IDLE) {
+    s->misuse = NULL;
+    if (s->serves) {
         status = ATOLL_FAILED_PRECONDITION;
+        s->misuse = "a service ends by its handler's return, or atoll_stream_end()";
+    } else if (s->ops[AT_OP_SEND].state != AT_OP_IDLE || s->ops[AT_OP_RECV].state != AT_OP_IDLE) {
+        status = ATOLL_FAILED_PRECONDITION;
+        s->misuse = "something of this stream is under way: it is finished when that has ended; "
+                    "atoll_stream_cancel() ends it";
     } else {
         close_sending(s);
     }

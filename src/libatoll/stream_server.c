@@ -71,6 +71,8 @@ static void end_now(struct atoll_stream *s)
 
     if (reason.len == 0 && s->reason != NULL) {
         reason = at_bytes_of(s->reason);
+    } else if (reason.len == 0 && s->misuse != NULL) {
+        reason = at_bytes_of(s->misuse);
     }
     end_in_engine(s, s->end_status, s->end_reply, s->end_status == ATOLL_OK ? nothing : reason);
     at_list_remove(&s->entry);
@@ -93,6 +95,9 @@ void at_streaming_may_end(struct atoll_stream *s)
 /* Encodes the reply; without the lock. */
 static int prepare_end(struct atoll_stream *s, int status)
 {
+    if (status == ATOLL_STREAM_END) { /* as its loop of recv() or send() ended: all went well */
+        status = ATOLL_OK;
+    }
     if (status < 0 || status > ATOLL_UNAUTHENTICATED) {
         status = at_context_fail(s->call, ATOLL_INTERNAL,
                                  "the handler of %s ended its stream with %d: no status", s->method,
@@ -286,7 +291,9 @@ int atoll_stream_keep(struct atoll_stream *stream)
     p = stream->process;
     at_process_lock(p);
     status = ATOLL_FAILED_PRECONDITION;
-    if (stream->serves && stream->in_handler && p->serve != NULL) {
+    if (!stream->serves || !stream->in_handler || p->serve == NULL) {
+        stream->misuse = "atoll_stream_keep() is for the handler of the stream, while it runs";
+    } else {
         status = KEPT;
         if (!stream->kept) {
             stream->kept = true;
@@ -327,7 +334,8 @@ int atoll_stream_gone_async(struct atoll_stream *stream, atoll_stream_done *done
     int status = at_streaming_check(stream);
 
     if (status == ATOLL_OK && !stream->serves) {
-        status = ATOLL_FAILED_PRECONDITION;
+        status = at_streaming_misused(stream, ATOLL_FAILED_PRECONDITION,
+                                      "atoll_stream_gone_async() is for the service's end");
     }
     return status == ATOLL_OK ? at_streaming_operate(stream, AT_OP_GONE, NULL, nothing, &how)
                               : status;

@@ -350,6 +350,87 @@ TEST(unary_calls_may_be_made_with_the_context_of_an_open_stream_but_no_second_st
     end(&s);
 }
 
+TEST(who_misuses_a_stream_is_told_in_a_sentence)
+{
+    struct stage s;
+    struct atoll_stream *stream = NULL;
+    const void *bytes;
+    request in = {0};
+    reply out;
+
+    begin(&s);
+    add_server(&s, "alpha", NULL);
+    CHECK_INT(atoll_stream_open(s.call, &test_call_v1_Alpha_desc, 99, NULL, &stream),
+              ATOLL_INVALID_ARGUMENT);
+    CHECK(strstr(atoll_call_reason(s.call), "there is none with number 99") != NULL);
+    CHECK_INT(atoll_invoke(s.call, &test_call_v1_Alpha_desc, 98, &in, &out),
+              ATOLL_INVALID_ARGUMENT);
+    CHECK(strstr(atoll_call_reason(s.call), "there is none with number 98") != NULL);
+    CHECK_INT(test_call_v1_Alpha_chat_open(s.call, &stream), ATOLL_OK);
+    CHECK_INT(atoll_stream_send(stream, NULL), ATOLL_INVALID_ARGUMENT);
+    CHECK(strstr(atoll_stream_reason(stream), "no message") != NULL);
+    CHECK_INT(atoll_stream_recv_bytes(stream, &bytes, NULL), ATOLL_INVALID_ARGUMENT);
+    CHECK(strstr(atoll_stream_reason(stream), "no place") != NULL);
+    CHECK_INT(atoll_stream_keep(stream), ATOLL_FAILED_PRECONDITION);
+    CHECK(strstr(atoll_stream_reason(stream), "atoll_stream_keep()") != NULL);
+    CHECK_INT(atoll_stream_gone_async(stream, NULL, NULL), ATOLL_FAILED_PRECONDITION);
+    CHECK(strstr(atoll_call_reason(s.call), "atoll_stream_gone_async()") != NULL);
+    CHECK_INT(atoll_stream_recv_async(stream, &out, NULL, NULL), ATOLL_OK);
+    CHECK_STR(atoll_stream_reason(stream), "");
+    CHECK_INT(test_call_v1_Alpha_chat_recv(stream, &out), ATOLL_FAILED_PRECONDITION);
+    CHECK(strstr(atoll_stream_reason(stream), "already being received") != NULL);
+    CHECK_INT(test_call_v1_Alpha_chat_finish(stream), ATOLL_FAILED_PRECONDITION);
+    CHECK(strstr(atoll_stream_reason(stream), "under way") != NULL);
+    CHECK_INT(test_call_v1_Alpha_chat_close_send(stream), ATOLL_OK);
+    CHECK_STR(atoll_stream_reason(stream), "");
+    CHECK_INT(test_call_v1_Alpha_chat_send(stream, &in), ATOLL_FAILED_PRECONDITION);
+    CHECK(strstr(atoll_stream_reason(stream), "sending was closed") != NULL);
+    CHECK(strstr(atoll_call_reason(s.call), "sending was closed") != NULL);
+    while (test_call_v1_Alpha_chat_finish(stream) == ATOLL_FAILED_PRECONDITION) {
+        struct atoll_event event;
+
+        CHECK_INT(atoll_next(&event, 1000), 1);
+    }
+    CHECK_STR(atoll_call_reason(s.call), "");
+    end(&s);
+}
+
+TEST(a_context_in_use_says_so)
+{
+    struct stage s;
+    struct atoll_event event;
+    request in = {.sleep_ms = 50};
+    reply out;
+    reply other;
+
+    begin(&s);
+    add_server(&s, "alpha", NULL);
+    CHECK_INT(atoll_invoke_async(s.call, &test_call_v1_Alpha_desc, 0, &in, &out, NULL, NULL),
+              ATOLL_OK);
+    CHECK_INT(echo(s.call, "at once", &other), ATOLL_FAILED_PRECONDITION);
+    CHECK(strstr(atoll_call_reason(s.call), "under way") != NULL);
+    CHECK_INT(atoll_next(&event, 5000), 1);
+    CHECK_INT(event.status, ATOLL_OK);
+    CHECK_STR(atoll_call_reason(s.call), "");
+    end(&s);
+}
+
+TEST(a_handler_may_return_what_its_loop_ended_with)
+{
+    struct stage s;
+    struct atoll_stream *stream;
+    request in = {.payload = text("as it ended"), .sleep_ms = -1};
+    reply out = {0};
+
+    begin(&s);
+    add_server(&s, "alpha", NULL);
+    CHECK_INT(test_call_v1_Alpha_upload_open(s.call, &stream), ATOLL_OK);
+    CHECK_INT(test_call_v1_Alpha_upload_send(stream, &in), ATOLL_OK);
+    CHECK_INT(test_call_v1_Alpha_upload_finish(stream, &out), ATOLL_OK);
+    CHECK_INT(out.handled, 1);
+    end(&s);
+}
+
 TEST(a_message_that_is_none_ends_the_stream_and_says_whose_fault_it_is)
 {
     struct stage s;

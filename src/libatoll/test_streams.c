@@ -109,6 +109,7 @@ int test_upload(struct atoll_call *call, struct atoll_stream *in, struct test_ca
 {
     struct test_call_v1_Request part;
     bool fail = false;
+    bool plain = false;
     int status;
 
     test_send_back(call);
@@ -116,10 +117,11 @@ int test_upload(struct atoll_call *call, struct atoll_stream *in, struct test_ca
         out->handled++;
         out->depth += (int32_t)part.payload.len;
         fail = part.fail;
+        plain = part.sleep_ms < 0;
         test_die_once(call, part.exit_first);
         test_take_time(part.sleep_ms);
     }
-    return ended(call, fail ? ATOLL_OK : status, fail);
+    return plain ? status : ended(call, fail ? ATOLL_OK : status, fail);
 }
 
 int test_chat(struct atoll_call *call, struct atoll_stream *both)
