@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -432,6 +433,12 @@ static void complete(struct at_link *l, struct at_pending *p, uint32_t status, u
     finish(e, p, &result);
 }
 
+/* Is some of it still to be written, be it only the record of an empty one? Streams: see there. */
+static bool is_unwritten(const struct at_pending *p)
+{
+    return p->stream == NULL && (!p->out.begun || p->out.written < p->out.record.total_len);
+}
+
 /* The slot that a reply record is for, or NULL: there is no such call. */
 static struct at_slot *slot_of(struct at_link *l, uint32_t call_id)
 {
@@ -449,7 +456,7 @@ int at_client_take(struct at_link *l, const struct at_record *r)
     struct at_slot *s = slot_of(l, r->call_id);
     struct at_pending *p = s == NULL ? NULL : s->pending;
 
-    if (s == NULL || s->skip != 0 || (p != NULL && p->out.written < p->out.record.total_len)) {
+    if (s == NULL || s->skip != 0 || (p != NULL && is_unwritten(p))) {
         return AT_RULE_CALL_ID;
     }
     if (r->offset != 0 || r->len > r->total_len || r->meta_len > r->total_len ||

@@ -188,6 +188,34 @@ TEST(a_server_that_lies_to_a_client_loses_its_channel_and_the_call_ends)
     }
 }
 
+TEST(a_reply_to_a_call_that_still_waits_for_room_is_a_lie)
+{
+    static const uint8_t large[3 * AT_RECORD_PAYLOAD_MAX];
+    struct test_owner client;
+    struct at_pending p[2];
+    struct outcome o[2];
+    struct liar l;
+    const struct lie lie = {"a reply too early",
+                            {RESPONSE(.call_id = 1 | 1 << 16)}, /* the second call's, empty */
+                            AT_RULE_CALL_ID};
+
+    CHECK_INT(test_owner_init(&client, ""), 0);
+    start(&client, &p[0], &o[0]);
+    p[0].request.payload =
+        at_bytes_over(large, sizeof(large)); /* the ring has room for two thirds */
+    CHECK_INT(liar_meet(&l, &client, false, 1, 7), 0);
+    CHECK_INT(liar_attach(&l, 7, methods), 0);
+    start(&client, &p[1], &o[1]);
+    CHECK(at_list_is_linked(&p[1].out.entry));
+    tell(&l, &lie);
+    expect_caught(&l, &lie);
+    CHECK(!at_list_is_linked(&p[1].out.entry)); /* it is its caller's again, perhaps freed */
+    at_engine_abandon(client.engine, &p[0]);
+    at_engine_abandon(client.engine, &p[1]);
+    liar_leave(&l);
+    test_owner_deinit(&client);
+}
+
 TEST(a_wrong_attach_message_ends_the_channel)
 {
     struct at_attach good = {
