@@ -244,6 +244,26 @@ TEST(what_is_used_stays)
     world_deinit(&w);
 }
 
+TEST(what_is_used_again_and_again_does_not_put_off_the_look_after_the_rest)
+{
+    struct at_list held;
+    struct world w;
+    uint64_t due;
+
+    world_init(&w);
+    at_list_init(&held);
+    at_engine_tell_time(w.client.engine, test_now(&w.client));
+    CHECK(at_engine_buffer(w.client.engine, LARGE, &held) != NULL);
+    due = at_engine_next_deadline(w.client.engine);
+    CHECK(due != 0);
+    w.client.skew_ns += AT_CALL_UPKEEP_NS / 2;
+    at_engine_tell_time(w.client.engine, test_now(&w.client));
+    CHECK(at_engine_buffer(w.client.engine, LARGE, &held) != NULL);
+    CHECK_INT(at_engine_next_deadline(w.client.engine), due);
+    at_buffers_give(at_engine_buffers(w.client.engine), &held);
+    world_deinit(&w);
+}
+
 TEST(a_peer_of_layout_1_gets_no_window_and_all_messages)
 {
     struct world w;

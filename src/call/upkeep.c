@@ -29,7 +29,7 @@ const struct at_message_kind at_window_kind = {.type = AT_WINDOW,
 /* Sees to it that the deadline stands, at this time or before. */
 static int watch_over(struct at_engine *e, uint64_t at_ns)
 {
-    if (e->upkeep.place != 0 && e->upkeep.at_ns <= at_ns) {
+    if (at_deadline_is_added(&e->upkeep) && e->upkeep.at_ns <= at_ns) {
         return 0;
     }
     at_deadlines_remove(&e->deadlines, &e->upkeep);
