@@ -349,6 +349,8 @@ LINES = {
     "status": [["status"], ["status", "job"], ["status", "nobody"]],
     "logs": [["logs"], ["logs", "--tail", "1"], ["logs", "nobody"], ["logs", "-f"]],
     "call": [["call"], ["call", "--list"], ["call", "stock.Nothing"], ["call", "a", "b", "c"]],
+    "bench": [["bench"], ["bench", "stock.Nothing"], ["bench", "stock.Nothing", "-c", "0"]],
+    "locks": [["locks"], ["locks", "nobody"]],
     "config": [["config"], ["config", "--check"], ["config", "--services"], ["config", "-q"]],
     "proto": [["proto"], ["proto", "check"], ["proto", "check", "--list"], ["proto", "check", "no/such"],
               ["proto", "diff"], ["proto", "diff", "no.pb", "no.pb"], ["proto", "bogus"],
