@@ -349,7 +349,9 @@ ATOLL_EXPORT void atoll_stream_cancel(struct atoll_stream *stream);
  * context, its request and the place of its reply alive, so that one thread can feed many streams,
  * until atoll_stream_end() ends it with a status, from any thread, once. A kept stream costs memory
  * and no thread. Its asynchronous ends are told to threads of the program's own that call
- * atoll_next() or atoll_poll().
+ * atoll_next() or atoll_poll(). Ask atoll_stream_gone_async() for each, and end what nobody listens
+ * to: until then it holds one of the 256 places which the calls and streams of one instance to
+ * another have together. Whoever finds none free waits for one within its deadline.
  */
 ATOLL_EXPORT int atoll_stream_keep(struct atoll_stream *stream);
 /* What is under way is told, with this status or its own, and the stream is gone. */
