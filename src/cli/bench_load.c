@@ -67,8 +67,8 @@ void at_bench_ended(struct at_bench_run *run, uint32_t slot, int status, const c
     run->free[run->free_count++] = slot;
 }
 
-/* Calls that are due go into the backlog; from there into free slots. */
-static void feed_open(struct at_bench_run *run, uint64_t now)
+/* Calls that are due go into the backlog. */
+static void collect_due(struct at_bench_run *run, uint64_t now)
 {
     uint64_t *backlog = run->backlog;
 
@@ -84,6 +84,14 @@ static void feed_open(struct at_bench_run *run, uint64_t now)
         }
         run->next_ns += at_bench_gap(&run->random, run->load->rate);
     }
+}
+
+/* From the backlog into free slots. */
+static void feed_open(struct at_bench_run *run, uint64_t now)
+{
+    const uint64_t *backlog = run->backlog;
+
+    collect_due(run, now);
     for (int i = 0; i < BURST_MAX && run->backlog_count > 0 && run->free_count > 0; i++) {
         uint64_t due = backlog[run->backlog_first];
 
@@ -131,6 +139,7 @@ static int drive(struct at_bench_run *run, uint64_t patience_ns)
         }
         now = at_now_ns();
     }
+    collect_due(run, run->end_ns); /* what the last turn slept through was due as well */
     run->result->unsent += run->backlog_count;
     while (run->free_count < slots && now < run->end_ns + patience_ns) {
         if (!run->way->turn(run->way->user, run, run->end_ns + patience_ns, false)) {

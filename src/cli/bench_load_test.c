@@ -125,6 +125,23 @@ TEST(calls_that_were_due_and_never_sent_are_counted)
     free(r);
 }
 
+TEST(the_same_seed_makes_the_same_number_due_however_late_the_last_turn_ends)
+{
+    struct at_bench_load load = {
+        .rate = 10000, .concurrency = 64, .duration_ns = 20 * AT_MILLISECOND_NS, .seed = 3};
+    uint64_t due[2];
+
+    for (int i = 0; i < 2; i++) {
+        struct fake f = {.takes_ns = i == 0 ? 1000 : 15 * AT_MILLISECOND_NS};
+        struct at_bench_result *r = run(&f, load, 5 * AT_SECOND_NS);
+
+        due[i] = r->calls + r->unsent + r->lost;
+        free(r);
+    }
+    CHECK_INT(due[0], due[1]);
+    CHECK(due[0] > 100);
+}
+
 TEST(a_service_that_never_answers_ends_the_trial_when_patience_does)
 {
     struct fake f = {.takes_ns = 1, .never = true};
