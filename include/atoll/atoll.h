@@ -68,8 +68,16 @@ ATOLL_EXPORT const char *atoll_version(void);
  * process was not started by atoll or the supervisor refused it.
  */
 struct atoll_serve_options {
-    size_t size;          /* sizeof(struct atoll_serve_options) */
-    uint32_t threads_max; /* handlers that may run at once; 0: 16 */
+    size_t size; /* sizeof(struct atoll_serve_options) */
+    /*
+     * Handlers that may run at once; 0: 16. Further requests wait for their turn, at most until
+     * their deadline. A request that comes back to a chain of calls which has a handler waiting here
+     * (A calls B calls A) goes first, and may run beyond threads_max, up to 4 times as many in all,
+     * so that the chain ends; beyond that it is refused, RESOURCE_EXHAUSTED. Requests that wait
+     * while nothing but nested calls has been waited for during a second are refused, too. With 1
+     * no handler ever runs while another waits.
+     */
+    uint32_t threads_max;
     /*
      * Not 0: handlers may block, all of them. Each is given to another thread at once, instead of
      * running where its request was read; costs one more change of threads per call. For some
@@ -288,7 +296,9 @@ ATOLL_EXPORT int atoll_post(void *tag, int status);
  * Threads: one may send while another receives, and any may cancel; the context belongs to one of
  * them. Sending waits while the receiver does not keep up (flow control), receiving until a message
  * comes; neither waits beyond the deadline, nor when the other end is gone. A handler that waits
- * holds one of the threads_max handlers: a service of many long streams keeps them, see below.
+ * holds one of the threads_max handlers, and when streams hold all of them, new requests and
+ * streams wait until one ends or their deadline passes, whose reason says so: a service of many
+ * long streams keeps them, see atoll_stream_keep(), or raises threads_max.
  */
 enum {
     ATOLL_STREAM_END = 100, /* the other end sends no more, or wants no more. Not a status */

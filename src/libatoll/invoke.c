@@ -230,9 +230,9 @@ void at_invoke_wait(struct at_process *p, struct atoll_call *call)
         return;
     }
     begun = at_now_ns();
-    at_serve_nested(p, true);
+    at_serve_nested(p, call->worker, true);
     at_process_wait(p, call, call->pending.request.deadline_ns);
-    at_serve_nested(p, false);
+    at_serve_nested(p, call->worker, false);
     call->waited_ns += at_now_ns() - begun;
 }
 

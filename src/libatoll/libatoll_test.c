@@ -303,7 +303,9 @@ TEST(a_call_that_goes_in_a_circle_is_answered_below_the_limit_and_refused_above)
     add_server(&s, "beta", "4");
     CHECK_INT(test_call_v1_Alpha_bounce(s.call, &in, &out), ATOLL_OK);
     CHECK_INT(out.depth, 6); /* none was cancelled */
-    in.depth = 20;
+    in.depth = 30;           /* 16 of alpha's handlers: 4 times as many as threads_max */
+    CHECK_INT(test_call_v1_Alpha_bounce(s.call, &in, &out), ATOLL_OK);
+    in.depth = 40;
     CHECK_INT(test_call_v1_Alpha_bounce(s.call, &in, &out), ATOLL_RESOURCE_EXHAUSTED);
     CHECK(strstr(atoll_call_reason(s.call), "circle") != NULL);
     in.depth = 6;

@@ -14,6 +14,7 @@ enum {
     AT_LIB_ENCODE_ROOM = 1024,    /* a message that fits is encoded without the arena */
     AT_LIB_THREADS_DEFAULT = 16,  /* handlers at once */
     AT_LIB_THREADS_MAX = 1024,    /* a mistaken option cannot make a fork bomb */
+    AT_LIB_CHAIN_FACTOR = 4,      /* times threads_max: handlers, with those of chains begun here */
     AT_LIB_STACK_BYTES = 1 << 20, /* of a handler's thread; touched only as far as used */
     AT_LIB_EVENTS_PER_WAIT = 8,   /* taken from epoll at once */
     AT_LIB_METADATA_MAX = 8192,   /* packed metadata set by the user */
@@ -38,6 +39,7 @@ enum {
 #define AT_LIB_TICK_NS UINT64_C(2000000)         /* a handler that runs longer loses the watch */
 #define AT_LIB_RETIRE_NS UINT64_C(5000000000)    /* a thread that nobody needed for so long ends */
 #define AT_LIB_STALL_NS UINT64_C(1000000000)     /* all threads in nested calls, no sign of life */
+#define AT_LIB_EARLY_NS UINT64_C(10000000)       /* before a deadline, so that the reason arrives */
 #define AT_LIB_SPIN_MAX_NS UINT64_C(50000)       /* spent awake before a sleep, at most */
 #define AT_LIB_SPIN_MIN_NS UINT64_C(500)         /* shorter looks are not worth their start */
 #define AT_LIB_SPIN_STOLEN_NS UINT64_C(50000)    /* so much over the budget: others had the CPU */

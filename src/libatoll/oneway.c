@@ -102,7 +102,7 @@ static void see_it_off(struct at_process *p, struct atoll_call *call, struct one
         return;
     }
     if (nested) {
-        at_serve_nested(p, true);
+        at_serve_nested(p, call->worker, true);
     }
     while (!is_on_its_way(o)) {
         if (!p->watched) {
@@ -114,7 +114,7 @@ static void see_it_off(struct at_process *p, struct atoll_call *call, struct one
         }
     }
     if (nested) {
-        at_serve_nested(p, false);
+        at_serve_nested(p, call->worker, false);
     }
     if (!at_process_pass_watch(p) && p->serve != NULL && !p->watched && !nested) {
         at_serve_kick(p);

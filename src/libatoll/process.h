@@ -272,8 +272,10 @@ void at_serve_kick(struct at_process *p);
 uint32_t at_serve_busy(const struct at_process *p);
 /* How long a waiting caller may watch before it kicks again. */
 uint64_t at_serve_watch_limit(const struct at_process *p, uint64_t limit_ns);
-/* A nested wait of a handler ended (or begins): it counts as a sign of life. */
-void at_serve_nested(struct at_process *p, bool begins);
+/* A nested wait of this thread's handler ended (or begins): it counts as a sign of life. */
+void at_serve_nested(struct at_process *p, struct at_worker *w, bool begins);
+/* The same of a handler that waits for the other end of its stream, which is no nested call. */
+void at_serve_streaming(struct at_process *p, bool begins);
 void at_serve_stop(struct at_process *p, uint64_t grace_ns);
 
 #endif

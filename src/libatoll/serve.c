@@ -56,8 +56,7 @@ void at_serve_request(struct at_process *p, struct at_incoming *in)
                          AT_LIT("the process does not serve"), (struct at_bytes){0}, 0);
         return;
     }
-    at_list_append(p->serve->methods[in->method].pooled ? &p->serve->pooled : &p->serve->queue,
-                   &in->entry);
+    at_workers_queue(p, in);
 }
 
 void at_serve_cancelled(struct at_process *p, struct at_incoming *in)
@@ -100,11 +99,18 @@ uint64_t at_serve_watch_limit(const struct at_process *p, uint64_t limit_ns)
     if (s == NULL || !at_workers_queued(s) || s->nested < s->running) {
         return limit_ns;
     }
-    look_again = at_now_ns() + AT_LIB_STALL_NS / 4;
+    look_again = at_now_ns();
+    if (!at_workers_held_by_streams(s)) {
+        look_again += AT_LIB_STALL_NS / 4;
+    } else if (s->look_ns == 0) {
+        return limit_ns; /* nothing that waits has a deadline */
+    } else {             /* who was woken to judge needs a moment */
+        look_again = s->look_ns > look_again ? s->look_ns : look_again + AT_LIB_TICK_NS;
+    }
     return limit_ns != 0 && limit_ns < look_again ? limit_ns : look_again;
 }
 
-void at_serve_nested(struct at_process *p, bool begins)
+static void waits(struct at_process *p, bool begins)
 {
     struct at_serve *s = p->serve;
 
@@ -122,6 +128,18 @@ void at_serve_nested(struct at_process *p, bool begins)
             at_workers_standby(p);
         }
     }
+}
+
+void at_serve_nested(struct at_process *p, struct at_worker *w, bool begins)
+{
+    w->nested += begins ? 1U : -1U;
+    waits(p, begins);
+}
+
+void at_serve_streaming(struct at_process *p, bool begins)
+{
+    p->serve->in_streams += begins ? 1U : -1U;
+    waits(p, begins);
 }
 
 void at_serve_stop(struct at_process *p, uint64_t grace_ns)
@@ -308,6 +326,7 @@ static struct at_serve *new_serve(const struct atoll_serve_options *options)
     }
     at_list_init(&s->queue);
     at_list_init(&s->pooled);
+    at_list_init(&s->back);
     at_list_init(&s->idle);
     at_list_init(&s->workers);
     at_list_init(&s->kept);
@@ -320,6 +339,8 @@ static struct at_serve *new_serve(const struct atoll_serve_options *options)
         s->threads_max =
             options->threads_max > AT_LIB_THREADS_MAX ? AT_LIB_THREADS_MAX : options->threads_max;
     }
+    /* Who allows one handler alone means it: it may share what it has with no other. */
+    s->chain_max = s->threads_max == 1 ? 1 : s->threads_max * AT_LIB_CHAIN_FACTOR;
     s->all_pooled =
         options != NULL &&
         options->size >= offsetof(struct atoll_serve_options, pooled) + sizeof(uint32_t) &&

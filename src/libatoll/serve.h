@@ -19,8 +19,10 @@ struct at_worker {
     struct at_process *process;
     pthread_t thread;
     struct at_park park;
-    bool wanted;  /* woken for work */
-    bool retired; /* superfluous for long: it ends */
+    const struct atoll_call *serving; /* the context of its handler; NULL: none runs */
+    uint32_t nested;                  /* in how many nested calls it waits: 0 or 1 */
+    bool wanted;                      /* woken for work */
+    bool retired;                     /* superfluous for long: it ends */
     struct atoll_call call;
 };
 
@@ -30,11 +32,15 @@ struct at_serve {
     char *names;     /* "full.Service/Method" lines */
     char *contracts; /* full names, one a line */
     uint32_t threads_max;
-    uint32_t threads;          /* that exist, this one too */
-    uint32_t running;          /* handlers */
-    uint32_t nested;           /* of those: in nested calls */
-    struct at_list queue;      /* at_incoming.entry: whole requests, first come first served */
-    struct at_list pooled;     /* the same, of pooled methods */
+    uint32_t threads;      /* that exist, this one too */
+    uint32_t running;      /* handlers */
+    uint32_t chain_max;    /* of those, with requests that come back to a chain of theirs */
+    uint32_t nested;       /* of those: in nested calls, or waiting in their streams … */
+    uint32_t in_streams;   /* … these */
+    uint32_t streams;      /* of those that run: of streams */
+    struct at_list queue;  /* at_incoming.entry: whole requests, first come first served */
+    struct at_list pooled; /* the same, of pooled methods */
+    struct at_list back;   /* the same, come back to a chain that has a handler here: go first */
     struct at_worker *handoff; /* to be woken for those as soon as the lock is free */
     bool all_pooled;
     bool alone;               /* another thread could not be made */
@@ -47,6 +53,7 @@ struct at_serve {
     uint64_t signs;         /* of life: handlers and nested calls begun and ended */
     uint64_t stall_signs;   /* as of stalled_at_ns */
     uint64_t stalled_at_ns; /* since then nothing happened, and all threads are in nested calls */
+    uint64_t look_ns;       /* streams hold all threads: then a deadline is to be judged; 0: none */
     uint64_t held_back_ns;  /* usual time of the handlers whose answers are not shown yet */
     bool stale;             /* handlers ran since the process's clock was read */
     bool ticking;           /* the standby looks every AT_LIB_TICK_NS */
@@ -60,6 +67,10 @@ struct at_serve {
 void at_workers_run(struct at_process *p, struct at_worker *w);
 /* Another thread; fewer than wanted is no error. Lock held. */
 void at_workers_add(struct at_process *p);
+/* A request is whole: it waits for its turn. Wakes nobody. */
+void at_workers_queue(struct at_process *p, struct at_incoming *in);
+/* Are handlers of streams all that threads_max admits? */
+bool at_workers_held_by_streams(const struct at_serve *s);
 /* Somebody for what is queued. False: nothing is, or it must wait for a handler to end. */
 bool at_workers_kick(struct at_process *p);
 /* Is there a request that no thread has taken? */

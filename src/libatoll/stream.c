@@ -442,6 +442,16 @@ static bool is_handler(const struct atoll_call *call)
            pthread_equal(call->worker->thread, pthread_self()) != 0;
 }
 
+/* The handler's thread begins to wait, or has. Lock held. */
+static void tell_serve(struct atoll_stream *s, bool begins)
+{
+    if (s->serves) {
+        at_serve_streaming(s->process, begins);
+    } else {
+        at_serve_nested(s->process, s->call->worker, begins);
+    }
+}
+
 /* Lock held. As at_process_wait(), for an operation. */
 static void wait_for(struct atoll_stream *s, struct at_streaming_op *op)
 {
@@ -450,7 +460,7 @@ static void wait_for(struct atoll_stream *s, struct at_streaming_op *op)
     uint64_t begun = nested ? at_now_ns() : 0;
 
     if (nested) {
-        at_serve_nested(p, true);
+        tell_serve(s, true);
     }
     while (op->state == AT_OP_UNDER_WAY) {
         if (!p->watched) {
@@ -463,7 +473,7 @@ static void wait_for(struct atoll_stream *s, struct at_streaming_op *op)
         }
     }
     if (nested) {
-        at_serve_nested(p, false);
+        tell_serve(s, false);
         s->call->waited_ns += at_now_ns() - begun;
     }
     if (!at_process_pass_watch(p) && p->serve != NULL && !p->watched && !nested) {

@@ -171,9 +171,7 @@ void at_streaming_server_readable(struct atoll_stream *s)
     } else if (is_queued(s)) {
         return;
     } else if (!takes_one_request(s) || at_stream_peek(s->engine, &message)) {
-        at_list_append(s->served_method->pooled ? &s->process->serve->pooled
-                                                : &s->process->serve->queue,
-                       &s->in->entry);
+        at_workers_queue(s->process, s->in);
     } else if (at_stream_is_drained(s->engine)) {
         drop(s, ATOLL_INVALID_ARGUMENT, "the caller closed the stream without its request");
     }
@@ -264,6 +262,7 @@ void at_streaming_run(struct at_process *p, struct at_worker *w, struct at_incom
     s->started = true;
     s->in_handler = true;
     s->call->worker = w;
+    w->serving = s->call;
     at_process_unlock(p);
     status = handle(s);
     at_process_lock(p);
@@ -277,6 +276,7 @@ void at_streaming_run(struct at_process *p, struct at_worker *w, struct at_incom
     }
     s->in_handler = false;
     s->call->worker = NULL;
+    w->serving = NULL;
     at_streaming_may_end(s);
 }
 

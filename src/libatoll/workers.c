@@ -9,6 +9,10 @@
  *   - a handler of a pooled method never runs on the thread that watches;
  *   - a handler that waits for a nested call watches by itself, and wakes another thread for the
  *     requests that it finds meanwhile. So A calling B calling A goes on below threads_max.
+ *
+ * A request that comes back to a chain of calls which has a handler waiting here goes first, and may
+ * have a thread beyond threads_max: the chain can only end when it is answered. Requests that begin a
+ * chain wait until fewer than threads_max handlers run, so that what was begun is finished first.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -46,6 +50,15 @@ static void *thread_main(void *user)
     return NULL;
 }
 
+/* How many handlers may run now: more when some come back to chains that wait for them. */
+static uint32_t threads_wanted(const struct at_serve *s)
+{
+    if (!at_list_is_empty(&s->back)) {
+        return s->chain_max;
+    }
+    return s->running > s->threads_max ? s->running : s->threads_max;
+}
+
 void at_workers_add(struct at_process *p)
 {
     struct at_serve *s = p->serve;
@@ -53,7 +66,7 @@ void at_workers_add(struct at_process *p)
     pthread_attr_t attr;
 
     /* One more than handlers may run: somebody must be left to watch. */
-    if (s->threads > s->threads_max || s->over) {
+    if (s->threads > threads_wanted(s) || s->over) {
         return;
     }
     w = malloc(sizeof(*w));
@@ -101,14 +114,33 @@ static void wake_or_add(struct at_process *p)
 
 bool at_workers_queued(const struct at_serve *s)
 {
-    return !at_list_is_empty(&s->queue) || !at_list_is_empty(&s->pooled);
+    return !at_list_is_empty(&s->queue) || !at_list_is_empty(&s->pooled) ||
+           !at_list_is_empty(&s->back);
+}
+
+bool at_workers_held_by_streams(const struct at_serve *s)
+{
+    return s->running >= s->threads_max && s->streams >= s->running;
+}
+
+/* May the first that came back to its chain run? */
+static bool may_come_back(const struct at_serve *s)
+{
+    return !at_list_is_empty(&s->back) && s->running < s->chain_max;
+}
+
+static bool begins_pooled(const struct at_serve *s, const struct at_list *queue)
+{
+    return !at_list_is_empty(queue) &&
+           s->methods[at_container_of(queue->next, struct at_incoming, entry)->method].pooled;
 }
 
 void at_workers_hand_off(struct at_process *p)
 {
     struct at_serve *s = p->serve;
 
-    if (at_list_is_empty(&s->pooled) || s->handoff != NULL || s->running >= s->threads_max) {
+    if (s->handoff != NULL || !((s->running < s->threads_max && !at_list_is_empty(&s->pooled)) ||
+                                (s->running < s->chain_max && begins_pooled(s, &s->back)))) {
         return;
     }
     at_list_foreach (it, &s->idle) {
@@ -145,7 +177,8 @@ bool at_workers_kick(struct at_process *p)
     struct at_serve *s = p->serve;
 
     /* At the limit with all in nested calls: somebody must judge whether it is a circle. */
-    if (at_workers_queued(s) && (s->running < s->threads_max || s->nested >= s->running)) {
+    if (at_workers_queued(s) &&
+        (s->running < s->threads_max || s->nested >= s->running || may_come_back(s))) {
         wake_or_add(p);
         return true;
     }
@@ -236,15 +269,14 @@ static void park(struct at_process *p, struct at_worker *w)
 
 static bool serves_trace(const struct at_worker *w, const struct at_incoming *in)
 {
-    return w->call.in != NULL && memcmp(w->call.trace_id, in->trace_id, sizeof(in->trace_id)) == 0;
+    return w->nested > 0 && w->serving != NULL &&
+           memcmp(w->serving->trace_id, in->trace_id, sizeof(in->trace_id)) == 0;
 }
 
-/* Is the request part of a call that already runs here, with every thread in a nested call? */
-static bool is_cycle(const struct at_process *p, const struct at_incoming *in)
+/* Is the request part of a chain that has a handler here, which waits in a nested call? */
+static bool comes_back(const struct at_serve *s, const struct at_incoming *in)
 {
-    const struct at_serve *s = p->serve;
-
-    if (s->running < s->threads_max || s->nested < s->running) {
+    if (s->nested == s->in_streams) {
         return false;
     }
     at_list_foreach (it, &s->workers) {
@@ -253,6 +285,17 @@ static bool is_cycle(const struct at_process *p, const struct at_incoming *in)
         }
     }
     return serves_trace(s->self, in);
+}
+
+void at_workers_queue(struct at_process *p, struct at_incoming *in)
+{
+    struct at_serve *s = p->serve;
+
+    if (s->running >= s->threads_max && comes_back(s, in)) {
+        at_list_append(&s->back, &in->entry);
+    } else {
+        at_list_append(s->methods[in->method].pooled ? &s->pooled : &s->queue, &in->entry);
+    }
 }
 
 static void refuse(struct at_process *p, struct at_incoming *in, uint32_t status,
@@ -267,31 +310,49 @@ static void refuse(struct at_process *p, struct at_incoming *in, uint32_t status
     at_process_changed(p);
 }
 
-/* Will the request not run: expired, cancelled, too late, or in a circle? */
+/*
+ * Is there no time left? While streams hold all threads that is said a little early: nobody but us
+ * knows, and the reason must arrive before the caller gives up.
+ */
+static bool is_expired(const struct at_serve *s, const struct at_incoming *in, uint64_t now)
+{
+    uint64_t early = at_workers_held_by_streams(s) ? AT_LIB_EARLY_NS : 0;
+
+    return in->deadline_ns != 0 && in->deadline_ns <= now + early;
+}
+
+/* Will the request not run: expired, cancelled, too late? */
 static bool is_hopeless(const struct at_process *p, const struct at_incoming *in, uint64_t now)
 {
-    return at_incoming_is_cancelled(in) || (in->deadline_ns != 0 && in->deadline_ns <= now) ||
-           p->serve->stopping || is_cycle(p, in);
+    return at_incoming_is_cancelled(in) || is_expired(p->serve, in, now) || p->serve->stopping;
+}
+
+static void drop_expired(struct at_process *p, struct at_incoming *in)
+{
+    const struct at_serve *s = p->serve;
+    char text[160];
+
+    if (at_workers_held_by_streams(s)) {
+        (void)snprintf(text, sizeof(text),
+                       "all %u threads (threads_max) are held by handlers of open streams; raise "
+                       "threads_max, or keep streams with atoll_stream_keep()",
+                       s->threads_max);
+    } else {
+        (void)snprintf(text, sizeof(text),
+                       "the deadline passed while %u handlers ran (threads_max is %u)", s->running,
+                       s->threads_max);
+    }
+    refuse(p, in, AT_STATUS_DEADLINE_EXCEEDED, text, 0);
 }
 
 static void drop(struct at_process *p, struct at_incoming *in, uint64_t now)
 {
-    char text[160];
-
     if (at_incoming_is_cancelled(in)) {
         refuse(p, in, AT_STATUS_CANCELLED, "cancelled before it was started", 0);
-    } else if (in->deadline_ns != 0 && in->deadline_ns <= now) {
-        (void)snprintf(text, sizeof(text),
-                       "the deadline passed while %u handlers ran (threads_max is %u)",
-                       p->serve->running, p->serve->threads_max);
-        refuse(p, in, AT_STATUS_DEADLINE_EXCEEDED, text, 0);
-    } else if (p->serve->stopping) {
-        refuse(p, in, AT_STATUS_UNAVAILABLE, "the instance is stopping", AT_RECORD_NOT_EXECUTED);
+    } else if (is_expired(p->serve, in, now)) {
+        drop_expired(p, in);
     } else {
-        (void)snprintf(text, sizeof(text),
-                       "the call comes back in a circle and all %u threads wait in nested calls",
-                       p->serve->threads_max);
-        refuse(p, in, AT_STATUS_RESOURCE_EXHAUSTED, text, 0);
+        refuse(p, in, AT_STATUS_UNAVAILABLE, "the instance is stopping", AT_RECORD_NOT_EXECUTED);
     }
 }
 
@@ -307,35 +368,77 @@ static bool drop_hopeless(struct at_process *p, struct at_incoming *in, uint64_t
 /* Have all threads been in nested calls for long, with nothing begun or ended meanwhile? */
 static bool is_stalled(struct at_serve *s, uint64_t now)
 {
-    if (s->signs != s->stall_signs || s->nested < s->running) {
+    if (s->signs != s->stall_signs || s->nested < s->running || s->in_streams > 0) {
         s->stall_signs = s->signs;
         s->stalled_at_ns = now;
     }
     return now - s->stalled_at_ns >= AT_LIB_STALL_NS;
 }
 
+/* Every thread waits, and more there may not be: those that came back, or all, are refused. */
+static void refuse_list(struct at_process *p, struct at_list *queue, bool stalled)
+{
+    struct at_serve *s = p->serve;
+    char text[160];
+
+    (void)snprintf(text, sizeof(text),
+                   stalled ? "all %u threads have been waiting in nested calls for a second; raise "
+                             "threads_max or break the circle of services"
+                           : "the call comes back in a circle and all %u threads wait in nested "
+                             "calls; raise threads_max or break the circle of services",
+                   s->running);
+    at_list_foreach_safe (it, queue) {
+        refuse(p, at_container_of(it, struct at_incoming, entry), AT_STATUS_RESOURCE_EXHAUSTED,
+               text, 0);
+    }
+}
+
+/* Who waits without a thread while streams hold all: when must the next deadline be judged? */
+static void set_look(struct at_process *p, uint64_t next_ns)
+{
+    struct at_serve *s = p->serve;
+
+    s->look_ns = 0;
+    if (next_ns != 0 && at_workers_held_by_streams(s)) {
+        s->look_ns = next_ns - AT_LIB_EARLY_NS;
+        if (p->watched && (p->watch_until_ns == 0 || s->look_ns < p->watch_until_ns)) {
+            at_process_ring(p);
+        }
+    }
+}
+
 /* No thread is free: what need not wait for one is answered now, wherever it stands. */
 static void sweep(struct at_process *p, uint64_t now)
 {
     struct at_serve *s = p->serve;
-    struct at_list *const queues[2] = {&s->queue, &s->pooled};
+    struct at_list *const queues[] = {&s->queue, &s->pooled, &s->back};
     bool stalled = is_stalled(s, now);
-    char text[160];
+    bool stuck = s->nested >= s->running;
+    uint64_t next_ns = 0;
 
-    (void)snprintf(
-        text, sizeof(text),
-        "all %u threads have been waiting in nested calls for a second; raise threads_max "
-        "or break the circle of services",
-        s->threads_max);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         at_list_foreach_safe (it, queues[i]) {
             struct at_incoming *in = at_container_of(it, struct at_incoming, entry);
 
-            if (!drop_hopeless(p, in, now) && stalled) {
-                refuse(p, in, AT_STATUS_RESOURCE_EXHAUSTED, text, 0);
+            if (drop_hopeless(p, in, now)) {
+                continue;
+            }
+            if (in->deadline_ns != 0 && (next_ns == 0 || in->deadline_ns < next_ns)) {
+                next_ns = in->deadline_ns;
+            }
+            if (stuck && queues[i] != &s->back && comes_back(s, in)) {
+                at_list_remove(&in->entry);
+                at_list_append(&s->back, &in->entry);
             }
         }
+        if (stalled) {
+            refuse_list(p, queues[i], true);
+        }
     }
+    if (stuck && s->running >= s->chain_max) {
+        refuse_list(p, &s->back, false);
+    }
+    set_look(p, next_ns);
 }
 
 struct timing {
@@ -447,7 +550,9 @@ static void run_first(struct at_process *p, struct at_worker *w, struct at_list 
     }
     if (in->stream != NULL) {
         at_workers_wake(at_workers_take_handoff(p));
+        s->streams++;
         at_streaming_run(p, w, in);
+        s->streams--;
         s->stale = true;
         s->running--;
         s->signs++;
@@ -455,6 +560,7 @@ static void run_first(struct at_process *p, struct at_worker *w, struct at_list 
     }
     at_context_clear(call);
     call->in = in;
+    w->serving = call;
     call->deadline_ns = in->deadline_ns;
     memcpy(call->trace_id, in->trace_id, sizeof(call->trace_id));
     call->span_id = in->span_id;
@@ -463,6 +569,7 @@ static void run_first(struct at_process *p, struct at_worker *w, struct at_list 
     at_workers_wake(handoff);
     at_handle(call, m, &answer);
     at_process_lock(p);
+    w->serving = NULL;
     call->in = NULL;
     call->caller = "";
     give_answer(p, call, in, &answer);
@@ -503,12 +610,19 @@ static bool is_over(struct at_process *p)
 static struct at_list *next_queue(const struct at_process *p)
 {
     struct at_serve *s = p->serve;
+    /* A pooled one while somebody watches; or when there is no memory for another thread. */
+    bool pooled_too = p->watched || s->alone;
 
+    if (may_come_back(s) && (pooled_too || !begins_pooled(s, &s->back))) {
+        return &s->back;
+    }
+    if (s->running >= s->threads_max) {
+        return NULL;
+    }
     if (!at_list_is_empty(&s->queue)) {
         return &s->queue;
     }
-    /* A pooled one while somebody watches; or when there is no memory for another thread. */
-    return !at_list_is_empty(&s->pooled) && (p->watched || s->alone) ? &s->pooled : NULL;
+    return !at_list_is_empty(&s->pooled) && pooled_too ? &s->pooled : NULL;
 }
 
 void at_workers_run(struct at_process *p, struct at_worker *w)
@@ -518,9 +632,8 @@ void at_workers_run(struct at_process *p, struct at_worker *w)
     (void)at_process_now(p);
     while (!is_over(p) && !w->retired) {
         struct at_list *queue = next_queue(p);
-        bool full = s->running >= s->threads_max;
 
-        if (full || s->stopping) {
+        if (s->running >= s->threads_max || s->stopping) {
             sweep(p, at_process_now(p));
             queue = next_queue(p);
         } else if (queue != NULL &&
@@ -528,7 +641,7 @@ void at_workers_run(struct at_process *p, struct at_worker *w)
                                  p->now_ns)) {
             continue;
         }
-        if (queue != NULL && !full) {
+        if (queue != NULL) {
             run_first(p, w, queue);
         } else if (!p->watched) {
             at_workers_hand_off(p);
