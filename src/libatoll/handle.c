@@ -64,9 +64,9 @@ int at_handle_decode(struct atoll_call *call, const struct at_method *m, struct 
 }
 
 /* What encoding the answer came to. A status. */
-static int judge(struct atoll_call *call, const struct at_method *m, const void *out, int r)
+static int judge(struct atoll_call *call, const struct atoll_method_desc *m, const void *out, int r)
 {
-    const struct atoll_message_desc *desc = m->desc->output;
+    const struct atoll_message_desc *desc = m->output;
 
     if (r == -ENOMEM) {
         return at_context_fail(call, ATOLL_RESOURCE_EXHAUSTED, "no memory for the reply");
@@ -78,15 +78,15 @@ static int judge(struct atoll_call *call, const struct at_method *m, const void 
         return at_context_fail(call, ATOLL_INTERNAL,
                                "the handler of %s made a %s that cannot be sent: %s; the server is "
                                "wrong",
-                               m->desc->name, desc->full_name, fault.what);
+                               m->name, desc->full_name, fault.what);
     }
     return ATOLL_OK;
 }
 
-int at_handle_encode(struct atoll_call *call, const struct at_method *m, const void *out,
+int at_handle_encode(struct atoll_call *call, const struct atoll_method_desc *m, const void *out,
                      struct at_bytes *ret)
 {
-    const struct atoll_message_desc *desc = m->desc->output;
+    const struct atoll_message_desc *desc = m->output;
     int r = at_pb_encode(desc, out, call->room, sizeof(call->room), ret);
 
     if (r == AT_PB_NO_ROOM) {
@@ -113,7 +113,7 @@ static int encode_pieces(struct atoll_call *call, const struct at_method *m, con
     int r = at_pb_encode(desc, out, call->room, sizeof(call->room), &ret->body);
 
     if (r != AT_PB_NO_ROOM) {
-        return judge(call, m, out, r);
+        return judge(call, m->desc, out, r);
     }
     r = at_pb_encode_in_pieces(desc, out, &call->arena, may_refer, call, &pieces);
     if (r == 0 && pieces.count > 1) {
@@ -123,7 +123,7 @@ static int encode_pieces(struct atoll_call *call, const struct at_method *m, con
     } else if (r == 0) {
         ret->body = pieces.one;
     }
-    return judge(call, m, out, r);
+    return judge(call, m->desc, out, r);
 }
 
 static int run(struct atoll_call *call, const struct at_method *m, struct at_answer *ret)

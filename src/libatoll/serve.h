@@ -88,10 +88,11 @@ void at_workers_standby(struct at_process *p);
 void at_workers_end(struct at_process *p);
 /* The caller's name, for its handler. */
 void at_handle_set_caller(struct atoll_call *call);
-/* A request into the context's memory; a reply out of it. A status. */
+/* A request into the context's memory; a reply out of it, perhaps of a stream that has outlived
+ * atoll_serve() and its table. A status. */
 int at_handle_decode(struct atoll_call *call, const struct at_method *m, struct at_bytes body,
                      void **ret);
-int at_handle_encode(struct atoll_call *call, const struct at_method *m, const void *out,
+int at_handle_encode(struct atoll_call *call, const struct atoll_method_desc *m, const void *out,
                      struct at_bytes *ret);
 /* Decodes, calls the handler, encodes. Without the lock; what *ret points to lives in the context
  * and in its request. */

@@ -81,9 +81,9 @@ struct atoll_stream {
     uint8_t *opening;             /* malloc: metadata and first message */
     char peer[AT_CALL_NAME_ROOM]; /* who answered */
     /* server */
-    struct at_method *served_method;
-    struct at_list entry; /* in serve->kept */
-    bool started;         /* its handler has been called */
+    struct at_method *served_method; /* only until its handler has returned */
+    struct at_list entry;            /* in serve->kept */
+    bool started;                    /* its handler has been called */
     bool in_handler;
     bool kept;
     bool end_wanted; /* somebody has said the end … */

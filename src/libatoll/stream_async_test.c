@@ -265,6 +265,31 @@ TEST(a_kept_stream_learns_that_its_caller_is_gone_and_that_the_service_stops)
     end(&s);
 }
 
+TEST(a_kept_stream_may_be_ended_when_its_service_has_stopped)
+{
+    struct stage s;
+    struct atoll_stream *stream;
+    reply out = {0};
+    int status;
+
+    begin(&s);
+    add_server(&s, "alpha", "late");
+    CHECK_INT(test_call_v1_Alpha_collect_open(s.call, &stream), ATOLL_OK);
+    for (int i = 0; i < 300 && out.kept == 0; i++) {
+        CHECK_INT(echo(s.call, "kept?", &out), ATOLL_OK);
+        (void)usleep(10000);
+    }
+    CHECK_INT(out.kept, 1);
+    (void)pthread_mutex_lock(&s.lock);
+    tiny_stop(s.tiny, s.server_index[0], 100 * AT_MILLISECOND_NS);
+    (void)pthread_mutex_unlock(&s.lock);
+    CHECK_INT(test_call_v1_Alpha_collect_finish(stream, &out), ATOLL_UNAVAILABLE);
+    CHECK(waitpid(s.servers[0], &status, 0) == s.servers[0]);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    s.servers[0] = 0;
+    end(&s);
+}
+
 /* ---- many threads ---- */
 
 enum { THREADS = 4, CROWD = 16, ROUNDS = 25 };

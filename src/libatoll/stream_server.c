@@ -104,7 +104,7 @@ static int prepare_end(struct atoll_stream *s, int status)
                                  status);
     }
     if (status == ATOLL_OK && makes_one_reply(s)) {
-        status = at_handle_encode(s->call, s->served_method, s->out_message, &s->end_reply);
+        status = at_handle_encode(s->call, s->desc, s->out_message, &s->end_reply);
     }
     return status;
 }

@@ -118,5 +118,8 @@ int main(int argc, char **argv)
                                           .threads_max =
                                               argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 0};
 
-    return atoll_serve(&service, 1, &options);
+    if (argc > 2 && strcmp(argv[2], "late") == 0) {
+        alpha.collect = test_collect_late;
+    }
+    return test_end_late(atoll_serve(&service, 1, &options));
 }

@@ -269,6 +269,26 @@ int test_collect(struct atoll_call *call, struct atoll_stream *in, struct test_c
     return keep(call, in, out);
 }
 
+static struct atoll_stream *late_one;
+
+int test_collect_late(struct atoll_call *call, struct atoll_stream *in,
+                      struct test_call_v1_Reply *out)
+{
+    (void)call;
+    (void)out;
+    late_one = in;
+    kept++;
+    return atoll_stream_keep(in);
+}
+
+int test_end_late(int status)
+{
+    if (late_one != NULL) {
+        atoll_stream_end(late_one, ATOLL_OK);
+    }
+    return status;
+}
+
 int test_call_and_wait(void)
 {
     struct atoll_call *call = atoll_call_new();

@@ -22,6 +22,10 @@ int test_chat(struct atoll_call *call, struct atoll_stream *both);
 /* The same two without a thread: one thread serves all of them by events. */
 int test_keep(struct atoll_call *call, struct atoll_stream *both);
 int test_collect(struct atoll_call *call, struct atoll_stream *in, struct test_call_v1_Reply *out);
+/* Collect, kept until atoll_serve() has returned: then test_end_late() ends it. Returns status. */
+int test_collect_late(struct atoll_call *call, struct atoll_stream *in,
+                      struct test_call_v1_Reply *out);
+int test_end_late(int status);
 
 /* Not a server: opens a stream of Watch and one of Keep, and waits to be killed. */
 int test_call_and_wait(void);
