@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "call/limits.h"
 #include "call/link.h"
 
 enum { SLOTS_FIRST = 8 };
