@@ -293,6 +293,10 @@ ATOLL_EXPORT int atoll_post(void *tag, int status);
  * contract a stream may live for ever; it then waits 10 seconds for an instance to take it.
  * Meanwhile unary calls may be made with the context.
  *
+ * A process has one channel to each instance it calls, which carries 256 calls and streams at once.
+ * When all are full, a stream that is opened waits like any call, and its reason says how many
+ * streams are open.
+ *
  * Threads: one may send while another receives, and any may cancel; the context belongs to one of
  * them. Sending waits while the receiver does not keep up (flow control), receiving until a message
  * comes; neither waits beyond the deadline, nor when the other end is gone. A handler that waits
@@ -360,8 +364,8 @@ ATOLL_EXPORT void atoll_stream_cancel(struct atoll_stream *stream);
  * until atoll_stream_end() ends it with a status, from any thread, once. A kept stream costs memory
  * and no thread. Its asynchronous ends are told to threads of the program's own that call
  * atoll_next() or atoll_poll(). Ask atoll_stream_gone_async() for each, and end what nobody listens
- * to: until then it holds one of the 256 places which the calls and streams of one instance to
- * another have together. Whoever finds none free waits for one within its deadline.
+ * to. When its caller is gone and nothing of it is under way, a kept stream leaves its channel by
+ * itself: what is asked of it then tells the status, and it costs memory until it is ended.
  */
 ATOLL_EXPORT int atoll_stream_keep(struct atoll_stream *stream);
 /* What is under way is told, with this status or its own, and the stream is gone. */

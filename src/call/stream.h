@@ -70,7 +70,7 @@ struct at_stream {
     bool close_wanted; /* client: close_send() was called */
     bool close_said;   /* … and written */
     bool peer_closed;  /* the client has said END */
-    bool expelled;     /* server: at_engine_end_streams() ended it before its owner did */
+    bool expelled;     /* server: at_engine_end_streams() or at_stream_leave() ended it first */
     struct at_list news; /* in engine->news while callbacks are due */
     uint8_t news_bits;   /* enum at_stream_news */
     /* sending */
@@ -177,6 +177,12 @@ struct at_bytes at_stream_metadata(const struct at_stream *s);
  */
 void at_stream_end(struct at_engine *e, struct at_incoming *in, uint32_t status,
                    struct at_bytes trailers, struct at_bytes reason);
+/*
+ * Server: the client has cancelled, and the owner has no use for the channel: the end is said and the
+ * slot free at once. The owner still has to end it, and has its metadata and the message that it
+ * peeked at until then; nothing more may be read. False: it had left before, or is on no channel.
+ */
+bool at_stream_leave(struct at_incoming *in, uint32_t status, struct at_bytes reason);
 /* Server, when the grace of a drain is over: every running stream ends UNAVAILABLE with this reason;
  * to its owner it is as if it had been cancelled, and ops->cancelled() runs in here. */
 void at_engine_end_streams(struct at_engine *e, struct at_bytes reason);

@@ -49,6 +49,24 @@ void at_stream_drop_blocks(struct at_stream *s)
     s->coming = false;
 }
 
+void at_stream_drop_later(struct at_stream *s)
+{
+    struct at_stream_block *kept = s->first_block;
+
+    if (kept == NULL) {
+        return;
+    }
+    while (kept->next != NULL) {
+        struct at_stream_block *b = kept->next;
+
+        kept->next = b->next;
+        free(b->bytes);
+        free(b);
+    }
+    s->last_block = kept;
+    s->whole = s->whole > 0 ? 1 : 0;
+}
+
 /* An empty block behind the others. */
 static int add_block(struct at_stream *s)
 {

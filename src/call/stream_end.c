@@ -163,7 +163,8 @@ void at_stream_end(struct at_engine *e, struct at_incoming *in, uint32_t status,
     at_stream_end_with(e, in, status, trailers, reason, 0);
 }
 
-static void expel(struct at_engine *e, struct at_incoming *in, struct at_bytes reason)
+/* The end of a stream that its owner still has. */
+static void end_first(struct at_incoming *in, uint32_t status, struct at_bytes reason)
 {
     struct at_stream *s = in->stream;
 
@@ -172,7 +173,24 @@ static void expel(struct at_engine *e, struct at_incoming *in, struct at_bytes r
     s->news_bits = 0;
     atomic_store_explicit(&in->cancelled, true, memory_order_relaxed);
     s->over = true;
-    end(s, AT_STATUS_UNAVAILABLE, (struct at_bytes){0}, reason);
+    end(s, status, (struct at_bytes){0}, reason);
+}
+
+bool at_stream_leave(struct at_incoming *in, uint32_t status, struct at_bytes reason)
+{
+    if (in->link == NULL || in->answered || in->stream->expelled) {
+        return false;
+    }
+    end_first(in, status, at_bytes_before(reason, AT_CALL_REASON_MAX));
+    if (in->link == NULL) { /* nothing counts any more what it holds, so it holds little */
+        at_stream_drop_later(in->stream);
+    }
+    return true;
+}
+
+static void expel(struct at_engine *e, struct at_incoming *in, struct at_bytes reason)
+{
+    end_first(in, AT_STATUS_UNAVAILABLE, reason);
     if (e->ops->cancelled != NULL) {
         e->ops->cancelled(e->user, in);
     }

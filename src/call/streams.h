@@ -128,6 +128,8 @@ int at_stream_begin_message(struct at_stream *s, uint32_t len);
 int at_stream_add_bytes(struct at_stream *s, uint32_t from, uint32_t len);
 /* Frees all that can be read. */
 void at_stream_drop_blocks(struct at_stream *s);
+/* Frees what stands behind the block with the oldest message, of a stream that is on no link. */
+void at_stream_drop_later(struct at_stream *s);
 /* Forgets the part of a message that has come. */
 void at_stream_drop_coming(struct at_stream *s);
 

@@ -86,6 +86,7 @@ struct atoll_stream {
     bool started;                    /* its handler has been called */
     bool in_handler;
     bool kept;
+    bool deserted;   /* its caller has cancelled or died, or the deadline has passed */
     bool end_wanted; /* somebody has said the end … */
     bool end_ready;  /* … and prepared it */
     int end_status;
@@ -135,7 +136,8 @@ int at_streaming_conclude_finish(struct atoll_stream *s, struct at_streaming_op 
 
 /* The alarm of a server's stream rang. */
 void at_streaming_server_alarm(struct atoll_stream *s);
-/* Ends it when that was asked for and nobody uses what it holds. Lock held. */
+/* Ends it when that was asked for and nobody uses what it holds; a kept one whose caller is gone
+ * leaves its channel. Lock held. */
 void at_streaming_may_end(struct atoll_stream *s);
 /* Something came: perhaps the one request that the handler waits for. Lock held. */
 void at_streaming_server_readable(struct atoll_stream *s);

@@ -85,10 +85,35 @@ static void end_now(struct atoll_stream *s)
     }
 }
 
+static bool is_busy(const struct atoll_stream *s)
+{
+    bool busy = s->in_handler || s->concluding > 0;
+
+    for (size_t i = 0; i < AT_OP_KINDS; i++) {
+        busy = busy || s->ops[i].state != AT_OP_IDLE;
+    }
+    return busy;
+}
+
+/*
+ * The caller is gone, and nothing of the stream is under way: its slot goes to the next call at once,
+ * however long the service takes to look at what it keeps. What it holds of it stays.
+ */
+static void leave_channel(struct atoll_stream *s)
+{
+    if (at_stream_leave(s->in, (uint32_t)s->status,
+                        at_bytes_of(s->reason == NULL ? "" : s->reason))) {
+        s->failed = true; /* nothing more is received */
+        at_process_changed(s->process);
+    }
+}
+
 void at_streaming_may_end(struct atoll_stream *s)
 {
     if (s->end_ready && !s->in_handler && s->concluding == 0 && s->owned) {
         end_now(s);
+    } else if (s->deserted && s->kept && !s->end_wanted && s->engine != NULL && !is_busy(s)) {
+        leave_channel(s);
     }
 }
 
@@ -202,6 +227,8 @@ static void lose(struct atoll_stream *s, int status, const char *reason)
 {
     if (s->started) {
         at_streaming_ended(s, status, at_bytes_of(reason));
+        s->deserted = true;
+        at_streaming_may_end(s);
     } else if (!is_queued(s)) {
         drop(s, status, reason);
     } /* else it is dropped when its turn comes */

@@ -586,6 +586,44 @@ static bool lost_both(const reply *out)
     return out->kept == 0 && out->lost == 2;
 }
 
+TEST(streams_that_fill_a_channel_are_named_and_leave_it_with_their_caller)
+{
+    enum { SLOTS = 256 };
+    struct stage s;
+    struct atoll_call *calls[SLOTS];
+    struct atoll_stream *streams[SLOTS];
+    struct atoll_stream *last;
+    reply out = {0};
+
+    begin(&s);
+    add_server(&s, "alpha", NULL);
+    for (int i = 0; i < SLOTS; i++) {
+        calls[i] = atoll_call_new();
+        CHECK_INT(atoll_call_set_metadata(calls[i], "quiet", "yes"), 0);
+        CHECK_INT(test_call_v1_Alpha_keep_open(calls[i], &streams[i]), ATOLL_OK);
+    }
+    atoll_call_set_timeout(s.call, 30 * AT_MILLISECOND_NS);
+    CHECK_INT(echo(s.call, "no room", &out), ATOLL_DEADLINE_EXCEEDED);
+    CHECK(strstr(atoll_call_reason(s.call), "with 256 streams of this process open") != NULL);
+    CHECK_INT(test_call_v1_Alpha_keep_open(s.call, &last), ATOLL_OK);
+    CHECK_INT(test_call_v1_Alpha_keep_finish(last), ATOLL_DEADLINE_EXCEEDED);
+    for (int i = 0; i < SLOTS; i++) {
+        atoll_stream_cancel(streams[i]);
+        CHECK_INT(test_call_v1_Alpha_keep_finish(streams[i]), ATOLL_CANCELLED);
+        atoll_call_free(calls[i]);
+    }
+    atoll_call_reset(s.call);
+    CHECK_INT(echo(s.call, "the service has ended none of them", &out), ATOLL_OK);
+    CHECK(out.kept > 0);
+    CHECK_INT(atoll_call_set_metadata(s.call, "quiet", "end"), 0);
+    CHECK_INT(test_call_v1_Alpha_keep_open(s.call, &last), ATOLL_OK);
+    CHECK_INT(test_call_v1_Alpha_keep_finish(last), ATOLL_OK);
+    CHECK_INT(echo(s.call, "now it has", &out), ATOLL_OK);
+    CHECK_INT(out.kept, 0);
+    CHECK(out.lost > 0);
+    end(&s);
+}
+
 TEST(a_killed_caller_costs_the_service_nothing_but_its_streams)
 {
     struct stage s;

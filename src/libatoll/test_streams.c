@@ -259,8 +259,49 @@ static int keep(struct atoll_call *call, struct atoll_stream *stream,
     return status;
 }
 
+enum { QUIET_MAX = 1024 };
+static struct atoll_stream *quiet[QUIET_MAX]; /* kept, and nothing is asked */
+static int quiet_count;
+static pthread_mutex_t quiet_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static int keep_quietly(struct atoll_stream *both)
+{
+    int status;
+
+    (void)pthread_mutex_lock(&quiet_lock);
+    status = atoll_stream_keep(both);
+    if (quiet_count < QUIET_MAX) {
+        quiet[quiet_count++] = both;
+        kept++;
+    }
+    (void)pthread_mutex_unlock(&quiet_lock);
+    return status;
+}
+
+static int end_quiet_ones(void)
+{
+    struct test_call_v1_Reply reply = {0};
+
+    (void)pthread_mutex_lock(&quiet_lock);
+    for (; quiet_count > 0; quiet_count--, kept--) {
+        struct atoll_stream *s = quiet[quiet_count - 1];
+
+        lost += test_call_v1_Alpha_keep_server_send(s, &reply) == ATOLL_CANCELLED &&
+                atoll_call_cancelled(atoll_stream_call(s)) &&
+                atoll_call_metadata(atoll_stream_call(s), "quiet") != NULL;
+        atoll_stream_end(s, ATOLL_OK);
+    }
+    (void)pthread_mutex_unlock(&quiet_lock);
+    return ATOLL_OK;
+}
+
 int test_keep(struct atoll_call *call, struct atoll_stream *both)
 {
+    const char *how = atoll_call_metadata(call, "quiet");
+
+    if (how != NULL) {
+        return strcmp(how, "end") == 0 ? end_quiet_ones() : keep_quietly(both);
+    }
     return keep(call, both, NULL);
 }
 
