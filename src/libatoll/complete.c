@@ -132,7 +132,8 @@ static void settle_for_foreign_loop(struct at_process *p)
             break;
         }
     }
-    next = at_engine_next_deadline(p->engine);
+    /* Where this process serves, its own threads keep the deadlines. */
+    next = p->outer_watches ? at_engine_next_deadline(p->engine) : 0;
     if (next != 0) {
         when.it_value.tv_sec = (time_t)(next / AT_SECOND_NS);
         when.it_value.tv_nsec = (long)(next % AT_SECOND_NS);
@@ -274,6 +275,20 @@ static int add(int outer, int fd)
     return epoll_ctl(outer, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
 }
 
+void at_process_hand_over(struct at_process *p)
+{
+    bool watches = p->serve == NULL;
+
+    if (p->outer < 0 || watches == p->outer_watches) {
+        return;
+    }
+    if (watches) {
+        p->outer_watches = add(p->outer, p->epoll) == 0;
+    } else {
+        p->outer_watches = epoll_ctl(p->outer, EPOLL_CTL_DEL, p->epoll, NULL) < 0;
+    }
+}
+
 static int make_outer(struct at_process *p)
 {
     int r;
@@ -284,7 +299,9 @@ static int make_outer(struct at_process *p)
     if (p->done_fd < 0 || p->timer_fd < 0 || p->outer < 0) {
         r = -errno;
     } else {
-        r = add(p->outer, p->epoll);
+        p->outer_watches = false;
+        at_process_hand_over(p);
+        r = p->outer_watches || p->serve != NULL ? 0 : -ENOMEM;
         r = r == 0 ? add(p->outer, p->done_fd) : r;
         r = r == 0 ? add(p->outer, p->timer_fd) : r;
     }

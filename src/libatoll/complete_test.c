@@ -97,6 +97,63 @@ TEST(callbacks_run_in_whichever_of_the_two_is_called_and_events_wait_for_theirs)
     end(&s);
 }
 
+static int unused(struct atoll_call *call, const struct test_call_v1_Request *in,
+                  struct test_call_v1_Reply *out)
+{
+    (void)in;
+    (void)out;
+    return atoll_unimplemented(call);
+}
+
+static void *serve_beta(void *user)
+{
+    static const struct test_call_v1_Beta beta = {.bounce = unused};
+    struct atoll_service service = test_call_v1_Beta_with(&beta);
+
+    *(int *)user = atoll_serve(&service, 1, NULL);
+    return NULL;
+}
+
+/* Calls one after the other from a foreign loop; how often it was woken for nothing. */
+static int loop_for_nothing(struct stage *s, int calls)
+{
+    struct test_call_v1_Request in = {0};
+    struct test_call_v1_Reply out;
+    struct pollfd p = {.fd = atoll_poll_fd(), .events = POLLIN};
+    int ran = 0;
+    int empty = 0;
+
+    for (int i = 1; i <= calls; i++) {
+        CHECK_INT(test_call_v1_Alpha_echo_async(s->call, &in, &out, count, &ran), ATOLL_OK);
+        while (ran < i) {
+            CHECK(poll(&p, 1, 5000) == 1);
+            empty += atoll_poll(0) == 0;
+        }
+        atoll_call_reset(s->call);
+    }
+    return empty;
+}
+
+TEST(a_foreign_loop_is_woken_for_ends_and_not_for_what_a_serving_thread_takes)
+{
+    struct stage s;
+    pthread_t server;
+    int result = -1;
+
+    begin(&s);
+    add_server(&s, "alpha", NULL);
+    (void)loop_for_nothing(&s, 10);
+    CHECK(pthread_create(&server, NULL, serve_beta, &result) == 0);
+    (void)usleep(50000); /* it watches */
+    CHECK(loop_for_nothing(&s, 200) <= 20);
+    (void)pthread_mutex_lock(&s.lock);
+    tiny_stop(s.tiny, 0, AT_SECOND_NS);
+    (void)pthread_mutex_unlock(&s.lock);
+    (void)pthread_join(server, NULL);
+    CHECK_INT(result, 0);
+    end(&s);
+}
+
 enum { THREADS = 4, CALLS = 200 };
 
 struct crowd {

@@ -91,6 +91,7 @@ struct at_process {
     int done_fd;             /* eventfd, level: callbacks are due; -1 until atoll_poll_fd() */
     int timer_fd;            /* the next deadline, for a foreign loop; -1 until then */
     int outer;               /* epoll over the three; -1 until then */
+    bool outer_watches;      /* the epoll is among them, see at_process_hand_over() */
     bool watched;            /* somebody sleeps in epoll */
     uint64_t watch_until_ns; /* when that sleep ends by itself; 0: never */
     uint64_t now_ns;         /* the clock, as it was read last: microseconds ago, or a sleep */
@@ -212,6 +213,12 @@ void at_process_park(struct at_process *p, struct at_waiter *w, uint64_t limit_n
 void at_process_wait(struct at_process *p, struct atoll_call *call, uint64_t limit_ns);
 /* The watch is free and I go away: let another parked caller have it. False: there is none. */
 bool at_process_pass_watch(struct at_process *p);
+/*
+ * Who sleeps on the epoll beside the watcher: a foreign loop does, unless this process serves. Then a
+ * thread of ours watches or soon will, and a descriptor that is ready until that one has run would
+ * only make the loop spin; it hears of what has ended. After p->serve was set or cleared.
+ */
+void at_process_hand_over(struct at_process *p);
 int at_process_hello(struct at_process *p);
 int at_process_ready(struct at_process *p);
 

@@ -270,6 +270,7 @@ static int serve(struct at_process *p, struct at_serve *s)
     install(old);
     at_process_lock(p);
     p->serve = s;
+    at_process_hand_over(p);
     r = announce(p, s);
     if (r == 0) {
         at_workers_run(p, self);
@@ -280,6 +281,7 @@ static int serve(struct at_process *p, struct at_serve *s)
         at_workers_end(p);
         at_engine_serve(p->engine, (struct at_bytes){0});
         p->serve = NULL;
+        at_process_hand_over(p);
         p->contracts = "";
     } else {
         r = -ETIMEDOUT; /* a handler never ended: its thread goes with the process */
