@@ -367,6 +367,27 @@ TEST(a_call_whose_deadline_has_passed_is_not_sent)
     world_deinit(&w);
 }
 
+/* Its caller would say so too, and cancel it: that one's clock stands still. */
+TEST(a_request_whose_deadline_passed_in_the_ring_is_refused_and_not_handed_on)
+{
+    struct world w;
+    struct call c;
+
+    world_init(&w);
+    w.server.on_request = NULL; /* keeps what it takes */
+    CHECK_INT(at_engine_want(w.client.engine, at_bytes_of(contract)), 0);
+    connect_world(&w);
+    start(&w.client, &c, "Take", AT_LIT("x"), 10 * AT_SECOND_NS);
+    w.server.skew_ns = 11 * AT_SECOND_NS;
+    turn_both(&w, 2);
+    CHECK(at_list_is_empty(&w.server.requests));
+    CHECK_INT(c.out.times, 1);
+    CHECK_INT(c.out.status, AT_STATUS_DEADLINE_EXCEEDED);
+    CHECK(strstr(c.out.reason, "the deadline had passed before it was started") != NULL);
+    CHECK_INT(w.client.engine->links[0]->seat.load, 0);
+    world_deinit(&w);
+}
+
 TEST(a_late_answer_finds_its_slot_a_zombie_and_the_channel_lives_on)
 {
     struct world w;

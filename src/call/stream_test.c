@@ -213,6 +213,38 @@ TEST(large_messages_that_nobody_consumes_share_a_pool_and_small_ones_need_none)
     stage_deinit(&st);
 }
 
+/* A handler may work for long on what it has consumed: others need not wait for its end. */
+TEST(a_stream_whose_large_message_was_consumed_gives_its_share_back_while_it_lives)
+{
+    struct at_bytes m = at_bytes_over(big, AT_CALL_MESSAGE_MAX);
+    struct stage st;
+    struct client_end c[3];
+    struct at_incoming *in[3];
+
+    fill_big();
+    stage_init(&st);
+    for (int i = 0; i < 3; i++) {
+        in[i] = meet(&st, &c[i], "Up");
+        CHECK_INT(at_stream_send(st.client.engine, &c[i].s, m, true), AT_STREAM_QUEUED);
+        stage_turn(&st, 600);
+        CHECK_INT(in[i]->stream->whole, i < 2); /* two fill the pool */
+    }
+    CHECK(next_is(st.server.engine, in[0]->stream, m));
+    CHECK(at_stream_is_drained(in[0]->stream));
+    CHECK_INT(in[0]->stream->share, 0);
+    stage_turn(&st, 600);
+    CHECK(next_is(st.server.engine, in[2]->stream, m));
+    for (int i = 0; i < 3; i++) {
+        CHECK_INT(c[i].done, 0);
+        end_ok(&st, in[i]);
+        stage_turn(&st, 2);
+        CHECK_INT(c[i].status, AT_STATUS_OK);
+        at_stream_release(st.client.engine, &c[i].s);
+    }
+    CHECK_INT(server_link(&st)->streams->pool_used, 0);
+    stage_deinit(&st);
+}
+
 /* Who waits for the pool and loses interest does not stand in the way of who waits behind. */
 TEST(a_stream_that_is_over_waits_for_nothing)
 {

@@ -503,6 +503,72 @@ TEST(what_a_stopped_server_did_not_take_in_time_is_known_and_never_runs)
     end(&s);
 }
 
+/* A server of one thread, which a handler has for a while: what comes meanwhile stands in line. */
+struct line {
+    struct stage stage;
+    struct atoll_call *calls[2]; /* the one that runs, the one behind it */
+    struct test_call_v1_Reply outs[2];
+    int status[2];
+};
+
+static void stand_in_line(struct line *l, uint64_t timeout_ns)
+{
+    struct test_call_v1_Reply out;
+
+    begin(&l->stage);
+    add_server(&l->stage, "alpha", "1");
+    CHECK_INT(echo(l->stage.call, "warm", &out), ATOLL_OK);
+    for (int i = 0; i < 2; i++) {
+        struct test_call_v1_Request in = {.sleep_ms = i == 0 ? 200 : 0};
+
+        l->status[i] = -1;
+        l->calls[i] = atoll_call_new();
+        atoll_call_set_timeout(l->calls[i], i == 0 ? 10 * AT_SECOND_NS : timeout_ns);
+        CHECK_INT(atoll_invoke_async(l->calls[i], &test_call_v1_Alpha_desc, 0, &in, &l->outs[i],
+                                     test_done, &l->status[i]),
+                  ATOLL_OK);
+        (void)atoll_poll(0);
+        (void)usleep(20000);
+    }
+    CHECK(l->status[0] < 0 && l->status[1] < 0);
+}
+
+/* How the second ended; only the handlers of "warm", the first and "last" have run. */
+static void line_ends(struct line *l, int status)
+{
+    struct test_call_v1_Reply out;
+
+    while (l->status[0] < 0 || l->status[1] < 0) {
+        (void)atoll_poll(100);
+    }
+    CHECK_INT(l->status[0], ATOLL_OK);
+    CHECK_INT(l->status[1], status);
+    CHECK_INT(echo(l->stage.call, "last", &out), ATOLL_OK);
+    CHECK_INT(out.handled, 3);
+    for (int i = 0; i < 2; i++) {
+        atoll_call_free(l->calls[i]);
+    }
+    end(&l->stage);
+}
+
+TEST(a_request_whose_deadline_passes_while_it_stands_in_line_never_runs)
+{
+    struct line l;
+
+    stand_in_line(&l, 80 * AT_MILLISECOND_NS);
+    (void)usleep(250000); /* not polling: nobody here gives up and cancels it */
+    line_ends(&l, ATOLL_DEADLINE_EXCEEDED);
+}
+
+TEST(a_request_that_is_cancelled_while_it_stands_in_line_never_runs)
+{
+    struct line l;
+
+    stand_in_line(&l, 10 * AT_SECOND_NS);
+    atoll_call_cancel(l.calls[1]);
+    line_ends(&l, ATOLL_CANCELLED);
+}
+
 TEST(asynchronous_calls_run_in_a_foreign_loop)
 {
     enum { N = 20 };
