@@ -336,7 +336,7 @@ int at_invoke_check(struct atoll_call *call, const struct atoll_service_desc *se
 int atoll_invoke(struct atoll_call *call, const struct atoll_service_desc *service, size_t method,
                  const void *in, void *out)
 {
-    const struct atoll_method_desc *m;
+    const struct atoll_method_desc *m = NULL;
     struct at_pb_pieces payload;
     int status = at_invoke_check(call, service, method, &m);
 
