@@ -314,8 +314,8 @@ static int refuse_message(struct atoll_stream *s, const struct atoll_message_des
         status = at_streaming_fail(s, ATOLL_INVALID_ARGUMENT,
                                    "%s sent a message to %s that is no %s: %s (byte %zu); the "
                                    "caller is wrong",
-                                   s->in->caller_instance, s->method, desc->full_name, fault->what,
-                                   fault->offset);
+                                   s->in == NULL ? "the caller" : s->in->caller_instance, s->method,
+                                   desc->full_name, fault->what, fault->offset);
     } else {
         status = at_streaming_fail(s, ATOLL_INTERNAL,
                                    "%s sent a message of %s that is no %s: %s (byte %zu); the "

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <atoll/atoll.h>
 #include <atoll/message.h>
@@ -387,8 +388,27 @@ void at_streaming_drain(struct at_process *p)
     at_engine_end_streams(p->engine, AT_LIT("the instance is stopping"));
 }
 
+/* Does a thread of the program's own decode what one of them has received? */
+static bool somebody_reads(const struct at_process *p)
+{
+    at_list_foreach (it, &p->serve->kept) {
+        if (at_container_of(it, struct atoll_stream, entry)->concluding > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void at_streaming_forget(struct at_process *p)
 {
+    const struct timespec moment = {.tv_nsec = 1000000};
+
+    while (somebody_reads(
+        p)) { /* it decodes one message and does not wait for anything but the lock */
+        at_process_unlock(p);
+        (void)nanosleep(&moment, NULL);
+        at_process_lock(p);
+    }
     at_engine_unalarm(p->engine, &p->serve->drain);
     at_list_foreach_safe (it, &p->serve->kept) {
         struct atoll_stream *s = at_container_of(it, struct atoll_stream, entry);

@@ -501,7 +501,8 @@ bool at_book_assert(struct at_book *b, struct at_owner *o, const struct at_locks
     }
     outdo_token(b, h->token);
     hold(c, now_ns);
-    n->marked = (h->flags & AT_LOCKS_OWNER_DIED) != 0;
+    /* Who has a permit knows nothing of those who had the others, and may have died with the book. */
+    n->marked = (h->flags & AT_LOCKS_OWNER_DIED) != 0 || (n->marked && rule->lock->permits != 0);
     arm_leases(b, n);
     return true;
 }

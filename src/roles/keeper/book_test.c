@@ -303,6 +303,22 @@ TEST(a_book_that_follows_a_dead_one_listens_first)
     end(&f);
 }
 
+TEST(who_says_that_it_has_one_permit_says_nothing_of_those_who_had_the_others)
+{
+    struct fixture f;
+    struct at_locks_held held = {.op = 1, .token = 5, .permits = 1, .name = AT_LIT("printer")};
+
+    begin(&f);
+    at_book_free(f.book);
+    begin_book(&f, 1);
+    CHECK(at_book_assert(f.book, f.order1, &held, f.now));
+    f.now = at_book_next(f.book);
+    at_book_tick(f.book, f.now);
+    CHECK_INT(lock(&f, f.order2, 2, "printer")->status, AT_STATUS_OK);
+    CHECK_INT(f.told[2].flags, AT_LOCKS_OWNER_DIED); /* perhaps */
+    end(&f);
+}
+
 TEST(a_liar_cannot_carry_the_tokens_of_all_away)
 {
     struct fixture f;
