@@ -79,9 +79,9 @@ struct atoll_serve_options {
      */
     uint32_t threads_max;
     /*
-     * Not 0: handlers may block, all of them. Each is given to another thread at once, instead of
-     * running where its request was read; costs one more change of threads per call. For some
-     * methods alone: (atoll.method).pooled in the contract.
+     * Not 0: handlers may block, all of them. Each runs while another thread reads
+     * requests. For some methods alone: (atoll.method).pooled in the contract; those then cost one
+     * more change of threads per call.
      */
     uint32_t pooled;
 };

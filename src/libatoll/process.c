@@ -275,6 +275,8 @@ static int make(const char *contracts, struct at_process **ret)
     p->timer_fd = -1;
     p->outer = -1;
     p->contracts = contracts;
+    p->watch_until_ns[0] = UINT64_MAX;
+    p->watch_until_ns[1] = UINT64_MAX;
     p->cpus = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
     at_list_init(&p->waiting);
     at_list_init(&p->done);
@@ -360,8 +362,7 @@ void at_process_changed(struct at_process *p)
         return;
     }
     next = at_engine_next_deadline(p->engine);
-    if (!at_engine_arm(p->engine) ||
-        (next != 0 && (p->watch_until_ns == 0 || next < p->watch_until_ns))) {
+    if (!at_engine_arm(p->engine) || (next != 0 && at_process_sleeps_beyond(p, next))) {
         at_process_ring(p);
     }
 }
@@ -393,12 +394,14 @@ static void take_events(struct at_process *p, uint64_t until, bool sleep)
 {
     struct epoll_event events[AT_LIB_EVENTS_PER_WAIT];
     struct at_worker *handoff;
+    int place = p->watchers & 1;
     int wait_ms = 0;
     int n;
 
     p->awake_turns = 0;
     p->watched = true;
-    p->watch_until_ns = until;
+    p->watchers |= (uint8_t)(1 << place);
+    p->watch_until_ns[place] = until == 0 ? UINT64_MAX : until;
     handoff = at_workers_take_handoff(p);
     at_process_unlock(p);
     at_workers_wake(handoff);
@@ -407,7 +410,9 @@ static void take_events(struct at_process *p, uint64_t until, bool sleep)
     }
     n = epoll_wait(p->epoll, events, AT_LIB_EVENTS_PER_WAIT, wait_ms);
     at_process_lock(p);
-    p->watched = false;
+    p->watchers &= (uint8_t)~(1 << place);
+    p->watch_until_ns[place] = UINT64_MAX;
+    p->watched = p->watchers != 0;
     at_engine_tell_time(p->engine, at_process_now(p)); /* we may have slept for long */
     for (int i = 0; i < n; i++) {
         take_event(p, &events[i]);
@@ -417,7 +422,8 @@ static void take_events(struct at_process *p, uint64_t until, bool sleep)
 /* May this thread burn a moment? Not where a peer or a thread of ours could use it. */
 static bool may_look_around(const struct at_process *p)
 {
-    return p->cpus > 1 && at_serve_busy(p) < p->cpus && at_engine_is_apart(p->engine);
+    return p->cpus > 1 && !p->watched && at_serve_busy(p) < p->cpus &&
+           at_engine_is_apart(p->engine);
 }
 
 /*

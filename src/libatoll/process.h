@@ -87,26 +87,28 @@ struct at_process {
     struct at_message *message;
     int control;
     int epoll;
-    int bell;                /* eventfd: ends the watcher's sleep */
-    int done_fd;             /* eventfd, level: callbacks are due; -1 until atoll_poll_fd() */
-    int timer_fd;            /* the next deadline, for a foreign loop; -1 until then */
-    int outer;               /* epoll over the three; -1 until then */
-    bool outer_watches;      /* the epoll is among them, see at_process_hand_over() */
-    bool watched;            /* somebody sleeps in epoll */
-    uint64_t watch_until_ns; /* when that sleep ends by itself; 0: never */
-    uint64_t now_ns;         /* the clock, as it was read last: microseconds ago, or a sleep */
-    uint32_t runs;           /* since then */
-    struct at_list waiting;  /* at_waiter */
-    struct at_list done;     /* at_completion.entry: callbacks that are due */
-    struct at_list events;   /* at_completion.entry: for atoll_next() */
-    bool brisk;              /* more ends wait to be told, and telling them is quick work */
-    uint32_t brisk_row;      /* how many were told within one tick of the coarse clock … */
-    uint64_t brisk_tick_ns;  /* … this one */
-    uint32_t unshown;        /* calls started since what was started was shown */
-    struct at_spin spin;     /* see look_around() */
-    uint32_t awake_turns;    /* turns since epoll was asked last */
-    uint32_t cpus;           /* of the machine */
-    struct at_list parked;   /* pollers asleep without the watch: see complete.c */
+    int bell;           /* eventfd: ends the watcher's sleep */
+    int done_fd;        /* eventfd, level: callbacks are due; -1 until atoll_poll_fd() */
+    int timer_fd;       /* the next deadline, for a foreign loop; -1 until then */
+    int outer;          /* epoll over the three; -1 until then */
+    bool outer_watches; /* the epoll is among them, see at_process_hand_over() */
+    bool watched;       /* somebody sleeps in epoll */
+    /* When that sleep ends by itself, and a second one (see at_workers_run()); UINT64_MAX: never */
+    uint64_t watch_until_ns[2];
+    uint8_t watchers;       /* which of the two there are: bits */
+    uint64_t now_ns;        /* the clock, as it was read last: microseconds ago, or a sleep */
+    uint32_t runs;          /* since then */
+    struct at_list waiting; /* at_waiter */
+    struct at_list done;    /* at_completion.entry: callbacks that are due */
+    struct at_list events;  /* at_completion.entry: for atoll_next() */
+    bool brisk;             /* more ends wait to be told, and telling them is quick work */
+    uint32_t brisk_row;     /* how many were told within one tick of the coarse clock … */
+    uint64_t brisk_tick_ns; /* … this one */
+    uint32_t unshown;       /* calls started since what was started was shown */
+    struct at_spin spin;    /* see look_around() */
+    uint32_t awake_turns;   /* turns since epoll was asked last */
+    uint32_t cpus;          /* of the machine */
+    struct at_list parked;  /* pollers asleep without the watch: see complete.c */
     bool poller_watches;
     size_t pollers; /* threads in atoll_poll() and atoll_next() */
     size_t oneways; /* one-way calls under way */
@@ -199,12 +201,18 @@ static inline void at_process_unlock(struct at_process *p)
     at_lock_give(&p->lock);
 }
 
-/* Nobody watches: runs what is there, else sleeps until something comes or limit_ns (0: none). */
+/* Nobody watches, or one thread of at_workers_run() alone: runs what is there, else sleeps until
+ * something comes or limit_ns (0: none). */
 void at_process_watch(struct at_process *p, uint64_t limit_ns);
 /* After anything that changed channels: shows it to the peers, and to whoever watches. */
 void at_process_changed(struct at_process *p);
 /* Reads the clock into p->now_ns. */
 uint64_t at_process_now(struct at_process *p);
+/* Is nobody who watches going to wake by then? */
+static inline bool at_process_sleeps_beyond(const struct at_process *p, uint64_t ns)
+{
+    return ns < p->watch_until_ns[0] && ns < p->watch_until_ns[1];
+}
 /* Ends the watcher's sleep. */
 void at_process_ring(struct at_process *p);
 /* Sleeps until woken or limit_ns (0: none); w is in p->waiting meanwhile. */

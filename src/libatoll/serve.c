@@ -186,6 +186,7 @@ static int set_methods(struct at_serve *s, const struct atoll_service *services,
         n += services[i].desc->method_count;
     }
     s->methods = calloc(n == 0 ? 1 : n, sizeof(*s->methods));
+    s->pairs = true;
     for (size_t i = 0; i < count && s->methods != NULL; i++) {
         const struct atoll_service_desc *desc = services[i].desc;
 
@@ -199,6 +200,7 @@ static int set_methods(struct at_serve *s, const struct atoll_service *services,
                 .service = desc,
                 .handlers = services[i].handlers,
                 .pooled = s->all_pooled || (m->flags & ATOLL_METHOD_POOLED) != 0};
+            s->pairs = s->pairs && s->methods[s->method_count - 1].pooled;
         }
     }
     at_text_add_str(&names, "");

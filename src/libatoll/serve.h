@@ -43,6 +43,8 @@ struct at_serve {
     struct at_list back;   /* the same, come back to a chain that has a handler here: go first */
     struct at_worker *handoff; /* to be woken for those as soon as the lock is free */
     bool all_pooled;
+    bool pairs;               /* all are: two threads watch, see may_watch() */
+    uint32_t watchers;        /* threads of at_workers_run() that watch */
     bool alone;               /* another thread could not be made */
     struct at_list idle;      /* at_worker.entry: parked; the first is the standby */
     struct at_list workers;   /* at_worker.all */

@@ -6,7 +6,7 @@
  *   - before a handler whose method is usually slow, the watch is given to another thread;
  *   - while handlers run, one parked thread, the standby, looks every 2 ms; when the same handler
  *     still runs, it takes the watch over;
- *   - a handler of a pooled method never runs on the thread that watches;
+ *   - a handler of a pooled method runs while another thread watches, and never else;
  *   - a handler that waits for a nested call watches by itself, and wakes another thread for the
  *     requests that it finds meanwhile. So A calling B calling A goes on below threads_max.
  *
@@ -401,7 +401,7 @@ static void set_look(struct at_process *p, uint64_t next_ns)
     s->look_ns = 0;
     if (next_ns != 0 && at_workers_held_by_streams(s)) {
         s->look_ns = next_ns - AT_LIB_EARLY_NS;
-        if (p->watched && (p->watch_until_ns == 0 || s->look_ns < p->watch_until_ns)) {
+        if (p->watched && at_process_sleeps_beyond(p, s->look_ns)) {
             at_process_ring(p);
         }
     }
@@ -466,6 +466,8 @@ static struct timing begin_run(struct at_process *p, struct at_method *m)
 /* Behind it. The coarse clock sees when a fast method was slow for once. */
 static void end_run(struct at_process *p, struct at_method *m, struct timing t, uint64_t waited_ns)
 {
+    /* Who was preempted once looks slow once: a method is slow when several runs in a row are. */
+    uint64_t most = m->usual_ns == 0 ? AT_LIB_SLOW_NS - 1 : 3 * AT_LIB_SLOW_NS;
     uint64_t own;
 
     if (!t.timed && at_now_coarse_ns() <= p->now_ns) {
@@ -476,6 +478,9 @@ static void end_run(struct at_process *p, struct at_method *m, struct timing t, 
     own = at_process_now(p) - t.begun_ns;
     if (t.timed) {
         own = own > waited_ns ? own - waited_ns : 0;
+        if (own > most) {
+            own = most;
+        }
         m->usual_ns = m->usual_ns == 0 ? own + 1 : m->usual_ns - m->usual_ns / 8 + own / 8;
     }
 }
@@ -547,6 +552,8 @@ static void run_first(struct at_process *p, struct at_worker *w, struct at_list 
     at_workers_hand_off(p); /* more of them: each thread wakes the next */
     if (!p->watched) {
         see_to_watch(p, m);
+    } else if (s->pairs) {
+        at_process_changed(p); /* perhaps we have read; from now on the other hears the bells */
     }
     if (in->stream != NULL) {
         at_workers_wake(at_workers_take_handoff(p));
@@ -625,6 +632,18 @@ static struct at_list *next_queue(const struct at_process *p)
     return !at_list_is_empty(&s->pooled) && pooled_too ? &s->pooled : NULL;
 }
 
+/*
+ * One thread watches. Where all methods are pooled, two sleep in the same epoll: a bell wakes one
+ * of them, which reads and runs the handler itself, and the other hears the next. So no request is
+ * handed over. Never beside a caller, which only its own bell may wake.
+ */
+static bool may_watch(const struct at_process *p)
+{
+    const struct at_serve *s = p->serve;
+
+    return !p->watched || (s->pairs && s->watchers == 1 && (p->watchers == 1 || p->watchers == 2));
+}
+
 void at_workers_run(struct at_process *p, struct at_worker *w)
 {
     struct at_serve *s = p->serve;
@@ -643,15 +662,20 @@ void at_workers_run(struct at_process *p, struct at_worker *w)
         }
         if (queue != NULL) {
             run_first(p, w, queue);
-        } else if (!p->watched) {
+        } else if (may_watch(p)) {
             at_workers_hand_off(p);
+            s->watchers++;
             at_process_watch(p, at_serve_watch_limit(p, s->stopping ? s->stop_by_ns : 0));
+            s->watchers--;
         } else {
             park(p, w);
             (void)at_process_now(p);
         }
     }
     at_engine_show(p->engine);
+    if (s->over && p->watched) {
+        at_process_ring(p); /* the other of two that watched */
+    }
     (void)at_process_pass_watch(p); /* callers on other threads wait on, and nobody else watches */
 }
 
