@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <atoll/atoll.h>
 
@@ -203,6 +204,58 @@ TEST(a_nested_call_out_of_a_stream_comes_back_though_streams_hold_all_threads)
     CHECK_INT(test_call_v1_Alpha_chat_recv(chats.streams[0], &out), ATOLL_OK);
     let_go(&chats, 0);
     let_go(&chats, 1);
+    end(&s);
+}
+
+static void *call_on_and_on(void *user)
+{
+    struct caller *c = user;
+    struct atoll_call *call = atoll_call_new();
+    reply out;
+
+    for (int i = 0; i < c->calls; i++) {
+        atoll_call_reset(call);
+        c->failures += echo(call, "hello", &out) != ATOLL_OK;
+    }
+    atoll_call_free(call);
+    return NULL;
+}
+
+static long switches(void)
+{
+    struct rusage r;
+
+    CHECK_INT(getrusage(RUSAGE_SELF, &r), 0);
+    return r.ru_nvcsw;
+}
+
+TEST(a_caller_among_many_is_woken_when_its_reply_is_there_and_hardly_else)
+{
+    enum { CALLS = 6400 };
+    static const int threads[] = {1, 4, 16, CALLERS_MAX};
+    struct stage s;
+    struct caller callers[CALLERS_MAX];
+    reply out;
+
+    begin(&s);
+    add_server(&s, "alpha", NULL);
+    CHECK_INT(echo(s.call, "ready?", &out), ATOLL_OK);
+    for (size_t k = 0; k < sizeof(threads) / sizeof(threads[0]); k++) {
+        int n = threads[k];
+        long before = switches();
+        double per_call;
+
+        for (int i = 0; i < n; i++) {
+            callers[i] = (struct caller){.calls = CALLS / n};
+            CHECK(pthread_create(&callers[i].thread, NULL, call_on_and_on, &callers[i]) == 0);
+        }
+        for (int i = 0; i < n; i++) {
+            CHECK(pthread_join(callers[i].thread, NULL) == 0);
+            CHECK_INT(callers[i].failures, 0);
+        }
+        per_call = (double)(switches() - before) / CALLS;
+        CHECK(per_call < 4); /* 1 to 2 when the machine is free, the test's supervisor counted in */
+    }
     end(&s);
 }
 
