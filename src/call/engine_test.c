@@ -385,6 +385,7 @@ TEST(a_request_whose_deadline_passed_in_the_ring_is_refused_and_not_handed_on)
     CHECK_INT(c.out.status, AT_STATUS_DEADLINE_EXCEEDED);
     CHECK(strstr(c.out.reason, "the deadline had passed before it was started") != NULL);
     CHECK_INT(w.client.engine->links[0]->seat.load, 0);
+    free(c.out.room);
     world_deinit(&w);
 }
 

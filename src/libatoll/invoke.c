@@ -340,7 +340,7 @@ int atoll_invoke(struct atoll_call *call, const struct atoll_service_desc *servi
     struct at_pb_pieces payload;
     int status = at_invoke_check(call, service, method, &m);
 
-    if (status != ATOLL_OK) {
+    if (status != ATOLL_OK || m == NULL) { /* there is one when the status is OK */
         return status;
     }
     status = at_invoke_encode_pieces(call, m, in, &payload);

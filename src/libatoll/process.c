@@ -22,6 +22,7 @@
 #include "control/message.h"
 #include "control/service.h"
 #include "libatoll/limits.h"
+#include "libatoll/spin.h"
 #include "libatoll/locks.h"
 #include "libatoll/serve.h"
 

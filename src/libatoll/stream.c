@@ -18,8 +18,8 @@
 #include "base/list.h"
 #include "base/text.h"
 #include "call/call.h"
+#include "call/deadlines.h"
 #include "call/engine.h"
-#include "call/limits.h"
 #include "call/stream.h"
 #include "libatoll/limits.h"
 #include "libatoll/method.h"
@@ -37,9 +37,9 @@ void at_streaming_init(struct atoll_stream *s, struct at_process *p)
     s->owned = true;
     at_arena_init(&s->sending, AT_LIB_STREAM_FIRST, AT_LIB_ARENA_MAX);
     at_arena_init(&s->receiving, AT_LIB_STREAM_FIRST, AT_LIB_ARENA_MAX);
-    for (uint8_t i = 0; i < AT_OP_KINDS; i++) {
+    for (int i = 0; i < AT_OP_KINDS; i++) {
         s->ops[i].stream = s;
-        s->ops[i].kind = i;
+        s->ops[i].kind = (uint8_t)i;
     }
 }
 
@@ -68,7 +68,9 @@ void at_streaming_unref(struct atoll_stream *s)
         at_context_deinit(s->call);
         free(s->call);
     }
+#ifndef __clang_analyzer__ /* it cannot count references, and takes each for the last */
     free(s);
+#endif
 }
 
 /* ---- the end ---- */
