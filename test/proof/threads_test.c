@@ -48,6 +48,16 @@ static void change_server(struct stage *s)
     CHECK(old == 0);
 }
 
+static unsigned answered(const struct stage *s)
+{
+    unsigned n = 0;
+
+    for (uint32_t i = 0; i < s->book->next && i < BOOK_CALLS; i++) {
+        n += s->book->calls[i].told == TOLD_OK;
+    }
+    return n;
+}
+
 static void call_with(unsigned threads, unsigned long ms)
 {
     struct stage s;
@@ -62,6 +72,9 @@ static void call_with(unsigned threads, unsigned long ms)
     stage_run(&s, ms * 500);
     change_server(&s);
     stage_run(&s, ms * 500);
+    for (int i = 0; i < 200 && answered(&s) < threads; i++) { /* a slow machine has its time */
+        stage_run(&s, 20000);
+    }
     CHECK(stage_finish(&s));
     CHECK(!s.died);
     judge(&s, threads);
