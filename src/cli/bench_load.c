@@ -139,7 +139,9 @@ static int drive(struct at_bench_run *run, uint64_t patience_ns)
         }
         now = at_now_ns();
     }
-    collect_due(run, run->end_ns); /* what the last turn slept through was due as well */
+    if (open) {
+        feed_open(run, run->end_ns); /* what the last turn slept through was due as well */
+    }
     run->result->unsent += run->backlog_count;
     while (run->free_count < slots && now < run->end_ns + patience_ns) {
         if (!run->way->turn(run->way->user, run, run->end_ns + patience_ns, false)) {
