@@ -253,7 +253,7 @@ TEST(a_caller_among_many_is_woken_when_its_reply_is_there_and_hardly_else)
             CHECK(pthread_join(callers[i].thread, NULL) == 0);
             CHECK_INT(callers[i].failures, 0);
         }
-        per_call = (double)(switches() - before) / CALLS;
+        per_call = (double)(switches() - before) / (double)CALLS;
         CHECK(per_call < 4); /* 1 to 2 when the machine is free, the test's supervisor counted in */
     }
     end(&s);
