@@ -22,6 +22,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <atoll/atoll.h>
+
+#include "base/arena.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/list.h"

@@ -590,8 +590,6 @@ uint64_t at_edges_tick(struct at_edges *edges)
 
     at_list_foreach_safe (it, &edges->pauses) {
         struct pause *p = at_container_of(it, struct pause, link);
-        struct at_party *client;
-        struct want *want;
         struct at_party *server;
 
         if (p->due_ns > now) {
@@ -599,12 +597,11 @@ uint64_t at_edges_tick(struct at_edges *edges)
             continue;
         }
         server = find_server(edges, p->want->service, p->server_generation);
-        client = p->client;
-        want = p->want;
-        end_pause(p);
+        at_list_remove(&p->link); /* it keeps the channel shut no more */
         if (server != NULL && server->is_ready) {
-            open_channel(edges, client, want, server);
+            open_channel(edges, p->client, p->want, server);
         }
+        free(p);
     }
     return next;
 }
