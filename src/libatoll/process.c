@@ -22,9 +22,9 @@
 #include "control/message.h"
 #include "control/service.h"
 #include "libatoll/limits.h"
-#include "libatoll/spin.h"
 #include "libatoll/locks.h"
 #include "libatoll/serve.h"
+#include "libatoll/spin.h"
 
 enum { TAG_BELL = 3, TAG_SIGNAL = 7 }; /* engine tags never end in binary 11 */
 
